@@ -1,0 +1,188 @@
+"""Builds the agent from its settings and runs it. The only place that constructs."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+
+from agent.config import Settings
+from agent.engines.engine import Engine
+from agent.engines.llamacpp import LlamaCpp
+from agent.engines.ollama import Ollama
+from agent.gateway import Gateway
+from agent.link import Link
+from agent.report import Reporter
+from agent.sensors.host import HostSensor
+from shared.lifetime import told_to_stop
+
+GATEWAY_KEEPALIVE_S = 75.0
+"""Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
+PARSER_LIMIT = 256 * 2**10
+
+log = logging.getLogger("herd-node")
+
+
+class StartError(Exception):
+    """The agent cannot start; the text says why and what to do."""
+
+
+async def run_agent(settings: Settings, *, with_parent: bool) -> None:
+    """Until it is told to stop; then drains. Raises StartError."""
+    if not settings.router_url:
+        raise StartError("which coordinator? give --router-url http://HOST:11435")
+    data_dir = _node_directory(settings)
+    secret = secrets.token_urlsafe(32)
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(_engine_session(settings))
+        control = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        engines = {engine.name: engine for engine in await _engines(settings, session, data_dir)}
+        gateway = Gateway(settings.name, secret, engines, session, settings.body_limit)
+        port = await stack.enter_async_context(_listening(gateway.app, settings))
+        reporter = Reporter(
+            settings.name,
+            time.time_ns() // 1_000_000,
+            secret,
+            settings.advertise,
+            HostSensor(data_dir),
+            engines.values(),
+            lambda: gateway.draining,
+        )
+        link = Link(settings.router_url, lambda: reporter.beat(port), control, settings.heartbeat_interval)
+        for engine in engines.values():
+            stack.push_async_callback(engine.stop)
+        await _serve(settings, engines, gateway, reporter, link, port, with_parent=with_parent)
+
+
+def _node_directory(settings: Settings) -> Path:
+    """This agent's own, so that several agents of one user live side by side; models are shared beside it."""
+    directory = Path(settings.data_dir).expanduser() / "nodes" / settings.name
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+async def _serve(
+    settings: Settings,
+    engines: dict[str, Engine],
+    gateway: Gateway,
+    reporter: Reporter,
+    link: Link,
+    port: int,
+    *,
+    with_parent: bool,
+) -> None:
+    beating = asyncio.create_task(link.run(), name="link")
+    starting = asyncio.create_task(_start(engines, link), name="engines")
+    log.info("node %s: gateway on port %d, engines: %s", settings.name, port, ", ".join(engines) or "none")
+    try:
+        why = await told_to_stop(with_parent=with_parent)
+        log.info("stopping: %s; %d calls are running", why, gateway.running)
+        draining = asyncio.create_task(gateway.drain(settings.drain_timeout), name="drain")
+        link.wake()
+        if not await draining:
+            log.warning("%d calls were still running after %.0f s", gateway.running, settings.drain_timeout)
+    finally:
+        for task in (beating, starting):
+            await _cancelled(task)
+        await link.send(await reporter.beat(port, leaving=True))
+
+
+async def _start(engines: dict[str, Engine], link: Link) -> None:
+    async def one(engine: Engine) -> None:
+        await engine.start()
+        link.wake()
+
+    await asyncio.gather(*(one(engine) for engine in engines.values()))
+
+
+async def _engines(settings: Settings, session: aiohttp.ClientSession, data_dir: Path) -> list[Engine]:
+    """Those named; without names the Ollama if one answers, else the embedded one."""
+    ollama = Ollama(ollama_url(settings.ollama_host), session, settings.look_timeout)
+    embedded = LlamaCpp(
+        session,
+        data_dir,
+        data_dir.parent.parent / "models",
+        slots=settings.embedded_slots,
+        context_length=settings.embedded_context,
+        threads=settings.embedded_threads,
+        start_timeout_s=settings.start_timeout,
+        look_timeout_s=settings.look_timeout,
+    )
+    known: dict[str, Engine] = {"ollama": ollama, "embedded": embedded}
+    for name in settings.engine:
+        if name not in known:
+            raise StartError(f"no engine is called {name!r}; there are: {', '.join(known)}")
+    if settings.engine:
+        return [known[name] for name in dict.fromkeys(settings.engine)]
+    if (await ollama.look()).up:
+        return [ollama]
+    log.info("no Ollama at %s: starting the embedded engine, with a random stand-in for a model", ollama.url)
+    return [ollama, embedded]
+
+
+def ollama_url(host: str) -> str:
+    """OLLAMA_HOST's spellings: with or without scheme and port; 0.0.0.0 is reached on loopback."""
+    parts = urlsplit(host if "://" in host else f"http://{host}")
+    name = parts.hostname or "127.0.0.1"
+    if name in ("0.0.0.0", "::"):
+        name = "127.0.0.1"
+    bracketed = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{bracketed}:{parts.port or 11434}"
+
+
+@asynccontextmanager
+async def _engine_session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(
+        # llama.cpp promises to keep connections and closes them: a pooled one would fail the next call.
+        connector=aiohttp.TCPConnector(limit=0, force_close=True),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
+    host = settings.gateway_host or ("127.0.0.1" if _on_loopback(settings.router_url) else "0.0.0.0")
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,  # a caller that goes away takes its call with it
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=GATEWAY_KEEPALIVE_S,
+        shutdown_timeout=1.0,
+        max_line_size=PARSER_LIMIT,
+        max_field_size=PARSER_LIMIT,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, settings.gateway_port).start()
+        yield runner.addresses[0][1]
+    except OSError as error:
+        raise StartError(f"the gateway cannot listen on {host}:{settings.gateway_port}: {error}") from error
+    finally:
+        await runner.cleanup()
+
+
+def _on_loopback(url: str) -> bool:
+    host = urlsplit(url if "://" in url else f"http://{url}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host == socket.gethostname()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,63 @@
+"""The command `herd-node`: without a verb it runs the agent."""
+
+import sys
+from typing import Any
+
+import click
+
+from shared import __version__
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="herd-node")
+@click.option("--router-url", help="The coordinator, as http://HOST:11435.")
+@click.option("--ollama-host", help="The Ollama to use.  [default: http://localhost:11434]")
+@click.option("--node-id", help="This node's name.  [default: the host's name]")
+@click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
+@click.option("--advertise", help="Host under which the coordinator reaches this node's gateway.")
+@click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: what is found]")
+@click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
+@click.option("--data-dir", help="Where logs, models and state are kept.  [default: ~/.fleet-manager]")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
+@click.pass_context
+def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
+    """Makes this machine a node of a herd: runs and watches its inference engines, carries calls to them.
+
+    \b
+    herd-node --router-url http://workstation:11435
+    """
+    if context.invoked_subcommand is None:
+        sys.exit(_run(flags, with_parent=with_parent))
+
+
+def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
+    import asyncio
+    import logging
+    from pathlib import Path
+
+    from agent.app import StartError, run_agent
+    from agent.config import PREFIX, Settings
+    from shared.logs import logging_to
+    from shared.settings import SettingsError, resolve
+
+    try:
+        resolved = resolve(Settings, PREFIX, flags)
+    except SettingsError as error:
+        click.echo(f"herd-node: {error}", err=True)
+        return 2
+    settings = resolved.values
+    directory = Path(settings.data_dir).expanduser() / "logs"
+    with logging_to(directory, "herd-node", settings.log_level, settings.console_log_level):
+        log = logging.getLogger("herd-node")
+        for warning in resolved.warnings:
+            log.warning("%s", warning)
+        try:
+            asyncio.run(run_agent(settings, with_parent=with_parent))
+        except StartError as error:
+            log.error("%s", error)  # noqa: TRY400 - a person reads this, not a traceback
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

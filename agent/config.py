@@ -1,0 +1,61 @@
+"""The agent's settings: FLEET_NODE_* in the environment or the env file, or a flag of `herd-node`."""
+
+import re
+import socket
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from shared.settings import DEFAULT_DATA_DIR
+
+PREFIX = "FLEET_NODE_"
+
+Seconds = Annotated[float, Meta(ge=0)]
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Every setting with its default; README lists them all (a test sees to it)."""
+
+    node_id: Annotated[str, _about("this node's name; empty: the host's name up to its first dot")] = ""
+    router_url: Annotated[str, _about("the coordinator's address")] = ""
+    ollama_host: Annotated[str, _about("the Ollama to use")] = "http://localhost:11434"
+    engine: Annotated[
+        tuple[str, ...],
+        _about("engines to use, by name: ollama, embedded; empty: an Ollama if there is one, else embedded"),
+    ] = ()
+    gateway_port: Annotated[int, Meta(ge=0, le=65_535), _about("port of the gateway; 0: any free one")] = (
+        11436
+    )
+    gateway_host: Annotated[
+        str, _about("address the gateway listens on; empty: loopback for a coordinator on loopback, else all")
+    ] = ""
+    advertise: Annotated[
+        str, _about("host under which the coordinator reaches the gateway; empty: where beats come from")
+    ] = ""
+    heartbeat_interval: Annotated[float, Meta(gt=0), _about("seconds between heartbeats")] = 5.0
+    data_dir: Annotated[str, _about("where logs, models and state are kept")] = DEFAULT_DATA_DIR
+    log_level: Annotated[Level, _about("level of the log file")] = "DEBUG"
+    console_log_level: Annotated[Level, _about("level of the terminal")] = "INFO"
+    drain_timeout: Annotated[
+        Seconds, _about("seconds that running calls may still take after a stop was asked for")
+    ] = 600.0
+    connect_timeout: Annotated[Seconds, _about("seconds to reach an engine on this machine")] = 4.0
+    look_timeout: Annotated[Seconds, _about("seconds an engine may take to tell about itself")] = 4.0
+    start_timeout: Annotated[Seconds, _about("seconds the embedded engine may take to start")] = 60.0
+    body_limit: Annotated[int, Meta(ge=1), _about("bytes of a request body that the gateway passes on")] = (
+        64 * 2**20
+    )
+    embedded_slots: Annotated[int, Meta(ge=1, le=64), _about("calls at once of the embedded engine")] = 2
+    embedded_context: Annotated[int, Meta(ge=64), _about("tokens of context for each of them")] = 4096
+    embedded_threads: Annotated[int, Meta(ge=1), _about("processor threads of the embedded engine")] = 2
+
+    @property
+    def name(self) -> str:
+        """The node's name, made fit for headers and file names."""
+        name = self.node_id or socket.gethostname().partition(".")[0]
+        return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-")[:128] or "node"

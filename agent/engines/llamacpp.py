@@ -1,0 +1,167 @@
+"""The embedded engine: llama.cpp from the wheel xllamacpp, in a child process that the agent starts.
+
+What its server answers (ran: xllamacpp 2026.10.11549): GET /props {total_slots, default_generation_settings.n_ctx (per
+slot), model_path, chat_template}; GET /slots [{is_processing}]; GET /v1/models {data: [{id, meta{n_params, n_ctx_train,
+size}}]}. It serves any model name that it is asked for, so names are compared before a call gets here.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from agent.engines.engine import OPENAI_PATHS
+from agent.engines.random_model import RANDOM_MODEL_NAME, ensure_random_model
+from agent.supervisor import Supervisor
+from shared.wire import Engine, Model, Replica
+
+WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
+MISSING = (
+    "xllamacpp is not installed (pip install 'herd-fleet[embedded]'; there are no wheels for some platforms)"
+)
+
+
+Answer = TypeVar("Answer")
+
+
+class _Generation(Struct, frozen=True):
+    n_ctx: int = 0
+
+
+class _Props(Struct):
+    total_slots: int = 1
+    default_generation_settings: _Generation = _Generation()
+
+
+class _Slot(Struct):
+    is_processing: bool = False
+
+
+class _Meta(Struct):
+    n_ctx_train: int = 0
+    n_params: int = 0
+    size: int = 0
+
+
+class _ModelEntry(Struct):
+    id: str
+    meta: _Meta | None = None
+
+
+class _Models(Struct):
+    data: list[_ModelEntry]
+
+
+class LlamaCpp:
+    """One child with one model. The model is a random stand-in that the project makes."""
+
+    name = "embedded"
+    paths = OPENAI_PATHS
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        data_dir: Path,
+        models_dir: Path,
+        *,
+        slots: int,
+        context_length: int,
+        threads: int,
+        start_timeout_s: float,
+        look_timeout_s: float,
+    ) -> None:
+        """`context_length` in tokens, for each slot."""
+        self._session = session
+        self._models_dir = models_dir
+        self._options = [
+            *("--alias", RANDOM_MODEL_NAME, "--slots", str(slots)),
+            *("--context-length", str(context_length), "--threads", str(threads)),
+        ]
+        self._log_file = data_dir / "logs" / "llamacpp.log"
+        self._start_timeout_s = start_timeout_s
+        self._timeout = aiohttp.ClientTimeout(total=look_timeout_s)
+        self._supervisor: Supervisor | None = None
+        self._problem = "starting"
+
+    @property
+    def url(self) -> str | None:
+        """Where the child listens, once it is ready."""
+        ready = self._supervisor and self._supervisor.ready
+        return ready.address if ready else None
+
+    async def start(self) -> None:
+        """Writes the model at first use, starts the child, and waits until it is ready or has failed once."""
+        if importlib.util.find_spec("xllamacpp") is None:
+            self._problem = MISSING
+            return
+        try:
+            model = ensure_random_model(self._models_dir)
+        except OSError as error:
+            self._problem = f"the model cannot be written: {error}"
+            return
+        command = [sys.executable, str(WORKER), "--model", str(model), *self._options]
+        self._supervisor = Supervisor("llama.cpp", command, self._log_file, self._start_timeout_s)
+        self._supervisor.start()
+        await self._supervisor.changed.wait()
+
+    async def stop(self) -> None:
+        """Ends the child."""
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+
+    async def look(self) -> Engine:
+        """The one model and its slots."""
+        ready = self._supervisor and self._supervisor.ready
+        if not ready:
+            return self._down(self._supervisor.reason if self._supervisor else self._problem)
+        try:
+            props = await self._get("/props", _Props)
+            slots = await self._get("/slots", list[_Slot])
+            models = await self._get("/v1/models", _Models)
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            return self._down(f"{ready.address}: {str(error) or 'timed out'}")
+        meta = models.data[0].meta or _Meta() if models.data else _Meta()
+        return Engine(
+            name=self.name,
+            kind="llama.cpp",
+            version=ready.engine_version,
+            dialects=frozenset({"openai"}),
+            slots_per_model=max(1, props.total_slots),
+            models=[_model(meta)],
+            replicas=[_replica(props, slots, meta)],
+        )
+
+    def _down(self, reason: str) -> Engine:
+        return Engine(name=self.name, kind="llama.cpp", up=False, reason=reason)
+
+    async def _get(self, path: str, kind: type[Answer]) -> Answer:
+        async with self._session.get(f"{self.url}{path}", timeout=self._timeout) as response:
+            response.raise_for_status()
+            return msgspec.json.decode(await response.read(), type=kind)
+
+
+def _model(meta: _Meta) -> Model:
+    return Model(
+        name=RANDOM_MODEL_NAME,
+        size_bytes=max(0, meta.size),
+        quantization="F32",
+        parameter_size=f"{meta.n_params / 1e6:.2f}M",
+        family="llama",
+        format="gguf",
+        max_context=max(0, meta.n_ctx_train) or None,
+        abilities=frozenset({"chat", "embedding", "tools"}),
+    )
+
+
+def _replica(props: _Props, slots: list[_Slot], meta: _Meta) -> Replica:
+    return Replica(
+        model=RANDOM_MODEL_NAME,
+        size_bytes=max(0, meta.size),
+        context_length=max(0, props.default_generation_settings.n_ctx) or None,
+        slots_total=max(1, props.total_slots),
+        slots_busy=sum(slot.is_processing for slot in slots),
+    )

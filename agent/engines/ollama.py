@@ -1,0 +1,192 @@
+"""An Ollama that runs already: found, read, never started or stopped.
+
+Contract (source read: fb30760, August 2026): GET /api/version {version}; GET /api/tags {models: [{name, digest, size,
+modified_at, details{format, family, parameter_size, quantization_level}}]}; GET /api/ps {models: [{name, size,
+size_vram, context_length, expires_at}]}; POST /api/show {model} -> {capabilities, model_info{"<arch>.context_length"}}.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import aiohttp
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.engines.engine import OPENAI_PATHS, EngineError
+from shared.wire import ABILITIES, Engine, Model, Replica
+
+NATIVE_PATHS = frozenset(
+    {
+        "POST /api/chat",
+        "POST /api/generate",
+        "POST /api/embed",
+        "POST /api/embeddings",
+        "POST /api/show",
+        "POST /api/pull",
+        "DELETE /api/delete",
+    }
+)
+LARGEST_SIZE = 2**53
+"""Bytes. A size outside 0 to this is no size: unknown."""
+
+Answer = TypeVar("Answer")
+Text = Annotated[str, Meta(max_length=512)]
+
+
+class _Details(Struct):
+    format: str | None = None
+    family: str | None = None
+    parameter_size: str | None = None
+    quantization_level: str | None = None
+
+
+class _Tag(Struct):
+    name: Text
+    digest: str | None = None
+    size: int | None = None
+    modified_at: str | None = None
+    details: _Details | None = None
+
+
+class _Tags(Struct):
+    models: list[_Tag] | None = None
+
+
+class _Loaded(Struct):
+    name: Text
+    size: int | None = None
+    size_vram: int | None = None
+    context_length: int | None = None
+    expires_at: str | None = None
+
+
+class _Ps(Struct):
+    models: list[_Loaded] | None = None
+
+
+class _Version(Struct):
+    version: str = ""
+
+
+class _Show(Struct):
+    capabilities: list[str] | None = None
+    model_info: dict[str, Any] | None = None
+
+
+class Ollama:
+    """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL is looked up."""
+
+    name = "ollama"
+    paths = OPENAI_PATHS | NATIVE_PATHS
+
+    def __init__(
+        self,
+        url: str,
+        session: aiohttp.ClientSession,
+        timeout_s: float,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._url = url
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._slots = slots_from(environment)
+        self._shown: dict[str, tuple[frozenset[str], int | None]] = {}
+
+    @property
+    def url(self) -> str | None:
+        """Where it listens."""
+        return self._url
+
+    async def start(self) -> None:
+        """It runs already, or will."""
+
+    async def stop(self) -> None:
+        """It was not ours to start."""
+
+    async def look(self) -> Engine:
+        """Version, models and replicas; down with a reason where any of that cannot be read."""
+        try:
+            version = await self._get("/api/version", _Version)
+            tags = await self._get("/api/tags", _Tags)
+            loaded = await self._get("/api/ps", _Ps)
+            models = [await self._model(tag) for tag in tags.models or []]
+        except EngineError as error:
+            return Engine(name=self.name, kind="ollama", up=False, reason=str(error))
+        return Engine(
+            name=self.name,
+            kind="ollama",
+            version=version.version,
+            dialects=frozenset({"ollama", "openai"}),
+            slots_per_model=self._slots,
+            models=models,
+            replicas=[_replica(each, self._slots) for each in loaded.models or []],
+        )
+
+    async def _model(self, tag: _Tag) -> Model:
+        details = tag.details or _Details()
+        abilities, max_context = await self._about(tag)
+        return Model(
+            name=tag.name,
+            digest=tag.digest or "",
+            size_bytes=size_or_none(tag.size) or 0,
+            quantization=details.quantization_level or "",
+            parameter_size=details.parameter_size or "",
+            family=details.family or "",
+            format=details.format or "",
+            modified_at=tag.modified_at or "",
+            max_context=max_context,
+            abilities=abilities,
+        )
+
+    async def _about(self, tag: _Tag) -> tuple[frozenset[str], int | None]:
+        """Abilities and largest context; asked once per digest, since they come with the weights."""
+        key = f"{tag.name}@{tag.digest}"
+        if key not in self._shown:
+            shown = await self._ask("POST", "/api/show", _Show, {"model": tag.name})
+            contexts = [
+                value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length")
+            ]
+            words = {"chat" if word == "completion" else word for word in shown.capabilities or []}
+            self._shown[key] = (frozenset(words & ABILITIES), size_or_none(contexts[0]) if contexts else None)
+        return self._shown[key]
+
+    async def _get(self, path: str, kind: type[Answer]) -> Answer:
+        return await self._ask("GET", path, kind)
+
+    async def _ask(self, method: str, path: str, kind: type[Answer], body: object = None) -> Answer:
+        try:
+            async with self._session.request(
+                method, self._url + path, json=body, timeout=self._timeout
+            ) as response:
+                answer = await response.read()
+                if response.status != 200:
+                    raise EngineError(f"{path} answered {response.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise EngineError(f"{path} answered nonsense: {error}") from error
+
+
+def slots_from(environment: Mapping[str, str]) -> int:
+    """OLLAMA_NUM_PARALLEL as the agent sees it, else 1: Ollama's own default."""
+    text = environment.get("OLLAMA_NUM_PARALLEL", "")
+    return max(1, min(int(text), 65_536)) if text.isdecimal() else 1
+
+
+def size_or_none(value: object) -> int | None:
+    """A count that can be meant; None for a negative or absurd one."""
+    return value if isinstance(value, int) and 0 <= value <= LARGEST_SIZE else None
+
+
+def _replica(loaded: _Loaded, slots: int) -> Replica:
+    return Replica(
+        model=loaded.name,
+        size_bytes=size_or_none(loaded.size) or 0,
+        vram_bytes=size_or_none(loaded.size_vram),
+        context_length=size_or_none(loaded.context_length) or None,
+        slots_total=slots,
+        expires_at=loaded.expires_at or "",
+    )

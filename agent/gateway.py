@@ -1,0 +1,156 @@
+"""The node's one network door: relays calls to engines on loopback, for its coordinator only, and drains."""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Mapping
+
+import aiohttp
+import msgspec
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from agent.engines.engine import Engine
+from shared.errors import Draining, FleetError, GatewayUnreachable, NoAccess, RouteNotFound
+from shared.wire import GATEWAY_FAULT_HEADER
+
+CHUNK_BYTES = 64 * 2**10
+
+log = logging.getLogger("herd-node.gateway")
+
+_NOT_PASSED = frozenset(
+    name.lower()
+    for name in (
+        hdrs.HOST,
+        hdrs.AUTHORIZATION,
+        hdrs.CONNECTION,
+        hdrs.KEEP_ALIVE,
+        hdrs.TRANSFER_ENCODING,
+        hdrs.DATE,
+        hdrs.SERVER,
+    )
+)
+
+
+class Gateway:
+    """`secret` is what the coordinator was told in the beat. Engines are asked on loopback only."""
+
+    def __init__(
+        self,
+        node_id: str,
+        secret: str,
+        engines: Mapping[str, Engine],
+        session: aiohttp.ClientSession,
+        body_limit: int,
+    ) -> None:
+        self.draining = False
+        self._node_id = node_id
+        self._expected = f"Bearer {secret}".encode()
+        self._engines = engines
+        self._session = session
+        self._body_limit = body_limit
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.app = web.Application(middlewares=[self._guarded()])
+        self.app.add_routes(
+            [web.get("/health", self.health), web.route("*", "/engines/{engine}/{path:.*}", self.relay)]
+        )
+
+    @property
+    def running(self) -> int:
+        """Calls being relayed now."""
+        return self._running
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Takes no new calls; waits until the running ones have ended. False: some still run."""
+        self.draining = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """GET /health: what the coordinator probes."""
+        return web.json_response(
+            {"node_id": self._node_id, "draining": self.draining, "running": self._running}
+        )
+
+    async def relay(self, request: web.Request) -> web.StreamResponse:
+        """/engines/NAME/PATH: bytes there, bytes back. Raises FleetError before the engine has answered."""
+        engine = self._engines.get(request.match_info["engine"])
+        path = "/" + request.match_info["path"]
+        if engine is None or f"{request.method} {path}" not in engine.paths:
+            raise RouteNotFound("no such engine or path")
+        if self.draining:
+            raise Draining("this node is draining", retry_after=1)
+        if engine.url is None:
+            raise GatewayUnreachable(f"engine {engine.name} is not up")
+        self._running += 1
+        self._idle.clear()
+        try:
+            return await self._pass_on(request, engine.url + path)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def _pass_on(self, request: web.Request, url: str) -> web.StreamResponse:
+        headers = _passed(request.headers)
+        body = request.content if request.body_exists else None
+        try:
+            response = await self._session.request(request.method, url, data=body, headers=headers)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise GatewayUnreachable(f"the engine gave no answer: {str(error) or 'timed out'}") from error
+        try:
+            return await self._answer(request, response)
+        finally:
+            response.close()  # before its end this ends the engine's work; after it, it does nothing
+
+    async def _answer(self, request: web.Request, response: aiohttp.ClientResponse) -> web.StreamResponse:
+        answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
+        await answer.prepare(request)
+        try:
+            while chunk := await response.content.readany():
+                await answer.write(chunk)
+        except aiohttp.ClientError as error:
+            log.warning("an engine broke off its answer: %s", error)
+            if request.transport is not None:
+                request.transport.abort()  # so that the coordinator does not take the part for the whole
+            return answer
+        await answer.write_eof()
+        return answer
+
+    def _guarded(self) -> Middleware:
+        @web.middleware
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                self._check(request)
+                return await handler(request)
+            except FleetError as error:
+                return _refusal(error)
+
+        return middleware
+
+    def _check(self, request: web.Request) -> None:
+        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode()
+        if not hmac.compare_digest(shown, self._expected):
+            raise NoAccess("this gateway serves its own coordinator only")
+        if (request.content_length or 0) > self._body_limit:
+            raise RouteNotFound(f"the body is larger than {self._body_limit} bytes")
+
+
+_FAULTS: dict[type[FleetError], str] = {Draining: "draining", GatewayUnreachable: "unreachable"}
+
+
+def _refusal(error: FleetError) -> web.Response:
+    headers = {GATEWAY_FAULT_HEADER: _FAULTS.get(type(error), "refused")}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    body = msgspec.json.encode({"error": str(error)})
+    return web.Response(status=error.status, body=body, content_type="application/json", headers=headers)
+
+
+def _passed(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _NOT_PASSED}

@@ -1,0 +1,82 @@
+"""Builds the coordinator from its settings and runs it. The only place that constructs."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from coordinator.catalog import Catalog
+from coordinator.config import Settings
+from coordinator.core.desk import Desk
+from coordinator.dialects.ollama import Ollama
+from coordinator.dialects.ollama_errands import OllamaErrands
+from coordinator.dialects.openai import OpenAi
+from coordinator.dialects.relay import Relay
+from coordinator.dispatch import Dispatcher
+from coordinator.forward import Forwarder
+from coordinator.members import Members
+from coordinator.server import Server
+from coordinator.status import StatusReader
+
+PARSER_FACTOR = 8
+"""The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
+CLOSE_GRACE_S = 2.0
+"""After a stop: how long open answers may still be written."""
+
+log = logging.getLogger("herd")
+
+
+@asynccontextmanager
+async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[str]:
+    """A running coordinator; gives its address as http://host:port. Raises OSError where the port is taken."""
+    limits = settings.limits()
+    desk = Desk(limits, settings.weights(), clock())
+    forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
+    dispatcher = Dispatcher(desk, forwarder, clock)
+    members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, clock)
+    catalog = Catalog(desk, limits, clock)
+    relay = Relay(dispatcher, settings.frame_limit)
+    errands = OllamaErrands(forwarder, catalog, settings.frame_limit)
+    server = Server(
+        [Ollama(relay, catalog, errands, settings.frame_limit), OpenAi(relay, catalog)],
+        members,
+        StatusReader(desk, limits, clock),
+        body_limit=settings.body_limit,
+        header_limit=settings.header_limit,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(forwarder.close)
+        address = await stack.enter_async_context(_listening(server.app, settings))
+        watch = asyncio.create_task(members.run(), name="members")
+        stack.push_async_callback(_cancelled, watch)
+        yield address
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[str]:
+    parser_limit = PARSER_FACTOR * settings.header_limit
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,  # a caller that goes away takes its call with it
+        access_log=None,
+        shutdown_timeout=CLOSE_GRACE_S,
+        max_line_size=parser_limit,
+        max_field_size=parser_limit,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,90 @@
+"""The command `herd`: without a verb it serves."""
+
+import sys
+from typing import Any
+
+import click
+
+from shared import __version__
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="herd")
+@click.option("--host", help="Address to listen on.  [default: 0.0.0.0]")
+@click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 11435]")
+@click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
+@click.option("--data-dir", help="Where logs and state are kept.  [default: ~/.fleet-manager]")
+@click.option("--policy", help="How signals become a choice.  [default: weighted]")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
+@click.pass_context
+def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
+    """One place to send LLM calls: serves the fleet's machines as one Ollama and one OpenAI address.
+
+    \b
+    herd                     serve on 0.0.0.0:11435
+    herd demo                a small fleet on this machine that answers a call
+    curl localhost:11435/fleet/status
+    """
+    if context.invoked_subcommand is None:
+        sys.exit(_serve(flags, with_parent=with_parent))
+
+
+@main.command()
+@click.option(
+    "--port", type=int, default=11435, show_default=True, help="Port of the coordinator; 0: a free one."
+)
+@click.option("--nodes", type=click.IntRange(1, 16), default=2, show_default=True, help="Agents to start.")
+@click.option("--once", is_flag=True, help="End after the first answer; exit 0 only if it came.")
+@click.option(
+    "--data-dir", default="~/.fleet-manager/demo", show_default=True, help="Where the demo keeps its data."
+)
+def demo(*, port: int, nodes: int, once: bool, data_dir: str) -> None:
+    """A coordinator and some agents on this machine, and one answer from a real engine."""
+    from coordinator.demo import run_demo
+
+    sys.exit(run_demo(port=port, nodes=nodes, once=once, data_dir=data_dir))
+
+
+def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
+    import asyncio
+    from pathlib import Path
+
+    from coordinator.config import PREFIX, Settings
+    from shared.logs import logging_to
+    from shared.settings import SettingsError, resolve
+
+    try:
+        resolved = resolve(Settings, PREFIX, flags, other_prefixes=("FLEET_NODE_",))
+    except SettingsError as error:
+        click.echo(f"herd: {error}", err=True)
+        return 2
+    settings = resolved.values
+    directory = Path(settings.data_dir).expanduser() / "logs"
+    with logging_to(directory, "herd", settings.log_level, settings.console_log_level):
+        return asyncio.run(_run(settings, resolved.warnings, with_parent=with_parent))
+
+
+async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -> int:
+    import logging
+    import time
+
+    from coordinator.app import coordinator
+    from shared.lifetime import told_to_stop
+
+    log = logging.getLogger("herd")
+    for warning in warnings:
+        log.warning("%s", warning)
+    try:
+        async with coordinator(settings, time.monotonic) as address:
+            click.echo(f"herd {__version__} listening on {address}")
+            sys.stdout.flush()
+            log.info("listening on %s; add a node: herd-node --router-url %s", address, address)
+            log.info("stopping: %s", await told_to_stop(with_parent=with_parent))
+    except OSError as error:
+        log.error("cannot listen on %s:%d: %s", settings.host, settings.port, error)  # noqa: TRY400
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""One call, where it was placed, and what the Desk decides about it. Values, nothing else."""
+
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from shared.errors import FleetError
+from shared.names import CallId, ModelName, NodeId
+
+Operation = Literal["chat", "generate", "embed"]
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """What placing needs to know of a call. The body stays with the dialect."""
+
+    id: CallId
+    model: ModelName
+    asked_name: str
+    """The model as the caller spelled it."""
+    operation: Operation
+    dialect: str
+    fallbacks: tuple[ModelName, ...] = ()
+    """Other models that the caller allows, in order."""
+    abilities: frozenset[str] = frozenset()
+    """What the model must be able to do."""
+    num_ctx: int | None = None
+    """Context asked for, in tokens."""
+    estimated_tokens: int = 0
+    """Prompt length, from its characters."""
+
+    @property
+    def models(self) -> tuple[ModelName, ...]:
+        """The models that may serve it, in order of preference."""
+        return (self.model, *self.fallbacks)
+
+
+class Place(NamedTuple):
+    """Where a call can run: a model on an engine of a node. Concurrency is counted here."""
+
+    node_id: NodeId
+    engine: str
+    model: ModelName
+
+
+class Target(Struct, frozen=True):
+    """An engine, as it is reached."""
+
+    node_id: NodeId
+    engine: str
+    gateway: str
+    """Base URL of the node's gateway."""
+    secret: str
+    """What the gateway wants to be shown."""
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """A call has a place. `scores` holds the seven points and their `total`."""
+
+    place: Place
+    target: Target
+    engine_kind: str
+    engine_model: str
+    """The model as that engine spells it."""
+    dialects: frozenset[str]
+    context_length: int | None
+    """Tokens the loaded replica offers the call; None: not loaded, or unknown."""
+    scores: dict[str, float]
+    retries: int
+    """Attempts that failed before this one."""
+    fallback: bool
+    """Whether the model is not the one asked for."""
+
+
+class Placed(Struct, frozen=True):
+    """The call may go to its place now."""
+
+    call_id: CallId
+    placement: Placement
+
+
+class Held(Struct, frozen=True):
+    """The call waits, at the longest until `until` (the Desk's clock)."""
+
+    call_id: CallId
+    until: float
+
+
+class Refused(Struct, frozen=True):
+    """The call ends without an answer from any node."""
+
+    call_id: CallId
+    error: FleetError
+
+
+class Freed(Struct, frozen=True):
+    """A placed call made no progress and lost its place."""
+
+    call_id: CallId
+    error: FleetError
+
+
+Decision = Placed | Held | Refused | Freed
+Decisions = list[Decision]

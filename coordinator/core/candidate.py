@@ -1,0 +1,45 @@
+"""A place as one call sees it: everything the seven signals read."""
+
+from msgspec import Struct
+
+from coordinator.core.call import Place
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """Memory in bytes, contexts in tokens, times in seconds."""
+
+    place: Place
+    engine_model: str
+    loaded: bool
+    unloaded_for_s: float | None = None
+    """How long ago the model left memory here; None: not known to have been there."""
+    slots: int
+    in_flight: int
+    """Calls running at this place."""
+    node_in_flight: int = 0
+    """Calls running on the whole node."""
+    model_bytes: int = 0
+    """0: unknown."""
+    free_bytes: int = 0
+    """In the memory where the model would live."""
+    memory_bytes: int = 0
+    """All of that memory."""
+    context_length: int | None = None
+    max_context: int | None = None
+    bandwidth_gbps: float = 0.0
+    """Memory bandwidth, GB/s; 0: unknown."""
+    fleet_bandwidth_gbps: float = 0.0
+    """Median over the nodes where it is known; 0: unknown."""
+    latency_p75_s: float | None = None
+    """Of finished calls for this model on this node; None: none yet."""
+    availability_trend: float | None = None
+    """-1 (the owner is coming back) to 1 (leaving); None: not learned."""
+    troubled: bool = False
+    """A failure here is recent, a beat is late or a connection broke: only if nobody else can."""
+    last_used: int = 0
+    """Order of the last placement here, to take turns among equals."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a call placed now would start at once."""
+        return self.in_flight < self.slots

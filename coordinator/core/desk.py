@@ -1,0 +1,221 @@
+"""The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
+
+from coordinator.core import retry
+from coordinator.core.call import Call, Decisions, Freed, Held, Placed, Refused
+from coordinator.core.fleet import Fleet
+from coordinator.core.holding import Holding, OpenCall
+from coordinator.core.limits import Limits, Weights
+from coordinator.core.scorer import Scorer
+from shared.errors import FleetError, QueueFull, Stuck, Unavailable
+from shared.names import CallId, NodeId
+from shared.wire import Heartbeat
+
+
+class Desk:
+    """Every event returns what follows from it, for any call: the one it names and those it lets go.
+
+    `now` is the Desk's clock in seconds, and never goes back.
+    """
+
+    def __init__(self, limits: Limits, weights: Weights, now: float) -> None:
+        self.fleet = Fleet(limits)
+        self.holding = Holding()
+        self.completed = 0
+        self.failures = 0
+        self._limits = limits
+        self._scorer = Scorer(self.fleet, limits, weights, now)
+        self._open: dict[CallId, OpenCall] = {}
+        self._turns = 0
+
+    # Calls
+
+    def arrived(self, call: Call, now: float) -> Decisions:
+        """1. No room to wait: refused. 2. Others wait for the same places: behind them. 3. Placed, refused or held."""
+        self._turns += 1
+        arrival = OpenCall(call, self._turns, now)
+        if not self.holding.waits_for(arrival.key):
+            decision = self._scorer.decide(arrival, now)
+            if decision is not None:
+                self._apply(arrival, decision, now)
+                return [decision]
+        if len(self.holding) >= self._limits.held_calls:
+            error = QueueFull(
+                f"{len(self.holding)} calls are waiting already", retry_after=self.holding.retry_after(now)
+            )
+            return [Refused(call.id, error)]
+        return [self._hold(arrival)]
+
+    def progressed(self, call_id: CallId, now: float) -> None:
+        """Bytes came from the engine."""
+        if running := self._open.get(call_id):
+            running.progress_at = now
+
+    def first_byte(self, call_id: CallId, now: float) -> None:
+        """The caller has been shown something: from here on no other node may be tried."""
+        if running := self._open.get(call_id):
+            running.first_byte = True
+            running.progress_at = now
+
+    def finished(self, call_id: CallId, now: float, *, good: bool = True) -> Decisions:
+        """The answer is complete; not `good` where the engine found fault with the call (a 4xx)."""
+        ended = self._end(call_id, now)
+        if ended is None or ended.place is None:
+            return []
+        if not good:
+            self.failures += 1
+            return self._release(now)
+        self.completed += 1
+        node = self.fleet.nodes[ended.place.node_id]
+        node.trouble_over(ended.place)
+        self.fleet.latencies.add(node.node_id, ended.place.model, now - ended.placed_at)
+        return self._release(now)
+
+    def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
+        """1. The place is free and ranks last. 2. Another node, where that is allowed. 3. Else the error stands."""
+        ended = self._end(call_id, now)
+        if ended is None or ended.place is None:
+            return []
+        self._blame(ended, error, now)
+        again = retry.verdict(
+            error, first_byte=ended.first_byte, retries=ended.retries, allowed=self._limits.retries
+        )
+        if again == "give up":
+            self.failures += 1
+            return [Refused(call_id, error), *self._release(now)]
+        ended.error, ended.retries = error, ended.retries + 1
+        ended.excluded |= {ended.place.node_id}
+        ended.place = None
+        return [*self._decide_or_hold(ended, now), *self._release(now)]
+
+    def cancelled(self, call_id: CallId, now: float) -> Decisions:
+        """The caller has gone, or the shell gives the call up; held or placed, it ends here."""
+        ended = self._end(call_id, now)
+        return self._release(now) if ended is not None and ended.place is not None else []
+
+    # Nodes
+
+    def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Decisions:
+        """A beat. Raises CallerFault for one that is out of date; nothing changes then."""
+        self.fleet.heard(heartbeat, address, now)
+        return self._release(now)
+
+    def reached(self, node_id: NodeId, now: float) -> Decisions:
+        """The node's gateway answered a probe."""
+        self.fleet.nodes[node_id].reached()
+        return self._release(now)
+
+    def not_reached(self, node_id: NodeId, reason: str) -> None:
+        """The node's gateway did not answer a probe."""
+        self.fleet.nodes[node_id].not_reached(reason)
+
+    def due_probes(self, now: float) -> list[NodeId]:
+        """Nodes whose gateway is to be tried now. Asking books the next attempt."""
+        due = [node for node in self.fleet.nodes.values() if node.next_probe_at <= now]
+        due = [node for node in due if node.standing(now, self._limits).status != "offline"]
+        for node in due:
+            node.next_probe_at = now + self._limits.probe_every_s
+        return [node.node_id for node in due]
+
+    def cordoned(self, node_id: NodeId, now: float, *, on: bool) -> Decisions:
+        """New calls go elsewhere; with `on=False`, come again."""
+        self.fleet.nodes[node_id].cordoned = on
+        return self._release(now)
+
+    # Time
+
+    def expired(self, now: float) -> Decisions:
+        """Time has passed: leases ran out, calls have waited long enough, running ones stand still."""
+        decisions = self._release(now)
+        for waiting in self.holding.overdue(now, self._limits.hold_s):
+            decision = self._scorer.decide(waiting, now, last_chance=True)
+            decision = decision or Refused(waiting.call.id, self._waited_too_long(waiting, now))
+            self.holding.remove(waiting)
+            self._apply(waiting, decision, now)
+            decisions.append(decision)
+        for running in [each for each in self._open.values() if each.place is not None]:
+            if now - running.progress_at >= self._limits.stale_s:
+                decisions += self._free_stuck(running, now)
+        return decisions
+
+    # What the shell may read
+
+    def open_calls(self) -> list[OpenCall]:
+        """Calls between arrival and end."""
+        return list(self._open.values())
+
+    def knows(self, call_id: CallId) -> bool:
+        """Whether a call of this id is open."""
+        return call_id in self._open
+
+    # Inside
+
+    def _apply(self, subject: OpenCall, decision: Placed | Refused, now: float) -> None:
+        if isinstance(decision, Placed):
+            subject.place = decision.placement.place
+            subject.placed_at = subject.progress_at = now
+            self.fleet.take(subject.place)
+            self._open[subject.call.id] = subject
+        else:
+            self.failures += 1
+            self._open.pop(subject.call.id, None)
+
+    def _hold(self, subject: OpenCall) -> Held:
+        self._open[subject.call.id] = subject
+        self.holding.add(subject)
+        return Held(subject.call.id, subject.arrived_at + self._limits.hold_s)
+
+    def _decide_or_hold(self, subject: OpenCall, now: float) -> Decisions:
+        decision = None if self.holding.waits_for(subject.key) else self._scorer.decide(subject, now)
+        if decision is None:
+            return [self._hold(subject)]
+        self._apply(subject, decision, now)
+        return [decision]
+
+    def _release(self, now: float) -> Decisions:
+        """Looks at the held calls again, oldest first; within a group, nobody passes the first."""
+        decisions: Decisions = []
+        for group in self.holding.groups():
+            for waiting in group:
+                decision = self._scorer.decide(waiting, now)
+                if decision is None:
+                    break
+                self.holding.remove(waiting)
+                self._apply(waiting, decision, now)
+                decisions.append(decision)
+        return decisions
+
+    def _end(self, call_id: CallId, now: float) -> OpenCall | None:
+        ended = self._open.pop(call_id, None)
+        if ended is None:
+            return None
+        if ended.place is None:
+            self.holding.remove(ended)
+        else:
+            self.fleet.free(ended.place)
+            self.holding.ended(now)
+        return ended
+
+    def _blame(self, ended: OpenCall, error: FleetError, now: float) -> None:
+        if ended.place is None:
+            return
+        node = self.fleet.nodes[ended.place.node_id]
+        if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
+            node.trouble(ended.place, now + trouble_s)
+        if retry.blames_node(error):
+            node.suspect(str(error), now)
+
+    def _free_stuck(self, running: OpenCall, now: float) -> Decisions:
+        error = Stuck(
+            f"no progress for {self._limits.stale_s:.0f} s on {running.place and running.place.node_id}"
+        )
+        self._end(running.call.id, now)
+        self._blame(running, error, now)
+        self.failures += 1
+        return [Freed(running.call.id, error), *self._release(now)]
+
+    def _waited_too_long(self, waiting: OpenCall, now: float) -> Unavailable:
+        why = self._scorer.why_not(waiting, now) or "every place for it is taken"
+        return Unavailable(
+            f"no node could take {waiting.call.asked_name!r} within {self._limits.hold_s:.0f} s: {why}",
+            retry_after=self.holding.retry_after(now),
+        )

@@ -1,0 +1,28 @@
+"""How long finished calls took, per node and model; what the wait signal reads."""
+
+from collections import defaultdict, deque
+
+from shared.names import ModelName, NodeId
+
+KEPT = 64
+"""Newest calls per node and model that count."""
+
+
+class Latencies:
+    """Learns from finished calls only."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[tuple[NodeId, ModelName], deque[float]] = defaultdict(
+            lambda: deque(maxlen=KEPT)
+        )
+        self._p75: dict[tuple[NodeId, ModelName], float] = {}
+
+    def add(self, node_id: NodeId, model: ModelName, seconds: float) -> None:
+        """A call for `model` ended well on `node_id`."""
+        kept = self._seconds[node_id, model]
+        kept.append(seconds)
+        self._p75[node_id, model] = sorted(kept)[int(len(kept) * 0.75)]
+
+    def p75(self, node_id: NodeId, model: ModelName) -> float | None:
+        """Seconds; None before the first call."""
+        return self._p75.get((node_id, model))

@@ -1,0 +1,150 @@
+"""One node as the coordinator knows it: its last beat, its lease, whether its gateway answers, what runs there."""
+
+import math
+from collections import Counter, defaultdict
+from typing import Literal
+
+from msgspec import Struct
+
+from coordinator.core.call import Place, Target
+from coordinator.core.limits import Limits
+from shared.names import ModelName, NodeId, normalise
+from shared.wire import Engine, Heartbeat, Model, Replica
+
+Status = Literal["online", "degraded", "offline"]
+Reach = Literal["probing", "unreachable", "reached", "suspect"]
+"""probing, unreachable: never reached since it joined. reached: answers. suspect: did, then a connection failed."""
+
+
+class Standing(Struct, frozen=True):
+    """`status` as in /fleet/status, the finer word, and why."""
+
+    status: Status
+    state: str
+    reason: str = ""
+
+
+class Spot(Struct, frozen=True):
+    """A model on one engine of a node, loaded (with its replicas) or not."""
+
+    engine: Engine
+    model: Model
+    replicas: tuple[Replica, ...]
+
+    @property
+    def slots(self) -> int:
+        """Calls at once, by the engine's own word."""
+        return sum(replica.slots_total for replica in self.replicas) or self.engine.slots_per_model
+
+    @property
+    def context_length(self) -> int | None:
+        """Tokens a call may use on any of the replicas; None: not loaded, or not told."""
+        lengths = [replica.context_length for replica in self.replicas if replica.context_length]
+        return min(lengths) if lengths else None
+
+
+class Node:
+    """Mutable, and changed through Fleet only."""
+
+    def __init__(self, heartbeat: Heartbeat, address: str, now: float) -> None:
+        """`address`: base URL of the gateway."""
+        self.node_id = NodeId(heartbeat.node_id)
+        self.in_flight: Counter[tuple[str, ModelName]] = Counter()
+        self.cordoned = False
+        self.last_used: defaultdict[tuple[str, ModelName], int] = defaultdict(int)
+        self.unloaded_at: dict[ModelName, float] = {}
+        self.spots: dict[ModelName, tuple[Spot, ...]] = {}
+        self._trouble_until: dict[tuple[str, ModelName], float] = {}
+        self._accept(heartbeat, address, now)
+        self._probe_anew(now)
+
+    def heard(self, heartbeat: Heartbeat, address: str, now: float) -> None:
+        """A newer beat. A restarted agent, or one that moved, must be reached again before it gets calls."""
+        before = self.heartbeat
+        moved = address != self.address or heartbeat.gateway_secret != before.gateway_secret
+        loaded = {model for model, spots in self.spots.items() if any(spot.replicas for spot in spots)}
+        self._accept(heartbeat, address, now)
+        for model in loaded:
+            if not any(spot.replicas for spot in self.spots.get(model, ())):
+                self.unloaded_at[model] = now
+        if moved or heartbeat.epoch != before.epoch:
+            self._probe_anew(now)
+
+    def _accept(self, heartbeat: Heartbeat, address: str, now: float) -> None:
+        self.heartbeat, self.address, self.last_heard = heartbeat, address, now
+        self.spots = _spots(heartbeat)
+
+    def _probe_anew(self, now: float) -> None:
+        self.reach: Reach = "probing"
+        self.reach_reason = ""
+        self.next_probe_at = now
+
+    # Reachability
+
+    def reached(self) -> None:
+        """The gateway answered a probe."""
+        self.reach, self.reach_reason, self.next_probe_at = "reached", "", math.inf
+
+    def not_reached(self, reason: str) -> None:
+        """A probe failed."""
+        if self.reach != "suspect":
+            self.reach = "unreachable"
+        self.reach_reason = reason
+
+    def suspect(self, reason: str, now: float) -> None:
+        """A call's connection failed: no new calls here unless nobody else can, and a probe at once."""
+        if self.reach == "reached":
+            self.reach, self.reach_reason, self.next_probe_at = "suspect", reason, now
+
+    # Trouble of one model on one engine
+
+    def trouble(self, place: Place, until: float) -> None:
+        """A call failed there: rank it last until then."""
+        self._trouble_until[place.engine, place.model] = until
+
+    def trouble_over(self, place: Place) -> None:
+        """A call succeeded there."""
+        self._trouble_until.pop((place.engine, place.model), None)
+
+    def troubled(self, engine: str, model: ModelName, now: float) -> bool:
+        """Whether a failure there is recent."""
+        return self._trouble_until.get((engine, model), -math.inf) > now
+
+    def target(self, engine: str) -> Target:
+        """How one of its engines is reached."""
+        return Target(self.node_id, engine, self.address, self.heartbeat.gateway_secret)
+
+    # Standing
+
+    def standing(self, now: float, limits: Limits) -> Standing:
+        """What /fleet/status says of it."""
+        silent = now - self.last_heard
+        if self.heartbeat.leaving:
+            return Standing("offline", "left", "its agent was stopped")
+        if silent > limits.lease_s:
+            return Standing("offline", "lost", f"no heartbeat for {silent:.0f} s")
+        if self.reach == "probing":
+            return Standing("degraded", "probing", f"its gateway at {self.address} is being tried")
+        if self.reach == "unreachable":
+            return Standing("degraded", "unreachable", f"{self.address}: {self.reach_reason}")
+        if self.reach == "suspect":
+            return Standing("degraded", "suspect", f"{self.address}: {self.reach_reason}")
+        if silent > limits.beat_late_s:
+            return Standing("degraded", "late", f"no heartbeat for {silent:.0f} s")
+        return Standing("online", "draining" if self.heartbeat.draining else "ready")
+
+
+def _spots(heartbeat: Heartbeat) -> dict[ModelName, tuple[Spot, ...]]:
+    found: defaultdict[ModelName, list[Spot]] = defaultdict(list)
+    for engine in heartbeat.engines:
+        if not engine.up:
+            continue
+        replicas: defaultdict[ModelName, list[Replica]] = defaultdict(list)
+        for replica in engine.replicas:
+            replicas[normalise(replica.model)].append(replica)
+        models = {normalise(model.name): model for model in engine.models}
+        for name in replicas.keys() - models.keys():
+            models[name] = Model(name=replicas[name][0].model)
+        for name, model in models.items():
+            found[name].append(Spot(engine, model, tuple(replicas[name])))
+    return {name: tuple(spots) for name, spots in found.items()}

@@ -1,0 +1,36 @@
+"""Policy `weighted`: the signals' shares times their weights, summed."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from coordinator.core.call import Call
+from coordinator.core.candidate import Candidate
+from coordinator.core.limits import Weights
+from coordinator.core.signals import SIGNALS
+
+
+class Scored(Struct, frozen=True):
+    """A candidate with its points by signal, and `total`."""
+
+    candidate: Candidate
+    scores: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """The sum of the seven."""
+        return self.scores["total"]
+
+
+def order(candidates: Iterable[Candidate], call: Call, weights: Weights) -> list[Scored]:
+    """Best first. Among equals the one used longest ago, so that they take turns."""
+    scored = [Scored(candidate, points(candidate, call, weights)) for candidate in candidates]
+    scored.sort(key=lambda each: (-each.total, each.candidate.last_used, each.candidate.place))
+    return scored
+
+
+def points(candidate: Candidate, call: Call, weights: Weights) -> dict[str, float]:
+    """Signal name -> share times weight, and their `total`."""
+    result = {name: score(candidate, call) * getattr(weights, name) for name, score in SIGNALS}
+    result["total"] = sum(result.values())
+    return result

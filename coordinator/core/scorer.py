@@ -1,0 +1,91 @@
+"""Filter, score, choose: where one call goes, that it must wait, or why it never can."""
+
+from coordinator.core import eligibility
+from coordinator.core.call import Placed, Refused
+from coordinator.core.candidate import Candidate
+from coordinator.core.eligibility import Refusal
+from coordinator.core.fleet import Fleet
+from coordinator.core.holding import OpenCall
+from coordinator.core.limits import Limits, Weights
+from coordinator.core.policies import weighted
+from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
+from shared.names import ModelName, near
+
+NO_NODES = "no node has joined this fleet; start one: herd-node --router-url URL_OF_THIS_COORDINATOR"
+
+
+class Scorer:
+    """Reads the fleet, changes nothing."""
+
+    def __init__(self, fleet: Fleet, limits: Limits, weights: Weights, started_at: float) -> None:
+        """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
+        self._fleet = fleet
+        self._limits = limits
+        self._weights = weights
+        self._settled_at = started_at + limits.settle_s
+
+    def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
+        """For each allowed model in order: 1. the best healthy place with room; 2. wait for a healthy one, unless
+        this is the call's last chance; 3. a troubled one with room, or wait for it. 4. No place at all: the last
+        error, a refusal, or wait (None).
+        """
+        refusals: list[Refusal] = []
+        for model in subject.call.models:
+            usable = self._usable(subject, model, now, refusals)
+            healthy = [each for each in usable if not each.troubled]
+            acceptable = usable if last_chance or not healthy else healthy
+            with_room = [each for each in acceptable if each.has_room]
+            if with_room:
+                return self._place(subject, model, with_room)
+            if usable:
+                return None
+        return self._nobody(subject, refusals, now)
+
+    def why_not(self, subject: OpenCall, now: float) -> str:
+        """The reasons of the nodes that refuse, for a person; empty: none refuses."""
+        refusals: list[Refusal] = []
+        for model in subject.call.models:
+            self._usable(subject, model, now, refusals)
+        return "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))
+
+    def _usable(
+        self, subject: OpenCall, model: ModelName, now: float, refusals: list[Refusal]
+    ) -> list[Candidate]:
+        usable = []
+        for node, spot in self._fleet.having(model):
+            if node.node_id in subject.excluded:
+                continue
+            standing = node.standing(now, self._limits)
+            refusal = eligibility.refusal(node, standing, spot, subject.call)
+            if refusal is None:
+                usable.append(self._fleet.candidate(node, spot, model, now))
+            else:
+                refusals.append(refusal)
+        return usable
+
+    def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
+        best = weighted.order(candidates, subject.call, self._weights)[0]
+        placement = self._fleet.placement(
+            best.candidate, best.scores, subject.retries, fallback=model != subject.call.model
+        )
+        return Placed(subject.call.id, placement)
+
+    def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
+        call = subject.call
+        if subject.error is not None:
+            return Refused(call.id, subject.error)
+        if not refusals:
+            if now < self._settled_at:
+                return None
+            return Refused(call.id, self._unknown_model(call.asked_name))
+        if all(refusal.lasting for refusal in refusals):
+            why = "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))
+            return Refused(call.id, CallerFault(f"{call.asked_name!r} cannot serve this call: {why}"))
+        return None
+
+    def _unknown_model(self, name: str) -> FleetError:
+        if not self._fleet.nodes:
+            return Unavailable(NO_NODES, retry_after=5)
+        close = near(name, self._fleet.model_names())
+        hint = f"; near: {', '.join(close)}" if close else ""
+        return ModelNotFound(f'model "{name}" not found, try pulling it first{hint}')

@@ -1,0 +1,17 @@
+"""Residency: is the model in memory already? (The reference calls this signal thermal: hot, warm, cold.)"""
+
+from coordinator.core.call import Call
+from coordinator.core.candidate import Candidate
+
+WARM_FOR_S = 1800.0
+HOT, WARM, COLD = 1.0, 0.6, 0.2
+"""50, 30 and 10 of 50 points."""
+
+
+def score(candidate: Candidate, _call: Call) -> float:
+    """1 loaded, 0.6 unloaded less than 30 minutes ago (still in the page cache), 0.2 on disk."""
+    if candidate.loaded:
+        return HOT
+    if candidate.unloaded_for_s is not None and candidate.unloaded_for_s < WARM_FOR_S:
+        return WARM
+    return COLD

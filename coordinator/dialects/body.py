@@ -1,0 +1,107 @@
+"""A caller's body: read within bounds, its head decoded, single fields replaced. The rest stays as it came."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from shared.errors import BodyTooLarge, CallerFault
+from shared.names import MODEL_NAME_LIMIT, ModelName, normalise
+
+Head = TypeVar("Head")
+
+ABSENT = msgspec.Raw()
+"""A field that the caller left out: msgspec cannot say `Raw | None`."""
+
+CHARACTERS_A_TOKEN = 4
+TOKENS_A_MESSAGE = 4
+TOKENS_AN_IMAGE = 150
+
+_DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+async def read_body(request: web.Request) -> bytes:
+    """All of it. Raises BodyTooLarge or CallerFault."""
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BodyTooLarge(f"the request body is larger than FLEET_BODY_LIMIT: {error.text}") from error
+    except (web.RequestPayloadError, ValueError) as error:
+        raise CallerFault(f"the request body cannot be read: {error}") from error
+    if not body.strip():
+        raise CallerFault("missing request body")
+    return body
+
+
+def decode_head(body: bytes, kind: type[Head]) -> Head:
+    """The fields that routing needs. Raises CallerFault with the path of the fault."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except _DECODE_ERRORS as error:
+        raise CallerFault(_why(error)) from error
+
+
+def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
+    """Top-level fields, each with its bytes as sent: numbers keep their spelling, strings their escapes."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except _DECODE_ERRORS as error:
+        raise CallerFault(_why(error)) from error
+
+
+def decode_any(raw: bytes | msgspec.Raw) -> Any:
+    """Plain Python values. Raises CallerFault."""
+    try:
+        return msgspec.json.decode(raw)
+    except _DECODE_ERRORS as error:
+        raise CallerFault(_why(error)) from error
+
+
+def replaced(body: bytes, values: Mapping[str, object], drop: tuple[str, ...] = ()) -> bytes:
+    """The body with those top-level fields set or dropped, and every other byte's meaning kept."""
+    fields: dict[str, object] = dict(decode_fields(body))
+    for name in drop:
+        fields.pop(name, None)
+    return msgspec.json.encode(fields | dict(values))
+
+
+def model_name(name: str | None) -> tuple[str, ModelName]:
+    """The caller's spelling and ours. Raises CallerFault where it is missing or absurd."""
+    if not name or not name.strip():
+        raise CallerFault("model is required")
+    if len(name) > MODEL_NAME_LIMIT:
+        raise CallerFault(
+            f"the model name has {len(name)} characters; at most {MODEL_NAME_LIMIT} are allowed"
+        )
+    if not name.isprintable():
+        raise CallerFault("the model name has characters that cannot be printed")
+    return name, normalise(name)
+
+
+def fallback_names(names: list[str] | None) -> tuple[ModelName, ...]:
+    """The caller's `fallback_models`. Raises CallerFault for an absurd one."""
+    if names and len(names) > 16:
+        raise CallerFault(f"fallback_models has {len(names)} names; at most 16 are allowed")
+    return tuple(dict.fromkeys(model_name(name)[1] for name in names or ()))
+
+
+def given(raw: msgspec.Raw) -> bool:
+    """Whether the field was there, and not null."""
+    return bytes(raw) not in (b"", b"null")
+
+
+def tokens_of(texts: list[msgspec.Raw], images: int) -> int:
+    """An estimate from the length of the texts, as JSON: four characters a token, 150 tokens an image."""
+    lengths = [len(bytes(text)) for text in texts if given(text)]
+    return sum(lengths) // CHARACTERS_A_TOKEN + TOKENS_A_MESSAGE * len(lengths) + TOKENS_AN_IMAGE * images
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "the request body is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "the request body is nested too deeply"
+    if isinstance(error, msgspec.ValidationError):
+        return f"invalid request: {error}"
+    return f"the request body is not JSON: {error}"

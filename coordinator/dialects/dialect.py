@@ -1,0 +1,71 @@
+"""What a client API is to the rest: how its errors look, how its streams are cut, how one call goes out and back."""
+
+from typing import Protocol
+
+from aiohttp import web
+
+from coordinator.core.call import Call, Placement
+from coordinator.dialects.frames import Frames
+from coordinator.forward import EngineRequest
+from shared.errors import FleetError
+
+
+class Dialect(Protocol):
+    """One client API."""
+
+    name: str
+    prefix: str
+    """Paths that belong to it."""
+    stream_type: str
+    """Content-Type of its streams."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Its addresses."""
+        ...
+
+    def error_body(self, error: FleetError) -> bytes:
+        """A whole answer."""
+        ...
+
+    def stream_error(self, error: FleetError) -> bytes:
+        """A frame that ends a stream which began well."""
+        ...
+
+    def frames(self, limit: int) -> Frames:
+        """How its streams are cut."""
+        ...
+
+    def ended_well(self, last_frame: bytes) -> bool:
+        """Whether a stream that stopped here is complete."""
+        ...
+
+
+class Decoder(Protocol):
+    """Turns an engine's answer into the caller's dialect, where the engine does not speak it."""
+
+    def whole(self, body: bytes, /) -> bytes:
+        """A complete answer. Raises NodeFailure where it is not one."""
+        ...
+
+    def feed(self, chunk: bytes, /) -> bytes:
+        """As much of a stream as is decided by now; may be empty."""
+        ...
+
+    def finish(self) -> bytes:
+        """The rest, once the engine's stream has ended. Raises StreamBroken where it ended too early."""
+        ...
+
+
+class Exchange(Protocol):
+    """One call as its dialect sends and reads it."""
+
+    call: Call
+    stream: bool
+
+    def encode(self, placement: Placement) -> EngineRequest:
+        """For that engine. Raises CallerFault where it cannot be asked."""
+        ...
+
+    def decoder(self, placement: Placement, /) -> Decoder | None:
+        """None: the engine speaks the caller's dialect."""
+        ...

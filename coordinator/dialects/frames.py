@@ -1,0 +1,48 @@
+"""Cuts a stream into whole lines or events, so that an error can follow the last whole one.
+
+Bytes pass unchanged; only where a chunk ends in the middle of a frame, that frame's beginning waits for its end.
+"""
+
+
+class Frames:
+    """`ends`: what a frame may end with. A frame longer than `limit` bytes passes in pieces."""
+
+    def __init__(self, ends: tuple[bytes, ...], limit: int) -> None:
+        self._ends = ends
+        self._limit = limit
+        self._rest = b""
+        self.last = b""
+        """The last whole frame that passed."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Everything up to the last end of a frame."""
+        held = self._rest + chunk
+        cut = max((at + len(end) for end in self._ends if (at := held.rfind(end)) >= 0), default=0)
+        if not cut and len(held) > self._limit:
+            cut = len(held)
+        self._rest = held[cut:]
+        if cut:
+            self.last = self._last_of(held[:cut])
+        return held[:cut]
+
+    def rest(self) -> bytes:
+        """What came after the last end, once the stream has ended well."""
+        rest, self._rest = self._rest, b""
+        if rest.strip():
+            self.last = rest
+        return rest
+
+    def _last_of(self, whole: bytes) -> bytes:
+        body = whole.rstrip(b"\r\n")
+        start = max((at + len(end) for end in self._ends if (at := body.rfind(end)) >= 0), default=0)
+        return body[start:]
+
+
+def lines(limit: int) -> Frames:
+    """Newline-delimited JSON."""
+    return Frames((b"\n",), limit)
+
+
+def events(limit: int) -> Frames:
+    """Server-sent events."""
+    return Frames((b"\n\n", b"\r\n\r\n"), limit)

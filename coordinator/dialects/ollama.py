@@ -1,0 +1,253 @@
+"""Ollama's API: /api/chat, generate, embed, embeddings, and what it tells about models."""
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Raw, Struct
+
+from coordinator.catalog import Catalog
+from coordinator.core.call import Call, Operation, Placement
+from coordinator.dialects import ollama_ends, ollama_models, ollama_to_openai
+from coordinator.dialects.body import (
+    ABSENT,
+    decode_any,
+    decode_head,
+    fallback_names,
+    model_name,
+    read_body,
+    replaced,
+    tokens_of,
+)
+from coordinator.dialects.dialect import Decoder
+from coordinator.dialects.frames import Frames, lines
+from coordinator.dialects.ollama_errands import OllamaErrands
+from coordinator.dialects.openai_to_ollama import EmbeddingDecoder, GenerationDecoder, LoadDecoder
+from coordinator.dialects.relay import Relay, passed_headers
+from coordinator.forward import EngineRequest
+from coordinator.requests import identify
+from shared import __version__
+from shared.errors import FleetError, ModelNotFound
+
+CONTRACT_VERSION = "0.30.0"
+"""The Ollama release whose API this file follows; told by /api/version while no node runs an Ollama."""
+
+
+class _Message(Struct):
+    content: Raw = ABSENT
+    images: list[Raw] | None = None
+
+
+class _Options(Struct):
+    num_ctx: int | None = None
+
+
+class _Head(Struct):
+    """Every field `T | None`: an explicit null is the caller's way of leaving a field out."""
+
+    model: str | None = None
+    name: str | None = None
+    stream: bool | None = None
+    messages: list[_Message] | None = None
+    prompt: str | None = None
+    system: str | None = None
+    suffix: str | None = None
+    input: Raw = ABSENT
+    images: list[Raw] | None = None
+    tools: list[Raw] | None = None
+    options: _Options | None = None
+    fallback_models: list[str] | None = None
+
+
+class OllamaExchange:
+    """Passes through to an Ollama, translates for an engine that speaks OpenAI only."""
+
+    def __init__(
+        self, call: Call, path: str, body: bytes, head: _Head, headers: dict[str, str], frame_limit: int
+    ) -> None:
+        self.call = call
+        self.stream = head.stream is not False and call.operation != "embed"
+        self._path = path
+        self._body = body
+        self._head = head
+        self._headers = headers
+        self._frame_limit = frame_limit
+
+    def encode(self, placement: Placement) -> EngineRequest:
+        """The caller's own bytes where the engine is an Ollama."""
+        if "ollama" in placement.dialects:
+            return self._request(self._path, self._own_body(placement))
+        if self._only_loads():
+            return EngineRequest("/v1/models", b"", self._headers, whole=not self.stream, method="GET")
+        path, request = self._translated(decode_any(self._body), placement.engine_model)
+        return self._request(path, msgspec.json.encode(request))
+
+    def decoder(self, placement: Placement) -> Decoder | None:
+        """None for an Ollama."""
+        if "ollama" in placement.dialects:
+            return None
+        name = placement.engine_model if placement.fallback else self.call.asked_name
+        if self.call.operation == "embed":
+            return EmbeddingDecoder(name, single=self._path == "/api/embeddings")
+        chat = self.call.operation == "chat"
+        if self._only_loads():
+            return LoadDecoder(name, chat=chat)
+        return GenerationDecoder(name, chat=chat, frame_limit=self._frame_limit)
+
+    def _request(self, path: str, body: bytes) -> EngineRequest:
+        return EngineRequest(path, body, self._headers, whole=not self.stream)
+
+    def _own_body(self, placement: Placement) -> bytes:
+        if not placement.fallback and self._head.fallback_models is None:
+            return self._body
+        name = placement.engine_model if placement.fallback else self.call.asked_name
+        return replaced(self._body, {"model": name}, ("fallback_models",))
+
+    def _translated(self, body: dict[str, Any], model: str) -> tuple[str, dict[str, Any]]:
+        if self.call.operation == "chat":
+            return "/v1/chat/completions", ollama_to_openai.chat(body, model)
+        if self.call.operation == "generate":
+            return ollama_to_openai.generate(body, model)
+        field = "prompt" if self._path == "/api/embeddings" else "input"
+        return "/v1/embeddings", ollama_to_openai.embed(body, model, field)
+
+    def _only_loads(self) -> bool:
+        """A chat without messages, or a generate without a prompt, asks for no answer."""
+        if self.call.operation == "chat":
+            return not self._head.messages
+        return self.call.operation == "generate" and not self._head.prompt and not self._head.images
+
+
+class Ollama:
+    """The dialect and its routes."""
+
+    name = "ollama"
+    prefix = "/api/"
+    stream_type = "application/x-ndjson"
+
+    def __init__(self, relay: Relay, catalog: Catalog, errands: OllamaErrands, frame_limit: int) -> None:
+        self._relay = relay
+        self._catalog = catalog
+        self._errands = errands
+        self._frame_limit = frame_limit
+
+    def routes(self) -> list[web.RouteDef]:
+        """Its addresses."""
+        return [
+            web.get("/", self.root),
+            web.post("/api/chat", self.chat),
+            web.post("/api/generate", self.generate),
+            web.post("/api/embed", self.embed),
+            web.post("/api/embeddings", self.embed),
+            web.get("/api/tags", self.tags),
+            web.get("/api/ps", self.running),
+            web.get("/api/version", self.version),
+            web.post("/api/show", self.show),
+            web.post("/api/pull", self._errands.pull),
+            web.delete("/api/delete", self._errands.delete),
+        ]
+
+    # How it speaks
+
+    def error_body(self, error: FleetError) -> bytes:
+        """`{"error": "text"}`"""
+        return ollama_ends.error_body(error)
+
+    def stream_error(self, error: FleetError) -> bytes:
+        """A line; no `done` follows."""
+        return ollama_ends.error_line(error)
+
+    def frames(self, limit: int) -> Frames:
+        """Newline-delimited JSON."""
+        return lines(limit)
+
+    def ended_well(self, last_frame: bytes) -> bool:
+        """Ollama's last line says so."""
+        return ollama_ends.generation_ended(last_frame)
+
+    # What it offers
+
+    async def root(self, _request: web.Request) -> web.Response:
+        """GET or HEAD /: what clients ask to see whether an Ollama is there."""
+        return web.Response(text="Ollama is running")
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """POST /api/chat"""
+        return await self._call(request, "chat")
+
+    async def generate(self, request: web.Request) -> web.StreamResponse:
+        """POST /api/generate"""
+        return await self._call(request, "generate")
+
+    async def embed(self, request: web.Request) -> web.StreamResponse:
+        """POST /api/embed and the older /api/embeddings"""
+        return await self._call(request, "embed")
+
+    async def tags(self, _request: web.Request) -> web.Response:
+        """GET /api/tags"""
+        return _json(ollama_models.tags(self._catalog.entries().values()))
+
+    async def running(self, _request: web.Request) -> web.Response:
+        """GET /api/ps"""
+        return _json(ollama_models.running(self._catalog.entries().values()))
+
+    async def version(self, _request: web.Request) -> web.Response:
+        """GET /api/version: that of the first Ollama in the fleet."""
+        version = self._catalog.engine_version("ollama") or CONTRACT_VERSION
+        return _json({"version": version, "herd_version": __version__})
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """POST /api/show: from an Ollama that has the model, else from what the fleet knows of it."""
+        body = await read_body(request)
+        head = decode_head(body, _Head)
+        asked, model = model_name(head.model or head.name)
+        entry = self._catalog.entries().get(model)
+        if entry is None:
+            raise ModelNotFound(f'model "{asked}" not found')
+        if "ollama" in entry.kinds:
+            return await self._errands.show(request, body, model)
+        return _json(ollama_models.show(entry))
+
+    async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
+        body = await read_body(request)
+        head = decode_head(body, _Head)
+        asked, model = model_name(head.model)
+        call = Call(
+            id=identify(request),
+            model=model,
+            asked_name=asked,
+            operation=operation,
+            dialect=self.name,
+            fallbacks=tuple(name for name in fallback_names(head.fallback_models) if name != model),
+            abilities=_abilities(operation, head),
+            num_ctx=head.options.num_ctx if head.options else None,
+            estimated_tokens=_tokens(head),
+        )
+        exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
+        return await self._relay.serve(request, self, exchange)
+
+
+def _abilities(operation: Operation, head: _Head) -> frozenset[str]:
+    needed = {"embedding"} if operation == "embed" else {"chat"}
+    if head.tools:
+        needed.add("tools")
+    if head.suffix:
+        needed.add("insert")
+    if _images(head):
+        needed.add("vision")
+    return frozenset(needed)
+
+
+def _images(head: _Head) -> int:
+    return len(head.images or ()) + sum(len(message.images or ()) for message in head.messages or ())
+
+
+def _tokens(head: _Head) -> int:
+    plain = [Raw(text.encode()) for text in (head.prompt, head.system) if text]
+    return tokens_of(
+        [*(message.content for message in head.messages or ()), head.input, *plain], _images(head)
+    )
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

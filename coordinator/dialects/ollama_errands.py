@@ -1,0 +1,109 @@
+"""Requests to an Ollama that are not calls and take no place: show, pull, delete."""
+
+from aiohttp import web
+from msgspec import Struct
+
+from coordinator.catalog import Catalog
+from coordinator.core.call import Target
+from coordinator.dialects.body import decode_head, model_name, read_body, replaced
+from coordinator.dialects.frames import lines
+from coordinator.dialects.ollama_ends import error_line, pull_ended
+from coordinator.dialects.relay import Stream, passed_headers, relayed
+from coordinator.forward import EngineReply, EngineRequest, Forwarder
+from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
+from shared.names import ModelName
+
+
+class _Head(Struct):
+    model: str | None = None
+    name: str | None = None
+    stream: bool | None = None
+    insecure: bool | None = None
+    node_id: str | None = None
+
+
+class OllamaErrands:
+    """Each goes to one engine, or to every engine that it concerns."""
+
+    def __init__(self, forwarder: Forwarder, catalog: Catalog, frame_limit: int) -> None:
+        self._forwarder = forwarder
+        self._catalog = catalog
+        self._frame_limit = frame_limit
+
+    async def show(self, request: web.Request, body: bytes, model: ModelName) -> web.Response:
+        """From the first Ollama that has the model and answers."""
+        targets = self._catalog.targets("ollama", model=model)
+        if not targets:
+            raise Unavailable(f"no node that has {model} can be asked now", retry_after=5)
+        return await self._ask(
+            targets[0], EngineRequest("/api/show", body, passed_headers(request), whole=True)
+        )
+
+    async def pull(self, request: web.Request) -> web.StreamResponse:
+        """POST /api/pull: onto `node_id`, else the Ollama node with most free disk. Progress streams."""
+        body, head = await self._read(request)
+        model_name(head.model or head.name)
+        if head.insecure:
+            raise CallerFault("insecure pulls are not allowed through the coordinator")
+        target = self._pull_target(head.node_id)
+        stream = head.stream is not False
+        asked = EngineRequest(
+            "/api/pull", replaced(body, {}, ("node_id",)), passed_headers(request), whole=not stream
+        )
+        if not stream:
+            return await self._ask(target, asked)
+        reply = await self._forwarder.send(target, asked)
+        try:
+            headers = relayed(reply.headers) | _node_header(target)
+            copy = Stream(lines(self._frame_limit), headers, error_line, pull_ended)
+            return await copy.copy(request, reply)
+        finally:
+            reply.close()
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """DELETE /api/delete: from `node_id`, else from every Ollama that has it."""
+        body, head = await self._read(request)
+        asked, model = model_name(head.model or head.name)
+        targets = self._catalog.targets("ollama", model=model, node_id=head.node_id)
+        if not targets:
+            raise ModelNotFound(f'model "{asked}" not found on an Ollama node')
+        clean = replaced(body, {}, ("node_id",))
+        order = EngineRequest("/api/delete", clean, passed_headers(request), whole=True, method="DELETE")
+        for target in targets:
+            answer = await self._ask(target, order)
+            if answer.status >= 400:
+                return answer
+        return web.Response(headers={"X-Fleet-Node": ",".join(target.node_id for target in targets)})
+
+    async def _read(self, request: web.Request) -> tuple[bytes, _Head]:
+        body = await read_body(request)
+        return body, decode_head(body, _Head)
+
+    def _pull_target(self, node_id: str | None) -> Target:
+        targets = self._catalog.targets("ollama", node_id=node_id)
+        if targets:
+            return targets[0]
+        if node_id is not None and not self._catalog.knows_node(node_id):
+            raise RouteNotFound(f'no node is named "{node_id}"')
+        raise CallerFault("no node runs an Ollama, the only engine here that can pull a model")
+
+    async def _ask(self, target: Target, asked: EngineRequest) -> web.Response:
+        reply = await self._forwarder.send(target, asked)
+        try:
+            whole = await _all(reply)
+        finally:
+            reply.close()
+        return web.Response(
+            status=reply.status, body=whole, headers=relayed(reply.headers) | _node_header(target)
+        )
+
+
+async def _all(reply: EngineReply) -> bytes:
+    whole = bytearray()
+    while chunk := await reply.read():
+        whole += chunk
+    return bytes(whole)
+
+
+def _node_header(target: Target) -> dict[str, str]:
+    return {"X-Fleet-Node": target.node_id}

@@ -1,0 +1,195 @@
+"""OpenAI's API: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models."""
+
+import msgspec
+from aiohttp import web
+from msgspec import Raw, Struct
+
+from coordinator.catalog import Catalog, Entry
+from coordinator.core.call import Call, Operation, Placement
+from coordinator.dialects.body import (
+    ABSENT,
+    decode_head,
+    fallback_names,
+    given,
+    model_name,
+    read_body,
+    replaced,
+    tokens_of,
+)
+from coordinator.dialects.dialect import Decoder
+from coordinator.dialects.frames import Frames, events
+from coordinator.dialects.relay import Relay, passed_headers
+from coordinator.forward import EngineRequest
+from coordinator.requests import identify
+from shared.errors import FleetError, ModelNotFound
+from shared.names import ModelName, normalise
+
+OWNED_BY = "library"
+
+
+class _Message(Struct):
+    content: Raw = ABSENT
+
+
+class _Head(Struct):
+    """Every field `T | None`: an explicit null is the caller's way of leaving a field out."""
+
+    model: str | None = None
+    stream: bool | None = None
+    messages: list[_Message] | None = None
+    prompt: Raw = ABSENT
+    suffix: Raw = ABSENT
+    input: Raw = ABSENT
+    tools: list[Raw] | None = None
+    fallback_models: list[str] | None = None
+
+
+class OpenAiExchange:
+    """Passes through: engines of every kind here speak this dialect."""
+
+    def __init__(self, call: Call, path: str, body: bytes, head: _Head, headers: dict[str, str]) -> None:
+        self.call = call
+        self.stream = bool(head.stream)
+        self._path = path
+        self._body = body
+        self._drop = ("fallback_models",) if head.fallback_models is not None else ()
+        self._headers = headers
+
+    def encode(self, placement: Placement) -> EngineRequest:
+        """The caller's own bytes, but for the model's name where a fallback serves."""
+        body = self._body
+        if placement.fallback or self._drop:
+            name = placement.engine_model if placement.fallback else self.call.asked_name
+            body = replaced(body, {"model": name}, self._drop)
+        return EngineRequest(self._path, body, self._headers, whole=not self.stream)
+
+    def decoder(self, _placement: Placement) -> Decoder | None:
+        """Nothing to decode."""
+        return None
+
+
+class OpenAi:
+    """The dialect and its routes."""
+
+    name = "openai"
+    prefix = "/v1/"
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def __init__(self, relay: Relay, catalog: Catalog) -> None:
+        self._relay = relay
+        self._catalog = catalog
+
+    def routes(self) -> list[web.RouteDef]:
+        """Its addresses."""
+        return [
+            web.post("/v1/chat/completions", self.chat),
+            web.post("/v1/completions", self.completions),
+            web.post("/v1/embeddings", self.embeddings),
+            web.get("/v1/models", self.models),
+            web.get("/v1/models/{name:.+}", self.model),
+        ]
+
+    # How it speaks
+
+    def error_body(self, error: FleetError) -> bytes:
+        """`{"error": {"message", "type", "param", "code"}}`"""
+        return msgspec.json.encode({"error": _error(error)})
+
+    def stream_error(self, error: FleetError) -> bytes:
+        """An event; no [DONE] follows."""
+        return b"data: " + self.error_body(error) + b"\n\n"
+
+    def frames(self, limit: int) -> Frames:
+        """Server-sent events."""
+        return events(limit)
+
+    def ended_well(self, last_frame: bytes) -> bool:
+        """Engines differ in their last event (not all send [DONE]); a break shows in the connection."""
+        return bool(last_frame)
+
+    # What it offers
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/chat/completions"""
+        return await self._call(request, "chat")
+
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/completions"""
+        return await self._call(request, "generate")
+
+    async def embeddings(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/embeddings"""
+        return await self._call(request, "embed")
+
+    async def models(self, _request: web.Request) -> web.Response:
+        """GET /v1/models"""
+        data = [_model(entry) for entry in self._catalog.entries().values()]
+        return _json({"object": "list", "data": data})
+
+    async def model(self, request: web.Request) -> web.Response:
+        """GET /v1/models/{id}"""
+        name = request.match_info["name"]
+        entry = self._catalog.entries().get(normalise(name))
+        if entry is None:
+            raise ModelNotFound(f'model "{name}" not found')
+        return _json(_model(entry))
+
+    async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
+        body = await read_body(request)
+        head = decode_head(body, _Head)
+        asked, model = model_name(head.model)
+        images = sum(_has_image(message) for message in head.messages or ())
+        call = Call(
+            id=identify(request),
+            model=model,
+            asked_name=asked,
+            operation=operation,
+            dialect=self.name,
+            fallbacks=_others(fallback_names(head.fallback_models), model),
+            abilities=_abilities(operation, head, images),
+            estimated_tokens=_tokens(head, images),
+        )
+        exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request))
+        return await self._relay.serve(request, self, exchange)
+
+
+def _error(error: FleetError) -> dict[str, object]:
+    return {"message": str(error), "type": error.kind, "param": None, "code": error.code}
+
+
+def _abilities(operation: Operation, head: _Head, images: int) -> frozenset[str]:
+    needed = {"embedding"} if operation == "embed" else {"chat"}
+    if head.tools:
+        needed.add("tools")
+    if given(head.suffix) and operation == "generate":
+        needed.add("insert")
+    if images:
+        needed.add("vision")
+    return frozenset(needed)
+
+
+def _has_image(message: _Message) -> bool:
+    # Inside a JSON string the closing quote would be escaped, so prose about it does not match.
+    return b'"image_url"' in bytes(message.content)
+
+
+def _tokens(head: _Head, images: int) -> int:
+    texts = [message.content for message in head.messages or () if not _has_image(message)]
+    return tokens_of([*texts, head.prompt, head.input], images)
+
+
+def _others(fallbacks: tuple[ModelName, ...], model: ModelName) -> tuple[ModelName, ...]:
+    return tuple(name for name in fallbacks if name != model)
+
+
+def _model(entry: Entry) -> dict[str, object]:
+    return {
+        "id": entry.name,
+        "object": "model",
+        "created": entry.created_s,
+        "owned_by": OWNED_BY,
+    }
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

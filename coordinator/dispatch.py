@@ -1,0 +1,180 @@
+"""Drives one call from arrival to end. Owns the futures of waiting calls."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+import msgspec
+
+from coordinator.core.call import Call, Decisions, Freed, Held, Placed, Placement
+from coordinator.core.desk import Desk
+from coordinator.forward import EngineReply, EngineRequest, Forwarder
+from coordinator.journal import CallRecord, Status, write
+from shared.errors import FleetError
+from shared.names import CallId
+
+Encode = Callable[[Placement], EngineRequest]
+"""The body for the engine that was chosen; raises CallerFault where that engine cannot be asked."""
+
+
+class Dispatcher:
+    """Asks the Desk, carries the call, tells the Desk how it went: exactly once."""
+
+    def __init__(self, desk: Desk, forwarder: Forwarder, clock: Callable[[], float] = time.monotonic) -> None:
+        self._desk = desk
+        self._forwarder = forwarder
+        self._clock = clock
+        self._waiting: dict[CallId, asyncio.Future[Placement]] = {}
+        self._tasks: dict[CallId, asyncio.Task[object]] = {}
+        self._freed: dict[CallId, FleetError] = {}
+        self._serial = itertools.count(2)
+
+    async def answer(self, call: Call, encode: Encode) -> "Answer":
+        """Waits for a place, sends the call, tries further nodes where that is allowed.
+
+        Returns once the first bytes are there; use the Answer as a context manager. Raises FleetError.
+        """
+        if self._desk.knows(call.id):  # the caller's own id, used twice at once
+            call = msgspec.structs.replace(call, id=CallId(f"{call.id}.{next(self._serial)}"))
+        record = CallRecord(call, started_at=self._clock())
+        try:
+            with self.interruptible(call.id):
+                return await self._attempts(call, encode, record)
+        except FleetError as error:
+            self._drop(call.id, record, "rejected" if record.placement is None else "failed", str(error))
+            raise
+        except BaseException:  # cancelled, or a fault of ours: either way the place must be free
+            self._drop(call.id, record, "client_disconnected")
+            raise
+
+    async def _attempts(self, call: Call, encode: Encode, record: CallRecord) -> "Answer":
+        self._tasks[call.id] = _current_task()
+        future = self._expect(call.id)
+        self.apply(self._desk.arrived(call, self._clock()))
+        while True:
+            placement = record.placement = await future
+            future = self._expect(call.id)
+            try:
+                reply = await self._forwarder.send(placement.target, encode(placement))
+            except FleetError as error:
+                self.apply(self._desk.failed(call.id, error, self._clock()))
+                continue
+            self._waiting.pop(call.id).cancel()
+            self._desk.first_byte(call.id, self._clock())
+            return Answer(self, record, placement, reply)
+
+    def apply(self, decisions: Decisions) -> None:
+        """Wakes the calls that the decisions are about."""
+        for decision in decisions:
+            if isinstance(decision, Held):
+                continue
+            if isinstance(decision, Freed):
+                self._freed[decision.call_id] = decision.error
+                self._tasks[decision.call_id].cancel()
+                continue
+            future = self._waiting.get(decision.call_id)
+            if future is None or future.done():
+                continue
+            if isinstance(decision, Placed):
+                future.set_result(decision.placement)
+            else:
+                future.set_exception(decision.error)
+
+    @contextmanager
+    def interruptible(self, call_id: CallId) -> Iterator[None]:
+        """Turns the cancellation that the Desk asked for into its error; any other passes."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            error = self._freed.pop(call_id, None)
+            if error is None:
+                raise
+            _current_task().uncancel()
+            raise error from None
+
+    def progressed(self, call_id: CallId) -> None:
+        """Bytes came."""
+        self._desk.progressed(call_id, self._clock())
+
+    def ended(self, record: CallRecord, status: Status, error: FleetError | None = None) -> None:
+        """Tells the Desk and the journal how a call ended that had an answer."""
+        call_id, now = record.call.id, self._clock()
+        if status in ("completed", "refused"):
+            self.apply(self._desk.finished(call_id, now, good=status == "completed"))
+        elif error is not None:
+            self.apply(self._desk.failed(call_id, error, now))
+        self._drop(call_id, record, status, str(error or ""))
+
+    def _expect(self, call_id: CallId) -> asyncio.Future[Placement]:
+        future: asyncio.Future[Placement] = asyncio.get_running_loop().create_future()
+        self._waiting[call_id] = future
+        return future
+
+    def _drop(self, call_id: CallId, record: CallRecord, status: Status, error: str = "") -> None:
+        """Synchronous, so that no cancellation can come between: the place is free when this returns."""
+        self._tasks.pop(call_id, None)
+        self._freed.pop(call_id, None)
+        if future := self._waiting.pop(call_id, None):
+            future.cancel()
+        self.apply(self._desk.cancelled(call_id, self._clock()))
+        write(record, status, self._clock(), error)
+
+
+class Answer:
+    """An answer under way. Leaving the block frees the place, whatever happened."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, record: CallRecord, placement: Placement, reply: EngineReply
+    ) -> None:
+        self.placement = placement
+        self.status = reply.status
+        self.headers = reply.headers
+        self._dispatcher = dispatcher
+        self._record = record
+        self._reply = reply
+        self._complete = False
+        self._ended = False
+
+    async def read(self) -> bytes:
+        """The engine's next bytes; empty at the end. Raises StreamBroken or Stuck where they end early."""
+        call_id = self._record.call.id
+        with self._dispatcher.interruptible(call_id):
+            chunk = await self._reply.read()
+        if chunk:
+            self._dispatcher.progressed(call_id)
+            self._record.bytes_out += len(chunk)
+        else:
+            self._complete = True
+        return chunk
+
+    async def __aenter__(self) -> "Answer":
+        return self
+
+    def failed(self, error: FleetError) -> None:
+        """The answer broke off, and the caller has been or will be told: the place is free from here on."""
+        self._end("incomplete", error)
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, FleetError):
+            self._end("incomplete", error)
+        elif error is not None or not self._complete:
+            self._end("client_disconnected")
+        else:
+            self._end("completed" if self.status < 400 else "refused")
+
+    def _end(self, status: Status, error: FleetError | None = None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._reply.close()
+            self._dispatcher.ended(self._record, status, error)
+
+
+def _current_task() -> asyncio.Task[object]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - coroutines run in tasks
+    return task

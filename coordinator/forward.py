@@ -1,0 +1,170 @@
+"""Carries one call to one gateway and its answer back, as bytes."""
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from coordinator.core.call import Target
+from shared.errors import Draining, EngineBusy, FleetError, GatewayUnreachable, NodeFailure, StreamBroken
+from shared.sockets import watchful_socket
+from shared.wire import GATEWAY_FAULT_HEADER, engine_path
+
+ERROR_TEXT_LIMIT = 64 * 2**10
+"""Bytes of an engine's error body that are read."""
+SHOWN_LIMIT = 500
+"""Characters of an engine's error that the caller is shown."""
+POOLED_FOR_S = 15.0
+"""Shorter than the gateway's own patience, so that it is never the gateway that closes an idle connection."""
+
+CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class EngineRequest(Struct, frozen=True):
+    """What goes to the engine."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+    whole: bool
+    """The caller wants one answer, not a stream: keep it back until it is complete."""
+    method: str = "POST"
+
+
+class EngineReply:
+    """An answer that has begun: status, headers, the bytes so far and the rest."""
+
+    def __init__(self, response: aiohttp.ClientResponse, first: bytes, where: str) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self._response = response
+        self._first = first
+        self._where = where
+
+    async def read(self) -> bytes:
+        """The next bytes as they come; empty at the end. Raises StreamBroken where they stop short."""
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        return await _read(self._response, self._where)
+
+    def failed(self, _error: FleetError) -> None:
+        """As `close`: nobody counts places for it."""
+        self.close()
+
+    def close(self) -> None:
+        """Drops the connection unless the answer was read to its end; the gateway then stops the engine's work."""
+        self._response.close()
+
+
+class Forwarder:
+    """One pool of connections to all gateways."""
+
+    def __init__(self, connect_timeout_s: float, buffer_limit: int) -> None:
+        """Must be made inside a running loop; `buffer_limit` in bytes, for whole answers."""
+        self._buffer_limit = buffer_limit
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=POOLED_FOR_S, socket_factory=watchful_socket
+            ),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._session.close()
+
+    async def probe(self, gateway: str, secret: str, timeout_s: float) -> str | None:
+        """Whether the gateway answers this coordinator; None, or why not."""
+        try:
+            async with self._session.get(
+                f"{gateway}/health",
+                headers=_authorised(secret),
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as response:
+                return None if response.status == 200 else f"answered {response.status}"
+        except CONNECTION_ERRORS as error:
+            return describe(error)
+
+    async def send(self, target: Target, request: EngineRequest) -> EngineReply:
+        """The engine's answer once its first bytes are there, or all of them where the request wants it whole.
+
+        Raises GatewayUnreachable, Draining, EngineBusy, NodeFailure or StreamBroken; a 4xx is an answer.
+        """
+        where = f"{target.engine} on {target.node_id}"
+        url = target.gateway + engine_path(target.engine, request.path)
+        headers = {**request.headers, **_authorised(target.secret), "Accept-Encoding": "identity"}
+        try:
+            response = await self._session.request(request.method, url, data=request.body, headers=headers)
+        except CONNECTION_ERRORS as error:
+            raise GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}") from error
+        try:
+            if response.status >= 500 or response.status == 429:
+                raise await _failure(response, where)
+            first = await self._beginning(response, where, whole=request.whole)
+        except BaseException:
+            response.close()
+            raise
+        return EngineReply(response, first, where)
+
+    async def _beginning(self, response: aiohttp.ClientResponse, where: str, *, whole: bool) -> bytes:
+        read = bytearray(await _read(response, where))
+        while whole and len(read) < self._buffer_limit:
+            chunk = await _read(response, where)
+            if not chunk:
+                break
+            read += chunk
+        return bytes(read)
+
+
+async def _read(response: aiohttp.ClientResponse, where: str) -> bytes:
+    try:
+        return await response.content.readany()
+    except CONNECTION_ERRORS as error:
+        raise StreamBroken(f"{where} broke off its answer") from error
+
+
+async def _failure(response: aiohttp.ClientResponse, where: str) -> FleetError:
+    body = await _error_body(response)
+    fault = response.headers.get(GATEWAY_FAULT_HEADER)
+    if fault == "draining":
+        return Draining(f"{where} is draining", retry_after=1)
+    text = f"{where} answered {response.status}: {engine_error_text(body)}"
+    if response.status in (429, 503):
+        return EngineBusy(text, retry_after=_seconds(response.headers.get("Retry-After")))
+    return NodeFailure(text)
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await response.content.read(ERROR_TEXT_LIMIT)
+    except CONNECTION_ERRORS:
+        return b""  # the status alone has to do
+
+
+def _seconds(retry_after: str | None) -> int:
+    return int(retry_after) if retry_after and retry_after.isdecimal() else 1
+
+
+def engine_error_text(body: bytes) -> str:
+    """The message inside an engine's error body, whatever its dialect; shortened."""
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        decoded = None
+    error = decoded.get("error") if isinstance(decoded, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    text = message if isinstance(message, str) else body.decode("utf-8", "replace").strip()
+    return text[:SHOWN_LIMIT] or "no reason given"
+
+
+def describe(error: BaseException) -> str:
+    """A connection error in a few words."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    return str(error) or type(error).__name__
+
+
+def _authorised(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}

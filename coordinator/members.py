@@ -1,0 +1,108 @@
+"""The nodes' side of the coordinator: heartbeats in, replies out, gateways probed, time passing."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from coordinator.core.call import Decisions
+from coordinator.core.desk import Desk
+from coordinator.core.limits import Limits
+from coordinator.forward import Forwarder
+from shared.errors import CallerFault
+from shared.names import NodeId
+from shared.wire import Heartbeat, HeartbeatReply
+
+TICK_S = 0.25
+"""How often time is looked at: the grain of holding deadlines and leases."""
+
+log = logging.getLogger("herd.members")
+
+
+class Members:
+    """Told of beats by the server; tells the Desk; hands what follows to the Dispatcher."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        limits: Limits,
+        forwarder: Forwarder,
+        apply: Callable[[Decisions], None],
+        probe_timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._desk = desk
+        self._limits = limits
+        self._forwarder = forwarder
+        self._apply = apply
+        self._probe_timeout_s = probe_timeout_s
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._decoder = msgspec.json.Decoder(Heartbeat)
+        self._standings: dict[NodeId, str] = {}
+
+    def heard(self, body: bytes, source: str) -> HeartbeatReply:
+        """Takes in one beat that came from address `source`. Raises CallerFault for a bad or outdated one."""
+        try:
+            heartbeat = self._decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise CallerFault(f"bad heartbeat: {error}") from error
+        now = self._clock()
+        address = gateway_url(heartbeat.gateway_host or source, heartbeat.gateway_port)
+        self._apply(self._desk.heard(heartbeat, address, now))
+        self._wake.set()
+        standing = self._desk.fleet.nodes[NodeId(heartbeat.node_id)].standing(now, self._limits)
+        return HeartbeatReply(
+            status="ok", node_status=standing.status, state=standing.state, reason=standing.reason
+        )
+
+    async def run(self) -> None:
+        """For ever: leases, holding deadlines, probes."""
+        async with asyncio.TaskGroup() as probes:
+            while True:
+                now = self._clock()
+                self._apply(self._desk.expired(now))
+                for node_id in self._desk.due_probes(now):
+                    probes.create_task(self._probe(node_id))
+                self._tell_changes(now)
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), TICK_S)
+                except TimeoutError:
+                    continue
+
+    async def _probe(self, node_id: NodeId) -> None:
+        node = self._desk.fleet.nodes[node_id]
+        asked = (node.address, node.heartbeat.gateway_secret)
+        problem = await self._forwarder.probe(*asked, self._probe_timeout_s)
+        if asked != (node.address, node.heartbeat.gateway_secret):
+            return  # it moved meanwhile: the answer is about somewhere else
+        if problem is None:
+            self._apply(self._desk.reached(node_id, self._clock()))
+        else:
+            self._desk.not_reached(node_id, problem)
+
+    def _tell_changes(self, now: float) -> None:
+        for node_id, node in self._desk.fleet.nodes.items():
+            standing = node.standing(now, self._limits)
+            if self._standings.get(node_id) == standing.state:
+                continue
+            self._standings[node_id] = standing.state
+            level = logging.INFO if standing.status == "online" else logging.WARNING
+            if standing.state == "probing":
+                level = logging.INFO
+            log.log(
+                level,
+                "node %s is %s%s",
+                node_id,
+                standing.state,
+                f": {standing.reason}" if standing.reason else "",
+                extra={"node_id": node_id},
+            )
+
+
+def gateway_url(host: str, port: int) -> str:
+    """Base URL; an IPv6 address gets its brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,169 @@
+"""/fleet/status and /fleet/queue: the fleet as scripts read it. Sizes in GiB where the name says gb."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from coordinator.core.desk import Desk
+from coordinator.core.limits import Limits
+from coordinator.core.node import Node
+from shared.names import ModelName, normalise
+from shared.wire import Engine
+
+GIB = 2**30
+
+
+class StatusReader:
+    """Reads the Desk, changes nothing. Secrets of gateways are left out."""
+
+    def __init__(self, desk: Desk, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._desk = desk
+        self._limits = limits
+        self._clock = clock
+
+    def fleet(self) -> dict[str, Any]:
+        """GET /fleet/status"""
+        nodes = [self._node(node) for _, node in sorted(self._desk.fleet.nodes.items())]
+        return {
+            "fleet": {
+                "nodes_total": len(nodes),
+                "nodes_online": sum(node["status"] == "online" for node in nodes),
+                "models_loaded": sum(len(node["ollama"]["models_loaded"]) for node in nodes),
+                "requests_active": self._running(),
+                "requests_held": len(self._desk.holding),
+            },
+            "nodes": nodes,
+            "queues": self._queues(),
+            "timestamp": time.time(),
+        }
+
+    def queue(self) -> dict[str, Any]:
+        """GET /fleet/queue"""
+        pending, running = len(self._desk.holding), self._running()
+        now = self._clock()
+        return {
+            "queue_depth": pending + running,
+            "pending": pending,
+            "in_flight": running,
+            "completed": self._desk.completed,
+            "failed": self._desk.failures,
+            "estimated_wait_ms": self._desk.holding.retry_after(now) * 1000 if pending else 0,
+            "nodes_online": sum(
+                node.standing(now, self._limits).status == "online"
+                for node in self._desk.fleet.nodes.values()
+            ),
+            "held": dict(sorted(self._desk.holding.counts().items())),
+            "queues": self._queues(),
+            "timestamp": time.time(),
+        }
+
+    def callable_nodes(self) -> int:
+        """Nodes that would be given a call now."""
+        now = self._clock()
+        return sum(
+            node.standing(now, self._limits).status == "online"
+            and not node.heartbeat.draining
+            and not node.cordoned
+            for node in self._desk.fleet.nodes.values()
+        )
+
+    def _running(self) -> int:
+        return sum(node.in_flight.total() for node in self._desk.fleet.nodes.values())
+
+    def _node(self, node: Node) -> dict[str, Any]:
+        beat = node.heartbeat
+        standing = node.standing(self._clock(), self._limits)
+        memory = beat.memory
+        return {
+            "node_id": node.node_id,
+            "status": standing.status,
+            "state": standing.state,
+            "reason": standing.reason,
+            "cordoned": node.cordoned,
+            "draining": beat.draining,
+            "hardware": {
+                "memory_total_gb": _gib(memory.total_bytes),
+                "cores_physical": beat.cpu.cores_physical,
+                "chip": beat.hardware.chip,
+                "memory_bandwidth_gbps": beat.hardware.memory_bandwidth_gbps,
+                "arch": beat.hardware.arch,
+            },
+            "cpu": msgspec.to_builtins(beat.cpu),
+            "memory": {
+                "total_gb": _gib(memory.total_bytes),
+                "used_gb": _gib(memory.total_bytes - memory.available_bytes),
+                "available_gb": _gib(memory.available_bytes),
+                "pressure": memory.pressure,
+            },
+            "gpus": msgspec.to_builtins(beat.gpus),
+            "disk": {
+                "total_gb": _gib(beat.disk.total_bytes),
+                "available_gb": _gib(beat.disk.available_bytes),
+            },
+            "engines": [_engine(engine, node) for engine in beat.engines],
+            "ollama": _ollama(node),
+            "capacity": None,
+            "gateway_url": node.address,
+            "ollama_url": node.address,
+            "requests_active": node.in_flight.total(),
+            "agent_version": beat.agent_version,
+            "heartbeat_age_s": round(self._clock() - node.last_heard, 3),
+        }
+
+    def _queues(self) -> dict[str, Any]:
+        queues: dict[str, Any] = {}
+        for node_id, node in sorted(self._desk.fleet.nodes.items()):
+            for model, spots in sorted(node.spots.items()):
+                for spot in spots:
+                    running = node.in_flight[spot.engine.name, model]
+                    if running or spot.replicas:
+                        queues[f"{node_id}:{model}"] = {
+                            "node_id": node_id,
+                            "model": model,
+                            "engine": spot.engine.name,
+                            "pending": 0,  # a held call is bound to no node: see `held` of /fleet/queue
+                            "in_flight": running,
+                            "concurrency": spot.slots,
+                        }
+        return queues
+
+
+def _engine(engine: Engine, node: Node) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(engine)
+    told["up"] = engine.up
+    told["models"] = [model.name for model in engine.models]
+    for replica in told.get("replicas", []):
+        replica["in_flight"] = node.in_flight[engine.name, normalise(replica["model"])]
+    return told
+
+
+def _ollama(node: Node) -> dict[str, Any]:
+    """The reference's shape, whatever the engine."""
+    loaded = [
+        {
+            "name": spot.model.name,
+            "size_gb": _gib(replica.size_bytes),
+            "requests_active": node.in_flight[spot.engine.name, name],
+            "parameter_size": spot.model.parameter_size,
+            "quantization": spot.model.quantization,
+            "context_length": replica.context_length,
+            "digest": spot.model.digest,
+        }
+        for name, spots in sorted(node.spots.items())
+        for spot in spots
+        for replica in spot.replicas
+    ]
+    available: dict[ModelName, str] = {
+        name: spots[0].model.name for name, spots in sorted(node.spots.items())
+    }
+    return {
+        "models_loaded": loaded,
+        "models_available": list(available.values()),
+        "requests_active": node.in_flight.total(),
+    }
+
+
+def _gib(count: int) -> float:
+    return round(count / GIB, 3)

@@ -1,0 +1,152 @@
+"""Everything that can go wrong with a call, as one tree.
+
+FleetError                       status  another node may be tried
+├── CallerFault                  400     no: the same call fails everywhere
+│   ├── ModelNotFound            404
+│   ├── RouteNotFound            404
+│   ├── MethodNotAllowed         405
+│   ├── BodyTooLarge             413
+│   └── HeadersTooLarge          431
+├── NoAccess                     401
+├── Unavailable                  503     later: carries Retry-After
+│   ├── QueueFull                503
+│   └── Draining                 503     yes
+└── NodeFailure                  502     yes, while the caller has seen no byte
+    ├── GatewayUnreachable       502     the node itself is suspect
+    ├── EngineBusy               503     the engine's own queue is full
+    ├── StreamBroken             502     bytes came, then stopped
+    └── Stuck                    504     no progress for too long
+"""
+
+from typing import ClassVar
+
+
+class FleetError(Exception):
+    """A call ended without an answer. `str(error)` is what the caller reads: never a prompt, never a path."""
+
+    status: int = 500
+    kind: ClassVar[str] = "server_error"
+    """OpenAI's `error.type`."""
+    code: ClassVar[str | None] = None
+    """OpenAI's `error.code`."""
+    elsewhere: ClassVar[bool] = False
+    """Whether another node may be tried, as long as the caller has seen no byte."""
+
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
+        """`retry_after`: whole seconds after which trying again makes sense."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CallerFault(FleetError):
+    """The call itself is wrong."""
+
+    status = 400
+    kind = "invalid_request_error"
+
+
+class ModelNotFound(CallerFault):
+    """No node has this model."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class RouteNotFound(CallerFault):
+    """No such address."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(CallerFault):
+    """The address exists, for other methods."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allowed: str) -> None:
+        """`allowed`: the value of the Allow header."""
+        super().__init__(message)
+        self.allowed = allowed
+
+
+class BodyTooLarge(CallerFault):
+    """More bytes than FLEET_BODY_LIMIT."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class HeadersTooLarge(CallerFault):
+    """More bytes than FLEET_HEADER_LIMIT."""
+
+    status = 431
+    code = "headers_too_large"
+
+
+class EngineFault(CallerFault):
+    """An engine found fault with the call; told on in the caller's dialect."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        """`status`: the engine's own."""
+        super().__init__(message)
+        self.status = status
+
+
+class NoAccess(FleetError):
+    """The secret is missing or wrong."""
+
+    status = 401
+    kind = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class Unavailable(FleetError):
+    """Nobody can take the call now; somebody may later."""
+
+    status = 503
+    code = "no_capacity"
+
+
+class QueueFull(Unavailable):
+    """Too many calls are held already."""
+
+    code = "queue_full"
+
+
+class Draining(Unavailable):
+    """This node takes no new calls; its running ones finish."""
+
+    code = "draining"
+    elsewhere = True
+
+
+class NodeFailure(FleetError):
+    """The chosen node or its engine failed."""
+
+    status = 502
+    code = "upstream_error"
+    elsewhere = True
+
+
+class GatewayUnreachable(NodeFailure):
+    """No connection to the node's gateway, or it broke before an answer."""
+
+
+class EngineBusy(NodeFailure):
+    """The engine refused for want of room."""
+
+    status = 503
+    code = "engine_busy"
+
+
+class StreamBroken(NodeFailure):
+    """The answer began and stopped short of its end."""
+
+
+class Stuck(NodeFailure):
+    """The engine took the call and made no progress."""
+
+    status = 504
+    code = "no_progress"

@@ -1,0 +1,40 @@
+"""How long a program lives: until it is told to stop, or until the program that started it is gone."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+
+async def told_to_stop(*, with_parent: bool) -> str:
+    """Waits for SIGINT or SIGTERM; with `with_parent` also for the end of standard input.
+
+    A parent that holds the other end of standard input takes its children with it, even when it is killed.
+    Answers what ended the wait, for the log.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[str] = loop.create_future()
+
+    def end(why: str) -> None:
+        if not ended.done():
+            ended.set_result(why)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, end, signal.Signals(number).name)
+        except NotImplementedError:  # Windows: the interpreter's own handler, handed over to the loop
+            signal.signal(
+                number, lambda got, _frame: loop.call_soon_threadsafe(end, signal.Signals(got).name)
+            )
+    if with_parent:
+        threading.Thread(target=_watch_stdin, args=(loop, end), daemon=True, name="parent-watch").start()
+    return await ended
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, end: Callable[[str], None]) -> None:
+    while os.read(0, 4096):  # not sys.stdin: its lock would still be held when the interpreter ends
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop may be closed already: then nobody waits
+        loop.call_soon_threadsafe(end, "the parent has gone")

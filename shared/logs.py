@@ -1,0 +1,113 @@
+"""Logs of either program: JSON lines in a file that turns over daily, and plain lines on the terminal.
+
+Records go through a queue to one thread, so a slow disk or terminal never holds up a call.
+A log line never carries a prompt, an answer or a secret: callers pass names and numbers only.
+"""
+
+import logging
+import logging.handlers
+import queue
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+KEPT_DAYS = 30
+QUEUE_LIMIT = 10_000
+"""Records waiting for the writer; beyond it new ones are dropped and counted."""
+
+_FIELDS = ("request_id", "node_id", "model", "engine", "status", "latency_ms", "retries", "route")
+
+
+class JsonLines(logging.Formatter):
+    """`{"ts", "level", "logger", "msg"}` and what of `_FIELDS` the record carries."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON, without a line end."""
+        line: dict[str, object] = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "msg": record.getMessage(),
+        }
+        line.update((field, record.__dict__[field]) for field in _FIELDS if field in record.__dict__)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+class _DroppingQueue(logging.handlers.QueueHandler):
+    """Drops rather than waits when the writer is behind; the count is told when there is room again."""
+
+    def __init__(self, records: "queue.Queue[logging.LogRecord]") -> None:
+        super().__init__(records)
+        self._records = records
+        self._dropped = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Never blocks."""
+        try:
+            self._records.put_nowait(record)
+        except queue.Full:
+            self._dropped += 1
+            return
+        if self._dropped and not self._records.full():
+            lost, self._dropped = self._dropped, 0
+            self._records.put_nowait(
+                logging.LogRecord("logs", logging.WARNING, "", 0, "%d log lines dropped", (lost,), None)
+            )
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Formats the message here, so that its arguments cannot change before the thread writes it."""
+        record.msg, record.args = record.getMessage(), None
+        return record
+
+
+@contextmanager
+def logging_to(directory: Path, program: str, file_level: str, console_level: str) -> Iterator[None]:
+    """Logs to `directory/<program>.jsonl` and to stderr until the block ends, then flushes.
+
+    Where the file cannot be opened, the terminal alone is used and says so.
+    """
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(console_level)
+    console.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    handlers: list[logging.Handler] = [console]
+    problem = None
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = _daily_file(directory / f"{program}.jsonl")
+        file.setLevel(file_level)
+        handlers.append(file)
+    except OSError as error:
+        problem = error
+    records: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_LIMIT)
+    door = _DroppingQueue(records)
+    listener = logging.handlers.QueueListener(records, *handlers, respect_handler_level=True)
+    root = logging.getLogger()
+    root.addHandler(door)
+    root.setLevel(min(logging.getLevelName(file_level), logging.getLevelName(console_level)))
+    listener.start()
+    if problem:
+        root.warning("no log file: %s", problem)
+    try:
+        yield
+    finally:
+        root.removeHandler(door)
+        listener.stop()
+        for handler in handlers:
+            handler.close()
+
+
+def _daily_file(path: Path) -> logging.Handler:
+    handler = logging.handlers.TimedRotatingFileHandler(
+        path, when="midnight", utc=True, backupCount=KEPT_DAYS, encoding="utf-8", delay=False
+    )
+    formatter = JsonLines()
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    return handler

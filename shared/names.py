@@ -1,0 +1,32 @@
+"""Names that travel: nodes, models, calls. One spelling of a model name for comparing."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import NewType
+
+NodeId = NewType("NodeId", str)
+ModelName = NewType("ModelName", str)
+"""A model name with its tag, as `normalise` writes it: `llama3.2:latest`, `hf.co/u/m:Q4_K_M`."""
+CallId = NewType("CallId", str)
+
+MODEL_NAME_LIMIT = 512
+"""Characters. Longer than any registry's, short enough for a header and a log line."""
+
+_CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def normalise(name: str) -> ModelName:
+    """The name with `:latest` where it has no tag. A colon before the last slash is a registry's port."""
+    name = name.strip()
+    return ModelName(name if ":" in name.rpartition("/")[2] else f"{name}:latest")
+
+
+def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Up to `most` known names that look like this one, best first."""
+    return difflib.get_close_matches(name, list(known), n=most, cutoff=0.5)
+
+
+def acceptable_call_id(text: str | None) -> CallId | None:
+    """The caller's own request id, if it is one that can go into headers and logs as it is."""
+    return CallId(text) if text and _CALL_ID.fullmatch(text) else None

@@ -1,0 +1,113 @@
+"""Settings of either program: default < file < environment < flag, and where each value came from."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+DEFAULT_DATA_DIR = "~/.fleet-manager"
+
+
+class SettingsError(Exception):
+    """A value that cannot be used; the text names the setting, the value's source and the reason."""
+
+
+class Resolved(msgspec.Struct, Generic[Settings], frozen=True):
+    """The settings, the source of each value, and names that nobody knows."""
+
+    values: Settings
+    origins: dict[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """KEY=value lines; `export ` and quotes allowed, `#` starts a comment line. No file: nothing.
+
+    Raises SettingsError where a line has no `=`, or the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    values = {}
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip().removeprefix("export ").strip()
+        if not line or line.startswith("#"):
+            continue
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise SettingsError(f"{path}, line {number}: expected KEY=value")
+        values[key.strip()] = value.strip().strip("\"'")
+    return values
+
+
+def env_file(environment: Mapping[str, str]) -> Path:
+    """FLEET_ENV_FILE, else `env` in the default data directory."""
+    return Path(environment.get("FLEET_ENV_FILE") or f"{DEFAULT_DATA_DIR}/env").expanduser()
+
+
+def resolve(
+    kind: type[Settings],
+    prefix: str,
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+    other_prefixes: tuple[str, ...] = (),
+) -> Resolved[Settings]:
+    """Settings of `kind` from all sources. A flag of None (or an empty list) was left out and hides nothing.
+
+    Raises SettingsError for a value that does not fit its setting.
+    """
+    environment = os.environ if environment is None else environment
+    path = env_file(environment)
+    from_file = read_env_file(path)
+    names = {field.name for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(names, "default")
+    for source, found in ((f"file {path}", from_file), ("environment", environment)):
+        for name in names:
+            text = found.get(prefix + name.upper())
+            if text:
+                values[name], origins[name] = text, source
+    for name, value in flags.items():
+        if value is not None and value != ():
+            values[name], origins[name] = value, "flag"
+    warnings = (
+        *_unknown(from_file, prefix, names, other_prefixes),
+        *_unknown(environment, prefix, names, other_prefixes),
+    )
+    return Resolved(_convert(kind, prefix, values, origins), origins, warnings)
+
+
+def _convert(kind: type[Settings], prefix: str, values: dict[str, Any], origins: dict[str, str]) -> Settings:
+    for field in msgspec.structs.fields(kind):
+        if field.name not in values:
+            continue
+        value = values[field.name]
+        if isinstance(value, str) and "tuple" in str(field.type):
+            value = tuple(part.strip() for part in value.split(",") if part.strip())
+        try:
+            values[field.name] = msgspec.convert(value, field.type, strict=False)
+        except msgspec.ValidationError as error:
+            name = prefix + field.name.upper()
+            raise SettingsError(f"{name}={value!r} (from {origins[field.name]}): {error}") from error
+    return kind(**values)
+
+
+def _unknown(
+    found: Mapping[str, str], prefix: str, names: set[str], other_prefixes: tuple[str, ...]
+) -> list[str]:
+    known = {prefix + name.upper() for name in names} | {"FLEET_ENV_FILE"}
+    warnings = []
+    for key in sorted(found):
+        if not key.startswith(prefix) or key in known or key.startswith(other_prefixes or ("\0",)):
+            continue
+        close = difflib.get_close_matches(key, known, n=1)
+        warnings.append(f"unknown setting {key}" + (f"; did you mean {close[0]}?" if close else ""))
+    return warnings

@@ -1,0 +1,27 @@
+"""TCP connections that notice a cable that was pulled. Options that a platform lacks are left out."""
+
+import socket
+from typing import Any
+
+KEEPALIVE_IDLE_S = 1
+KEEPALIVE_EVERY_S = 1
+KEEPALIVE_TRIES = 3
+USER_TIMEOUT_MS = 4_000
+
+_OPTIONS = (
+    ("TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
+    ("TCP_KEEPINTVL", KEEPALIVE_EVERY_S),
+    ("TCP_KEEPCNT", KEEPALIVE_TRIES),
+    ("TCP_USER_TIMEOUT", USER_TIMEOUT_MS),
+)
+
+
+def watchful_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket for `address` (as getaddrinfo gives it) whose peer's silence ends it within about 4 s."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _OPTIONS:
+        if (option := getattr(socket, name, None)) is not None:
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made

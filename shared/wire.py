@@ -1,0 +1,152 @@
+"""Every message between coordinator and agent, in JSON. Unknown fields are ignored: either side may be newer."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Name = Annotated[str, Meta(min_length=1, max_length=512)]
+NodeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+EngineName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Slots = Annotated[int, Meta(ge=1, le=65_536)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+
+ABILITIES = frozenset({"chat", "embedding", "vision", "insert", "tools", "thinking"})
+DIALECTS = frozenset({"ollama", "openai"})
+
+
+class Model(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model that an engine can serve, loaded or not. Sizes in bytes, contexts in tokens."""
+
+    name: Name
+    """As the engine spells it."""
+    digest: str = ""
+    size_bytes: Count = 0
+    """0: unknown."""
+    quantization: str = ""
+    parameter_size: str = ""
+    family: str = ""
+    format: str = ""
+    modified_at: str = ""
+    max_context: Count | None = None
+    """The model's own limit; None: unknown."""
+    abilities: frozenset[str] = frozenset()
+    """Some of `ABILITIES`; empty: unknown, nothing is refused for it."""
+
+
+class Replica(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One loaded instance of a model."""
+
+    model: Name
+    size_bytes: Count = 0
+    """Memory it takes, weights and cache."""
+    vram_bytes: Count | None = None
+    """The part of it in VRAM; None: the engine does not tell."""
+    context_length: Count | None = None
+    """Tokens each call may use; None: the engine does not tell."""
+    slots_total: Slots = 1
+    slots_busy: Count = 0
+    expires_at: str = ""
+
+
+class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An inference server on the node. The gateway reaches it by `name`."""
+
+    name: EngineName
+    kind: str
+    """`ollama` or `llama.cpp`."""
+    version: str = ""
+    up: bool = True
+    reason: str = ""
+    """Why it is not up."""
+    dialects: frozenset[str] = frozenset()
+    slots_per_model: Slots = 1
+    """Calls at once for a model that is not loaded yet."""
+    models: list[Model] = []
+    replicas: list[Replica] = []
+
+
+class Cpu(Struct, frozen=True, kw_only=True):
+    """`utilization_pct` over the time since the last beat."""
+
+    cores_physical: Count = 0
+    utilization_pct: Percent = 0.0
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """Host memory in bytes."""
+
+    total_bytes: Count = 0
+    available_bytes: Count = 0
+    pressure: str = "normal"
+    """normal, warn or critical."""
+
+
+class Gpu(Struct, frozen=True, kw_only=True):
+    """One GPU; VRAM in bytes."""
+
+    name: str = ""
+    vram_total_bytes: Count = 0
+    vram_free_bytes: Count = 0
+    utilization_pct: Percent | None = None
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """The disk that holds the agent's data, in bytes."""
+
+    total_bytes: Count = 0
+    available_bytes: Count = 0
+
+
+class Hardware(Struct, frozen=True, kw_only=True):
+    """What does not change while the agent runs."""
+
+    arch: str = ""
+    chip: str = ""
+    memory_bandwidth_gbps: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    """GB/s; 0: unknown."""
+    unified_memory: bool = False
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """Agent to coordinator, every few seconds. Times in seconds since the epoch."""
+
+    node_id: NodeName
+    epoch: Count
+    """When this agent process started, in ms: a later start outranks an earlier one."""
+    seq: Count
+    """Counts up within an epoch."""
+    gateway_port: Annotated[int, Meta(ge=1, le=65_535)]
+    gateway_secret: Annotated[str, Meta(min_length=16, max_length=256)]
+    """What the coordinator shows when it calls this node's gateway."""
+    gateway_host: Annotated[str, Meta(max_length=255)] = ""
+    """Where the gateway can be reached; empty: where the beat came from."""
+    agent_version: str = ""
+    draining: bool = False
+    leaving: bool = False
+    """The last beat of this process: the node is gone."""
+    hardware: Hardware = Hardware()
+    cpu: Cpu = Cpu()
+    memory: Memory = Memory()
+    disk: Disk = Disk()
+    gpus: list[Gpu] = []
+    engines: list[Engine] = []
+
+
+class HeartbeatReply(Struct, frozen=True, kw_only=True):
+    """Coordinator to agent. `node_status` as in /fleet/status."""
+
+    status: str
+    node_status: str
+    state: str = ""
+    reason: str = ""
+    """Why the node is not online, where it is not."""
+
+
+GATEWAY_FAULT_HEADER = "X-Fleet-Gateway-Fault"
+"""On an answer that the gateway gave itself: `draining`, `unreachable` (the engine) or `refused`."""
+
+
+def engine_path(engine: str, path: str) -> str:
+    """Where the gateway offers `path` (from its slash) of one of its engines."""
+    return f"/engines/{engine}{path}"
