@@ -1,0 +1,177 @@
+"""Real programs for whole flows: `herd` and `herd-node` as processes on free ports, with fake or real engines."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.fakes.control import FakeEngine
+from tests.fakes.waiting import eventually
+
+READY_S = 30.0
+STOP_S = 10.0
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+class Program:
+    """A child process of the test, ended with it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self.process.pid
+
+    def open_files(self) -> int:
+        """Descriptors it holds: files, sockets, pipes. Linux only."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    async def stop(self) -> int:
+        """SIGTERM, and by force if that is not enough; the exit code."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), STOP_S)
+            except TimeoutError:
+                self.process.kill()
+        return await self.process.wait()
+
+
+class Herd(Program):
+    """A coordinator. `address` is its base URL."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, log: Path, address: str, session: aiohttp.ClientSession
+    ) -> None:
+        super().__init__(process, log)
+        self.address = address
+        self.session = session
+
+    async def get(self, path: str) -> Any:
+        """The JSON of a GET that must succeed."""
+        async with self.session.get(self.address + path) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def nodes(self) -> dict[str, Any]:
+        """/fleet/status's nodes by id."""
+        return {node["node_id"]: node for node in (await self.get("/fleet/status"))["nodes"]}
+
+    async def in_flight(self) -> int:
+        """Calls placed now, by /fleet/queue."""
+        return int((await self.get("/fleet/queue"))["in_flight"])
+
+    async def ready(self, *node_ids: str) -> None:
+        """Waits until these nodes are online and have an engine with a model."""
+
+        async def all_there() -> bool:
+            nodes = await self.nodes()
+            return all(
+                node_id in nodes
+                and nodes[node_id]["state"] == "ready"
+                and nodes[node_id]["ollama"]["models_available"]
+                for node_id in node_ids
+            )
+
+        await eventually(all_there, READY_S)
+
+
+@contextlib.asynccontextmanager
+async def herd(data_dir: Path, *, port: int = 0, **settings: Any) -> AsyncIterator[Herd]:
+    """`herd` on loopback; `settings` become FLEET_* variables (hold_timeout=1 is FLEET_HOLD_TIMEOUT=1)."""
+    arguments = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir / "herd")]
+    async with (
+        _program("coordinator", arguments, data_dir / "herd.log", _environment("FLEET_", settings)) as (
+            process,
+            log,
+        ),
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+    ):
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), READY_S)).decode()
+        assert " listening on " in line, f"{line!r}: {log.read_text()}"
+        yield Herd(process, log, line.split()[-1], session)
+
+
+@contextlib.asynccontextmanager
+async def node(
+    data_dir: Path,
+    router_url: str,
+    node_id: str,
+    *,
+    ollama: str | None = None,
+    slots: int = 1,
+    port: int = 0,
+    **settings: Any,
+) -> AsyncIterator[Program]:
+    """`herd-node` with the Ollama at `ollama`, or with the embedded engine; `settings` become FLEET_NODE_*."""
+    arguments = ["--router-url", router_url, "--node-id", node_id, "--gateway-port", str(port)]
+    arguments += ["--data-dir", str(data_dir / node_id)]
+    arguments += ["--engine", "ollama", "--ollama-host", ollama] if ollama else ["--engine", "embedded"]
+    settings.setdefault("heartbeat_interval", 0.5)
+    environment = _environment("FLEET_NODE_", settings) | {"OLLAMA_NUM_PARALLEL": str(slots)}
+    async with _program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):
+        yield Program(process, log)
+
+
+@contextlib.asynccontextmanager
+async def fleet_of_fakes(
+    data_dir: Path, fakes: Sequence[FakeEngine], *, slots: int = 4, **settings: Any
+) -> AsyncIterator[Herd]:
+    """A coordinator and one node for each fake, named node-1, node-2, ..., all ready."""
+    async with contextlib.AsyncExitStack() as stack:
+        coordinator = await stack.enter_async_context(herd(data_dir, **settings))
+        for number, fake in enumerate(fakes, start=1):
+            await stack.enter_async_context(
+                node(data_dir, coordinator.address, f"node-{number}", ollama=fake.address, slots=slots)
+            )
+        await coordinator.ready(*(f"node-{number}" for number in range(1, len(fakes) + 1)))
+        yield coordinator
+
+
+@contextlib.asynccontextmanager
+async def real_fleet(data_dir: Path, nodes: int = 1, **settings: Any) -> AsyncIterator[Herd]:
+    """A coordinator and nodes with the real llama.cpp server, named node-1, node-2, ..., all ready."""
+    async with contextlib.AsyncExitStack() as stack:
+        coordinator = await stack.enter_async_context(herd(data_dir, **settings))
+        names = [f"node-{number}" for number in range(1, nodes + 1)]
+        for name in names:
+            await stack.enter_async_context(node(data_dir, coordinator.address, name, embedded_threads=1))
+        await coordinator.ready(*names)
+        yield coordinator
+
+
+def _environment(prefix: str, settings: dict[str, object]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
+    kept["FLEET_ENV_FILE"] = str(Path(tempfile.gettempdir()) / "herd-tests-have-no-env-file")
+    return kept | {prefix + name.upper(): str(value) for name, value in settings.items()}
+
+
+@contextlib.asynccontextmanager
+async def _program(
+    module: str, arguments: list[str], log: Path, environment: dict[str, str]
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Path]]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, "--with-parent", *arguments),
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+        )
+    try:
+        yield process, log
+    finally:
+        await Program(process, log).stop()
