@@ -24,6 +24,7 @@ from agent.link import Link
 from agent.report import Reporter
 from agent.sensors.host import HostSensor
 from shared.lifetime import told_to_stop
+from shared.logs import http_logger
 
 GATEWAY_KEEPALIVE_S = 75.0
 """Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
@@ -158,6 +159,7 @@ async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[
         app,
         handler_cancellation=True,  # a caller that goes away takes its call with it
         access_log=None,
+        logger=http_logger("herd-node.http"),
         auto_decompress=False,
         keepalive_timeout=GATEWAY_KEEPALIVE_S,
         shutdown_timeout=1.0,

@@ -10,11 +10,11 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from agent.engines.engine import Engine
-from shared.errors import Draining, FleetError, GatewayUnreachable, NoAccess, RouteNotFound
+from agent.engines.engine import Carriage, Engine, EngineError
+from shared.errors import BodyTooLarge, Draining, FleetError, GatewayUnreachable, NoAccess, RouteNotFound
 from shared.wire import GATEWAY_FAULT_HEADER
 
-CHUNK_BYTES = 64 * 2**10
+CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = logging.getLogger("herd-node.gateway")
 
@@ -48,11 +48,10 @@ class Gateway:
         self._expected = f"Bearer {secret}".encode()
         self._engines = engines
         self._session = session
-        self._body_limit = body_limit
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self.app = web.Application(middlewares=[self._guarded()])
+        self.app = web.Application(client_max_size=body_limit, middlewares=[self._guarded()])
         self.app.add_routes(
             [web.get("/health", self.health), web.route("*", "/engines/{engine}/{path:.*}", self.relay)]
         )
@@ -90,31 +89,67 @@ class Gateway:
         self._running += 1
         self._idle.clear()
         try:
-            return await self._pass_on(request, engine.url + path)
+            return await self._pass_on(request, engine, engine.url, path)
         finally:
             self._running -= 1
             if not self._running:
                 self._idle.set()
 
-    async def _pass_on(self, request: web.Request, url: str) -> web.StreamResponse:
+    async def _pass_on(self, request: web.Request, engine: Engine, url: str, path: str) -> web.StreamResponse:
         headers = _passed(request.headers)
-        body = request.content if request.body_exists else None
+        sent: bytes | aiohttp.StreamReader | None = request.content if request.body_exists else None
+        carriage = None
+        if path in engine.reshaped:
+            sent = await request.read()
+            if carriage := engine.carriage(path, sent):
+                sent = carriage.body
+                headers.pop(hdrs.CONTENT_LENGTH, None)
         try:
-            response = await self._session.request(request.method, url, data=body, headers=headers)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            response = await self._session.request(request.method, url + path, data=sent, headers=headers)
+        except CONNECTION_ERRORS as error:
             raise GatewayUnreachable(f"the engine gave no answer: {str(error) or 'timed out'}") from error
         try:
-            return await self._answer(request, response)
+            if response.status >= 400:
+                return await self._fault(engine, response)
+            if carriage is not None and carriage.content_type is not None:
+                return await self._put_together(response, carriage, carriage.content_type)
+            return await self._copy(request, response, carriage)
         finally:
             response.close()  # before its end this ends the engine's work; after it, it does nothing
 
-    async def _answer(self, request: web.Request, response: aiohttp.ClientResponse) -> web.StreamResponse:
+    async def _fault(self, engine: Engine, response: aiohttp.ClientResponse) -> web.Response:
+        try:
+            body = await response.read()
+        except CONNECTION_ERRORS as error:
+            raise GatewayUnreachable(f"the engine broke off its answer: {error}") from error
+        status = engine.true_status(response.status, body)
+        headers = _passed(response.headers)
+        headers.pop(hdrs.CONTENT_LENGTH, None)
+        return web.Response(status=status, body=body, headers=headers)
+
+    async def _put_together(
+        self, response: aiohttp.ClientResponse, carriage: Carriage, content_type: str
+    ) -> web.Response:
+        try:
+            while chunk := await response.content.readany():
+                carriage.feed(chunk)
+            body = carriage.finish()
+        except (*CONNECTION_ERRORS, EngineError) as error:
+            raise GatewayUnreachable(f"the engine broke off its answer: {error}") from error
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    async def _copy(
+        self, request: web.Request, response: aiohttp.ClientResponse, carriage: Carriage | None
+    ) -> web.StreamResponse:
         answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
         await answer.prepare(request)
         try:
             while chunk := await response.content.readany():
-                await answer.write(chunk)
-        except aiohttp.ClientError as error:
+                if out := carriage.feed(chunk) if carriage else chunk:
+                    await answer.write(out)
+            if carriage and (out := carriage.finish()):
+                await answer.write(out)
+        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, EngineError) as error:
             log.warning("an engine broke off its answer: %s", error)
             if request.transport is not None:
                 request.transport.abort()  # so that the coordinator does not take the part for the whole
@@ -130,6 +165,8 @@ class Gateway:
                 return await handler(request)
             except FleetError as error:
                 return _refusal(error)
+            except web.HTTPRequestEntityTooLarge as error:
+                return _refusal(BodyTooLarge(f"the body is larger than FLEET_NODE_BODY_LIMIT: {error.text}"))
 
         return middleware
 
@@ -137,8 +174,6 @@ class Gateway:
         shown = request.headers.get(hdrs.AUTHORIZATION, "").encode()
         if not hmac.compare_digest(shown, self._expected):
             raise NoAccess("this gateway serves its own coordinator only")
-        if (request.content_length or 0) > self._body_limit:
-            raise RouteNotFound(f"the body is larger than {self._body_limit} bytes")
 
 
 _FAULTS: dict[type[FleetError], str] = {Draining: "draining", GatewayUnreachable: "unreachable"}

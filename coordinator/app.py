@@ -20,6 +20,7 @@ from coordinator.forward import Forwarder
 from coordinator.members import Members
 from coordinator.server import Server
 from coordinator.status import StatusReader
+from shared.logs import http_logger
 
 PARSER_FACTOR = 8
 """The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
@@ -62,6 +63,7 @@ async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[
         app,
         handler_cancellation=True,  # a caller that goes away takes its call with it
         access_log=None,
+        logger=http_logger("herd.http"),
         shutdown_timeout=CLOSE_GRACE_S,
         max_line_size=parser_limit,
         max_field_size=parser_limit,

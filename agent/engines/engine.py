@@ -9,6 +9,23 @@ class EngineError(Exception):
     """The engine does not answer, or answers nonsense; the text says which."""
 
 
+class Carriage(Protocol):
+    """How one call goes to an engine that cannot take it as it is."""
+
+    body: bytes
+    """What is sent instead."""
+    content_type: str | None
+    """Of the answer, which is then sent when it is complete; None: the engine's own, piece by piece."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What of the answer can be passed on. Raises EngineError."""
+        ...
+
+    def finish(self) -> bytes:
+        """The rest, at the end of the engine's answer. Raises EngineError where it came too early."""
+        ...
+
+
 class Engine(Protocol):
     """An inference server on this machine."""
 
@@ -27,6 +44,17 @@ class Engine(Protocol):
 
     async def stop(self) -> None:
         """Ends what `start` began, and nothing else."""
+        ...
+
+    reshaped: frozenset[str]
+    """Paths whose calls need a `carriage`; the bodies of all others are streamed."""
+
+    def carriage(self, path: str, body: bytes, /) -> Carriage | None:
+        """None: bytes pass as they are."""
+        ...
+
+    def true_status(self, status: int, body: bytes, /) -> int:
+        """What an error answer's status should have been."""
         ...
 
     async def look(self) -> Report:

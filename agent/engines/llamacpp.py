@@ -14,7 +14,8 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from agent.engines.engine import OPENAI_PATHS
+from agent.engines import llamacpp_calls
+from agent.engines.engine import OPENAI_PATHS, Carriage
 from agent.engines.random_model import RANDOM_MODEL_NAME, ensure_random_model
 from agent.supervisor import Supervisor
 from shared.wire import Engine, Model, Replica
@@ -61,6 +62,7 @@ class LlamaCpp:
 
     name = "embedded"
     paths = OPENAI_PATHS
+    reshaped = llamacpp_calls.GENERATIONS
 
     def __init__(
         self,
@@ -112,6 +114,14 @@ class LlamaCpp:
         """Ends the child."""
         if self._supervisor is not None:
             await self._supervisor.stop()
+
+    def carriage(self, path: str, body: bytes) -> Carriage | None:
+        """So that a call can be cancelled."""
+        return llamacpp_calls.carriage(path, body)
+
+    def true_status(self, status: int, body: bytes) -> int:
+        """500 is said of some calls that are wrong themselves."""
+        return llamacpp_calls.true_status(status, body)
 
     async def look(self) -> Engine:
         """The one model and its slots."""

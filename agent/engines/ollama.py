@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 from msgspec import Meta, Struct
 
-from agent.engines.engine import OPENAI_PATHS, EngineError
+from agent.engines.engine import OPENAI_PATHS, Carriage, EngineError
 from shared.wire import ABILITIES, Engine, Model, Replica
 
 NATIVE_PATHS = frozenset(
@@ -79,6 +79,7 @@ class Ollama:
 
     name = "ollama"
     paths = OPENAI_PATHS | NATIVE_PATHS
+    reshaped: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -103,6 +104,14 @@ class Ollama:
 
     async def stop(self) -> None:
         """It was not ours to start."""
+
+    def carriage(self, _path: str, _body: bytes) -> Carriage | None:
+        """Bytes pass as they are."""
+        return None
+
+    def true_status(self, status: int, _body: bytes) -> int:
+        """Its own word."""
+        return status
 
     async def look(self) -> Engine:
         """Version, models and replicas; down with a reason where any of that cannot be read."""

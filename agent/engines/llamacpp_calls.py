@@ -1,0 +1,171 @@
+"""How a call is carried to llama.cpp so that it can be cancelled.
+
+Its server does not notice that a caller has gone before it has something to write (llama.cpp#24496; ran: xllamacpp
+2026.10.11549): a whole answer runs to its end, and the reading of a long prompt too. So every generation is asked for
+as a stream with `return_progress`, whose extra events are dropped here, and a caller who wants a whole answer gets the
+stream's pieces put together again.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from agent.engines.engine import Carriage, EngineError
+
+GENERATIONS = frozenset({"/v1/chat/completions", "/v1/completions"})
+CALLERS_FAULTS = (b"is too large to process", b"is not supported")
+"""Texts of 500 answers that mean the call, not the engine."""
+
+_GROWING = frozenset({"content", "reasoning_content", "refusal", "arguments", "text"})
+"""Strings that come in pieces; any other is sent once or repeated."""
+
+
+def carriage(path: str, body: bytes) -> Carriage | None:
+    """None where the call can go as it is, as one that llama.cpp shall find fault with itself."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, Raw])
+        streams = msgspec.json.decode(fields.get("stream", Raw(b"null")), type=bool | None)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if "return_progress" in fields:
+        return None
+    fields["return_progress"] = Raw(b"true")
+    if streams:
+        return ProgressDropped(msgspec.json.encode(fields))
+    fields |= {"stream": Raw(b"true"), "stream_options": Raw(b'{"include_usage":true}')}
+    return PutTogether(msgspec.json.encode(fields), chat=path.startswith("/v1/chat"))
+
+
+def true_status(status: int, body: bytes) -> int:
+    """llama.cpp answers 500 to some calls that are wrong themselves."""
+    return 400 if status == 500 and any(text in body for text in CALLERS_FAULTS) else status
+
+
+class Events:
+    """Cuts bytes into whole server-sent events."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Events that are complete by now, without the empty line after each."""
+        *events, self._rest = (self._rest + chunk).split(b"\n\n")
+        return events
+
+    def rest(self) -> bytes:
+        """What is left at the end."""
+        return self._rest
+
+
+class ProgressDropped:
+    """A stream without the events that `return_progress` adds."""
+
+    content_type: str | None = None
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self._events = Events()
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The caller's events."""
+        return b"".join(event + b"\n\n" for event in self._events.feed(chunk) if not _is_progress(event))
+
+    def finish(self) -> bytes:
+        """What came without an end."""
+        return self._events.rest()
+
+
+class PutTogether:
+    """A stream's pieces as the one answer that llama.cpp gives without streaming."""
+
+    content_type: str | None = "application/json; charset=utf-8"
+
+    def __init__(self, body: bytes, *, chat: bool) -> None:
+        self.body = body
+        self._chat = chat
+        self._events = Events()
+        self._answer: dict[str, Any] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Nothing yet."""
+        for data in _data(self._events.feed(chunk)):
+            self._add(data)
+        return b""
+
+    def finish(self) -> bytes:
+        """The answer. Raises EngineError where the stream ended before every choice had."""
+        if not self._choices or not all(choice.get("finish_reason") for choice in self._choices.values()):
+            raise EngineError("the engine ended its answer before it was complete")
+        choices = [self._finished(choice) for _, choice in sorted(self._choices.items())]
+        kind = "chat.completion" if self._chat else "text_completion"
+        return msgspec.json.encode({"choices": choices} | self._answer | {"object": kind})
+
+    def _add(self, data: dict[str, Any]) -> None:
+        if "error" in data:
+            raise EngineError(str(data["error"]))
+        for piece in data.pop("choices", []):
+            merge(self._choices.setdefault(piece.get("index", 0), {}), piece)
+        data.pop("prompt_progress", None)
+        self._answer |= {name: value for name, value in data.items() if value is not None}
+
+    def _finished(self, choice: dict[str, Any]) -> dict[str, Any]:
+        message = choice.pop("delta", None)
+        if not self._chat or message is None:
+            return choice
+        message["content"] = message.get("content") or ""
+        for call in message.get("tool_calls", []):
+            call.pop("index", None)
+        return {**choice, "message": message}
+
+
+def merge(whole: dict[str, Any], piece: dict[str, Any]) -> None:
+    """Adds a piece: growing strings are appended, lists joined (by `index` where their items have one)."""
+    for name, value in piece.items():
+        known = whole.get(name)
+        if value is None:
+            whole.setdefault(name, None)
+        elif isinstance(value, dict):
+            if known is None:
+                known = whole[name] = {}
+            merge(known, value)
+        elif isinstance(value, list):
+            whole[name] = _joined(known or [], value)
+        elif isinstance(value, str) and isinstance(known, str) and name in _GROWING:
+            whole[name] = known + value
+        else:
+            whole[name] = value
+
+
+def _joined(known: list[Any], more: list[Any]) -> list[Any]:
+    for item in more:
+        index = item.get("index") if isinstance(item, dict) else None
+        same = next((each for each in known if index is not None and each.get("index") == index), None)
+        if same is None:
+            known.append(item)
+        else:
+            merge(same, item)
+    return known
+
+
+def _data(events: list[bytes]) -> Iterator[dict[str, Any]]:
+    for event in events:
+        text = b"".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
+        if text and text != b"[DONE]":
+            yield _decoded(text)
+
+
+def _decoded(text: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EngineError(f"the engine's stream is not JSON: {error}") from error
+
+
+def _is_progress(event: bytes) -> bool:
+    # The key is searched for first, since nearly no event has it; prose would have its quotes escaped.
+    if b'"prompt_progress"' not in event:
+        return False
+    return any("prompt_progress" in data for data in _data([event]))
