@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -87,14 +88,25 @@ async def _serve(
     try:
         why = await told_to_stop(with_parent=with_parent)
         log.info("stopping: %s; %d calls are running", why, gateway.running)
-        draining = asyncio.create_task(gateway.drain(settings.drain_timeout), name="drain")
-        link.wake()
-        if not await draining:
-            log.warning("%d calls were still running after %.0f s", gateway.running, settings.drain_timeout)
+        await _drain(gateway, link, settings.drain_timeout, with_parent=with_parent)
     finally:
         for task in (beating, starting):
             await _cancelled(task)
         await link.send(await reporter.beat(port, leaving=True))
+
+
+async def _drain(gateway: Gateway, link: Link, timeout_s: float, *, with_parent: bool) -> None:
+    """Until the running calls have ended, or somebody asks a second time."""
+    draining = asyncio.create_task(gateway.drain(timeout_s), name="drain")
+    link.wake()
+    if gateway.running:
+        log.info("draining for at most %.0f s; ask again to stop at once", timeout_s)
+    asked_again = asyncio.create_task(told_to_stop(with_parent=with_parent), name="asked-again")
+    await asyncio.wait({draining, asked_again}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (draining, asked_again):
+        await _cancelled(task)
+    if gateway.running:
+        log.warning("%d calls are cut", gateway.running)
 
 
 async def _start(engines: dict[str, Engine], link: Link) -> None:
@@ -184,7 +196,7 @@ def _on_loopback(url: str) -> bool:
         return host == "localhost" or host == socket.gethostname()
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+async def _cancelled(task: asyncio.Task[Any]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

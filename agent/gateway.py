@@ -28,6 +28,7 @@ _NOT_PASSED = frozenset(
         hdrs.TRANSFER_ENCODING,
         hdrs.DATE,
         hdrs.SERVER,
+        GATEWAY_FAULT_HEADER,
     )
 )
 
@@ -48,6 +49,7 @@ class Gateway:
         self._expected = f"Bearer {secret}".encode()
         self._engines = engines
         self._session = session
+        self._body_limit = body_limit
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -165,8 +167,6 @@ class Gateway:
                 return await handler(request)
             except FleetError as error:
                 return _refusal(error)
-            except web.HTTPRequestEntityTooLarge as error:
-                return _refusal(BodyTooLarge(f"the body is larger than FLEET_NODE_BODY_LIMIT: {error.text}"))
 
         return middleware
 
@@ -174,6 +174,8 @@ class Gateway:
         shown = request.headers.get(hdrs.AUTHORIZATION, "").encode()
         if not hmac.compare_digest(shown, self._expected):
             raise NoAccess("this gateway serves its own coordinator only")
+        if (request.content_length or 0) > self._body_limit:
+            raise BodyTooLarge(f"the body is larger than {self._body_limit} bytes (FLEET_NODE_BODY_LIMIT)")
 
 
 _FAULTS: dict[type[FleetError], str] = {Draining: "draining", GatewayUnreachable: "unreachable"}

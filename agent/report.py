@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from agent.engines.engine import Engine
 from agent.sensors.host import HostSensor
 from shared import __version__
+from shared.wire import Engine as Report
 from shared.wire import Hardware, Heartbeat
 
 
@@ -31,10 +34,11 @@ class Reporter:
         self._draining = draining
         self._hardware: Hardware = host.hardware()
         self._seq = 0
+        self._last_up: dict[str, Report] = {}
 
     async def beat(self, gateway_port: int, *, leaving: bool = False) -> Heartbeat:
         """Readings of this moment. Engines are asked side by side, so that a slow one delays no other."""
-        engines = await asyncio.gather(*(engine.look() for engine in self._engines)) if not leaving else []
+        looked = await asyncio.gather(*(engine.look() for engine in self._engines)) if not leaving else []
         self._seq += 1
         return Heartbeat(
             node_id=self._node_id,
@@ -50,5 +54,17 @@ class Reporter:
             cpu=self._host.cpu(),
             memory=self._host.memory(),
             disk=self._host.disk(),
-            engines=list(engines),
+            engines=[self._remembering(report) for report in looked],
+        )
+
+    def _remembering(self, report: Report) -> Report:
+        """An engine that is down for a moment still has its models: calls for them wait rather than get a 404."""
+        if report.up:
+            self._last_up[report.name] = report
+            return report
+        known = self._last_up.get(report.name)
+        return (
+            report
+            if known is None
+            else msgspec.structs.replace(known, up=False, reason=report.reason, replicas=[])
         )

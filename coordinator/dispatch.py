@@ -9,11 +9,11 @@ from types import TracebackType
 
 import msgspec
 
-from coordinator.core.call import Call, Decisions, Freed, Held, Placed, Placement
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement
 from coordinator.core.desk import Desk
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
 from coordinator.journal import CallRecord, Status, write
-from shared.errors import FleetError
+from shared.errors import CallerFault, FleetError
 from shared.names import CallId
 
 Encode = Callable[[Placement], EngineRequest]
@@ -30,6 +30,7 @@ class Dispatcher:
         self._waiting: dict[CallId, asyncio.Future[Placement]] = {}
         self._tasks: dict[CallId, asyncio.Task[object]] = {}
         self._freed: dict[CallId, FleetError] = {}
+        self._moved: set[CallId] = set()
         self._serial = itertools.count(2)
 
     async def answer(self, call: Call, encode: Encode) -> "Answer":
@@ -46,8 +47,11 @@ class Dispatcher:
         except FleetError as error:
             self._drop(call.id, record, "rejected" if record.placement is None else "failed", str(error))
             raise
-        except BaseException:  # cancelled, or a fault of ours: either way the place must be free
+        except asyncio.CancelledError:
             self._drop(call.id, record, "client_disconnected")
+            raise
+        except BaseException:  # a fault of ours: the place must be free all the same
+            self._drop(call.id, record, "failed", "internal error")
             raise
 
     async def _attempts(self, call: Call, encode: Encode, record: CallRecord) -> "Answer":
@@ -62,6 +66,12 @@ class Dispatcher:
             except FleetError as error:
                 self.apply(self._desk.failed(call.id, error, self._clock()))
                 continue
+            except asyncio.CancelledError:
+                if call.id not in self._moved:
+                    raise
+                self._moved.remove(call.id)
+                _current_task().uncancel()
+                continue
             self._waiting.pop(call.id).cancel()
             self._desk.first_byte(call.id, self._clock())
             return Answer(self, record, placement, reply)
@@ -71,9 +81,8 @@ class Dispatcher:
         for decision in decisions:
             if isinstance(decision, Held):
                 continue
-            if isinstance(decision, Freed):
-                self._freed[decision.call_id] = decision.error
-                self._tasks[decision.call_id].cancel()
+            if isinstance(decision, Freed | Moved):
+                self._interrupt(decision)
                 continue
             future = self._waiting.get(decision.call_id)
             if future is None or future.done():
@@ -82,6 +91,14 @@ class Dispatcher:
                 future.set_result(decision.placement)
             else:
                 future.set_exception(decision.error)
+
+    def _interrupt(self, decision: Freed | Moved) -> None:
+        """Ends an attempt from outside: its task is told by a cancellation, which it knows how to read."""
+        if isinstance(decision, Freed):
+            self._freed[decision.call_id] = decision.error
+        else:
+            self._moved.add(decision.call_id)
+        self._tasks[decision.call_id].cancel()
 
     @contextmanager
     def interruptible(self, call_id: CallId) -> Iterator[None]:
@@ -117,8 +134,10 @@ class Dispatcher:
         """Synchronous, so that no cancellation can come between: the place is free when this returns."""
         self._tasks.pop(call_id, None)
         self._freed.pop(call_id, None)
-        if future := self._waiting.pop(call_id, None):
-            future.cancel()
+        self._moved.discard(call_id)
+        future = self._waiting.pop(call_id, None)
+        if future is not None and not future.cancel() and not future.cancelled():
+            future.exception()  # it came too late for anybody to hear of it
         self.apply(self._desk.cancelled(call_id, self._clock()))
         write(record, status, self._clock(), error)
 
@@ -160,7 +179,9 @@ class Answer:
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if isinstance(error, FleetError):
+        if isinstance(error, CallerFault):
+            self._end("refused")
+        elif isinstance(error, FleetError):
             self._end("incomplete", error)
         elif error is not None or not self._complete:
             self._end("client_disconnected")

@@ -5,7 +5,15 @@ import msgspec
 from msgspec import Struct
 
 from coordinator.core.call import Target
-from shared.errors import Draining, EngineBusy, FleetError, GatewayUnreachable, NodeFailure, StreamBroken
+from shared.errors import (
+    BodyTooLarge,
+    Draining,
+    EngineBusy,
+    FleetError,
+    GatewayUnreachable,
+    NodeFailure,
+    StreamBroken,
+)
 from shared.sockets import watchful_socket
 from shared.wire import GATEWAY_FAULT_HEADER, engine_path
 
@@ -100,7 +108,7 @@ class Forwarder:
         except CONNECTION_ERRORS as error:
             raise GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}") from error
         try:
-            if response.status >= 500 or response.status == 429:
+            if _is_failure(response):
                 raise await _failure(response, where)
             first = await self._beginning(response, where, whole=request.whole)
         except BaseException:
@@ -125,15 +133,33 @@ async def _read(response: aiohttp.ClientResponse, where: str) -> bytes:
         raise StreamBroken(f"{where} broke off its answer") from error
 
 
+def _is_failure(response: aiohttp.ClientResponse) -> bool:
+    """Not the engine's answer to this call: its collapse, its full queue, or the gateway's own word."""
+    return response.status >= 500 or response.status == 429 or GATEWAY_FAULT_HEADER in response.headers
+
+
 async def _failure(response: aiohttp.ClientResponse, where: str) -> FleetError:
     body = await _error_body(response)
     fault = response.headers.get(GATEWAY_FAULT_HEADER)
     if fault == "draining":
         return Draining(f"{where} is draining", retry_after=1)
+    if fault == "refused":
+        return _refused(response.status, where)
     text = f"{where} answered {response.status}: {engine_error_text(body)}"
     if response.status in (429, 503):
         return EngineBusy(text, retry_after=_seconds(response.headers.get("Retry-After")))
     return NodeFailure(text)
+
+
+def _refused(status: int, where: str) -> FleetError:
+    """The gateway would not pass the call on."""
+    if status == 413:
+        return BodyTooLarge(
+            f"the body is larger than the gateway of {where} passes on (FLEET_NODE_BODY_LIMIT)"
+        )
+    if status == 401:
+        return GatewayUnreachable(f"the gateway of {where} belongs to another coordinator")
+    return NodeFailure(f"the gateway of {where} refused the call")
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:

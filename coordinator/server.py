@@ -4,7 +4,6 @@ import logging
 
 import msgspec
 from aiohttp import web
-from aiohttp.http import HttpVersion11
 from aiohttp.typedefs import Handler, Middleware
 
 from coordinator.dialects.body import read_body
@@ -127,8 +126,6 @@ class Server:
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:
     response.headers[REQUEST_ID] = identify(request)
     response.headers["Server"] = f"herd/{__version__}"
-    if request.version < HttpVersion11:
-        response.headers.pop("Transfer-Encoding", None)
 
 
 def _short(path: str) -> str:

@@ -99,5 +99,11 @@ class Freed(Struct, frozen=True):
     error: FleetError
 
 
-Decision = Placed | Held | Refused | Freed
+class Moved(Struct, frozen=True):
+    """The node of a placed call was lost: its attempt there is over, and another decision follows."""
+
+    call_id: CallId
+
+
+Decision = Placed | Held | Refused | Freed | Moved
 Decisions = list[Decision]

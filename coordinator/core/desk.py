@@ -1,12 +1,12 @@
 """The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
 
 from coordinator.core import retry
-from coordinator.core.call import Call, Decisions, Freed, Held, Placed, Refused
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding, OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.scorer import Scorer
-from shared.errors import FleetError, QueueFull, Stuck, Unavailable
+from shared.errors import FleetError, GatewayUnreachable, QueueFull, Stuck, Unavailable
 from shared.names import CallId, NodeId
 from shared.wire import Heartbeat
 
@@ -135,6 +135,8 @@ class Desk:
         for running in [each for each in self._open.values() if each.place is not None]:
             if now - running.progress_at >= self._limits.stale_s:
                 decisions += self._free_stuck(running, now)
+            elif self._left_alone(running, now):
+                decisions += self._leave_lost_node(running, now)
         return decisions
 
     # What the shell may read
@@ -212,6 +214,19 @@ class Desk:
         self._blame(running, error, now)
         self.failures += 1
         return [Freed(running.call.id, error), *self._release(now)]
+
+    def _left_alone(self, running: OpenCall, now: float) -> bool:
+        """Its node was lost. A stream that still comes in is left to come in."""
+        if running.place is None or now - running.progress_at < self._limits.lease_s:
+            return False
+        return self.fleet.nodes[running.place.node_id].standing(now, self._limits).state == "lost"
+
+    def _leave_lost_node(self, running: OpenCall, now: float) -> Decisions:
+        error = GatewayUnreachable(f"{running.place and running.place.node_id} was lost")
+        first, *others = self.failed(running.call.id, error, now)
+        if isinstance(first, Refused):
+            return [Freed(running.call.id, error), *others]
+        return [Moved(running.call.id), first, *others]
 
     def _waited_too_long(self, waiting: OpenCall, now: float) -> Unavailable:
         why = self._scorer.why_not(waiting, now) or "every place for it is taken"

@@ -27,6 +27,8 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
         return Refusal(needs, lasting=True)
     if standing.status == "offline" or standing.state in {"probing", "unreachable"}:
         return Refusal(f"{name} is {standing.state} ({standing.reason})")
+    if not spot.engine.up:
+        return Refusal(f"{spot.engine.name} on {name} is down ({spot.engine.reason})")
     if node.heartbeat.draining:
         return Refusal(f"{name} is draining")
     if node.cordoned:

@@ -7,7 +7,7 @@ from coordinator.core.call import Place, Placement
 from coordinator.core.candidate import Candidate
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node, Spot, Standing
 from shared.errors import CallerFault
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
@@ -65,7 +65,9 @@ class Fleet:
             for spot in node.spots[model]:
                 yield node, spot
 
-    def candidate(self, node: Node, spot: Spot, model: ModelName, now: float) -> Candidate:
+    def candidate(
+        self, node: Node, standing: Standing, spot: Spot, model: ModelName, now: float
+    ) -> Candidate:
         """The place as the signals see it."""
         beat = node.heartbeat
         key = (spot.engine.name, model)
@@ -91,7 +93,7 @@ class Fleet:
             bandwidth_gbps=beat.hardware.memory_bandwidth_gbps,
             fleet_bandwidth_gbps=self._bandwidth_gbps,
             latency_p75_s=self.latencies.p75(node.node_id, model),
-            troubled=node.troubled(*key, now) or node.standing(now, self._limits).status != "online",
+            troubled=node.troubled(*key, now) or standing.status != "online",
             last_used=node.last_used[key],
         )
 

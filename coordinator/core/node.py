@@ -137,8 +137,6 @@ class Node:
 def _spots(heartbeat: Heartbeat) -> dict[ModelName, tuple[Spot, ...]]:
     found: defaultdict[ModelName, list[Spot]] = defaultdict(list)
     for engine in heartbeat.engines:
-        if not engine.up:
-            continue
         replicas: defaultdict[ModelName, list[Replica]] = defaultdict(list)
         for replica in engine.replicas:
             replicas[normalise(replica.model)].append(replica)

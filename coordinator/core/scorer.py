@@ -58,7 +58,7 @@ class Scorer:
             standing = node.standing(now, self._limits)
             refusal = eligibility.refusal(node, standing, spot, subject.call)
             if refusal is None:
-                usable.append(self._fleet.candidate(node, spot, model, now))
+                usable.append(self._fleet.candidate(node, standing, spot, model, now))
             else:
                 refusals.append(refusal)
         return usable
