@@ -1,0 +1,124 @@
+"""The Ollama driver: against the fake always, against the real one where it is on PATH."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from agent.app import ollama_url
+from agent.engines.ollama import Ollama, slots_from
+from tests.fakes.control import FakeEngine
+from tests.fakes.waiting import eventually
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+        yield session
+
+
+def driver(url: str, session: aiohttp.ClientSession, parallel: str = "") -> Ollama:
+    return Ollama(url, session, timeout_s=2.0, environment={"OLLAMA_NUM_PARALLEL": parallel})
+
+
+async def test_it_reads_models_replicas_abilities_and_slots(session: aiohttp.ClientSession) -> None:
+    async with FakeEngine.run(models=["m:latest", "n:7b"], loaded=["m:latest"], context_length=8192) as fake:
+        report = await driver(fake.address, session, "3").look()
+    assert report.up
+    assert report.dialects == {"ollama", "openai"}
+    models = {model.name: model for model in report.models}
+    assert set(models) == {"m:latest", "n:7b"}
+    assert models["m:latest"].abilities == {"chat", "tools", "thinking", "embedding"}
+    assert models["m:latest"].max_context == 8192
+    assert models["m:latest"].digest
+    assert [(each.model, each.context_length, each.slots_total) for each in report.replicas] == [
+        ("m:latest", 8192, 3)
+    ]
+    assert report.replicas[0].vram_bytes is not None
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**62])
+async def test_a_size_that_cannot_be_meant_is_unknown(session: aiohttp.ClientSession, size: int) -> None:
+    async with FakeEngine.run(models=["m"], loaded=["m"], wrong_sizes=size) as fake:
+        report = await driver(fake.address, session).look()
+    assert report.up
+    assert report.models[0].size_bytes == 0
+    assert report.replicas[0].size_bytes == 0
+
+
+async def test_nonsense_is_a_report_not_an_exception(session: aiohttp.ClientSession) -> None:
+    async with FakeEngine.run(models=["m"], garbage_tags=True) as fake:
+        report = await driver(fake.address, session).look()
+    assert not report.up
+    assert "/api/tags answered nonsense" in report.reason
+
+
+async def test_no_ollama_is_a_report_that_says_where_it_was_looked_for(
+    session: aiohttp.ClientSession,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        report = await driver(url, session).look()
+    assert not report.up
+    assert url in report.reason
+
+
+async def test_what_comes_with_the_weights_is_asked_once(session: aiohttp.ClientSession) -> None:
+    async with FakeEngine.run(models=["m"]) as fake:
+        ollama = driver(fake.address, session)
+        for _ in range(3):
+            await ollama.look()
+        assert (await fake.state()).by_path["/api/show"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"), [("", 1), ("4", 4), ("0", 1), ("many", 1), ("-2", 1), ("9999999", 65_536)]
+)
+def test_slots_are_those_that_the_agent_sees(text: str, slots: int) -> None:
+    assert slots_from({"OLLAMA_NUM_PARALLEL": text}) == slots
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("http://localhost:11434", "http://localhost:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("127.0.0.1:9999", "http://127.0.0.1:9999"),
+        ("https://box.local", "https://box.local:11434"),
+        ("[::1]:5", "http://[::1]:5"),
+    ],
+)
+def test_ollama_host_is_read_as_ollama_reads_it(host: str, url: str) -> None:
+    assert ollama_url(host) == url
+
+
+@pytest.mark.skipif(
+    shutil.which("ollama") is None, reason="no ollama on PATH: its contract is tested on the fake only"
+)
+async def test_the_contract_holds_with_the_real_ollama(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = os.environ | {"OLLAMA_HOST": address, "OLLAMA_MODELS": str(tmp_path), "HOME": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec("ollama", "serve", env=environment)
+    ollama = driver(f"http://{address}", session)
+
+    async def is_up() -> bool:
+        return (await ollama.look()).up
+
+    try:
+        await eventually(is_up, 20.0)
+        report = await ollama.look()
+        assert report.version
+        assert report.models == []
+    finally:
+        process.terminate()
+        await process.wait()
