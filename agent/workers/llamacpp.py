@@ -31,6 +31,8 @@ COMPLAINT = "llamacpp worker: "
 LOG_SECONDS = 0.1  # time for llama.cpp's own thread to log the details of a failure
 # An embedding must fit in one physical batch, so the batch bounds its input (in tokens).
 LARGEST_BATCH = 2048
+# Prompts of past calls kept in host memory, in MiB; llama.cpp's own default is 8192.
+PROMPT_CACHE_MIB = 512
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -126,6 +128,7 @@ def server_parameters(engine: ModuleType, arguments: argparse.Namespace) -> Any:
     parameters.endpoint_metrics = parameters.endpoint_slots = parameters.endpoint_props = True
     parameters.ui = False
     parameters.cors_origins = "localhost"  # the default lets any web page read a server on this machine
+    parameters.cache_ram_mib = PROMPT_CACHE_MIB
     parameters.warmup = False  # it only delays readiness
     return parameters
 
