@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import secrets
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +24,7 @@ from agent.report import Reporter
 from agent.sensors.host import HostSensor
 from shared.lifetime import told_to_stop
 from shared.logs import http_logger
+from shared.sockets import is_loopback
 
 GATEWAY_KEEPALIVE_S = 75.0
 """Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
@@ -166,7 +165,7 @@ async def _engine_session(settings: Settings) -> AsyncIterator[aiohttp.ClientSes
 
 @asynccontextmanager
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
-    host = settings.gateway_host or ("127.0.0.1" if _on_loopback(settings.router_url) else "0.0.0.0")
+    host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "0.0.0.0")
     runner = web.AppRunner(
         app,
         handler_cancellation=True,  # a caller that goes away takes its call with it
@@ -186,14 +185,6 @@ async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[
         raise StartError(f"the gateway cannot listen on {host}:{settings.gateway_port}: {error}") from error
     finally:
         await runner.cleanup()
-
-
-def _on_loopback(url: str) -> bool:
-    host = urlsplit(url if "://" in url else f"http://{url}").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host == socket.gethostname()
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

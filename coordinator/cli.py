@@ -70,6 +70,7 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
 
     from coordinator.app import coordinator
     from shared.lifetime import told_to_stop
+    from shared.sockets import is_loopback
 
     log = logging.getLogger("herd")
     for warning in warnings:
@@ -78,12 +79,23 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
         async with coordinator(settings, time.monotonic) as address:
             click.echo(f"herd {__version__} listening on {address}")
             sys.stdout.flush()
-            log.info("listening on %s; add a node: herd-node --router-url %s", address, address)
+            log.info("add a node: herd-node --router-url %s", _reachable(address))
+            if not is_loopback(address):
+                log.warning("no access control yet: whoever reaches this port may use the fleet and join it")
             log.info("stopping: %s", await told_to_stop(with_parent=with_parent))
     except OSError as error:
         log.error("cannot listen on %s:%d: %s", settings.host, settings.port, error)  # noqa: TRY400
         return 1
     return 0
+
+
+def _reachable(address: str) -> str:
+    """The address as another machine would write it."""
+    import socket
+
+    for wildcard in ("0.0.0.0", "[::]"):
+        address = address.replace(wildcard, socket.gethostname())
+    return address
 
 
 if __name__ == "__main__":

@@ -37,5 +37,5 @@ def _row(node: dict[str, Any], engine: dict[str, Any]) -> list[str]:
 def _engine(engine: dict[str, Any]) -> str:
     if not engine:
         return "none"
-    name, kind = engine["name"], engine["kind"]
-    return (name if name == kind else f"{name} ({kind})") + ("" if engine["up"] else f": {engine['reason']}")
+    kind: str = engine["kind"]
+    return kind if engine["up"] else f"{kind}: {engine['reason']}"

@@ -1,7 +1,9 @@
-"""TCP connections that notice a cable that was pulled. Options that a platform lacks are left out."""
+"""Addresses, and TCP connections that notice a cable that was pulled. Options that a platform lacks are left out."""
 
+import ipaddress
 import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 KEEPALIVE_IDLE_S = 1
 KEEPALIVE_EVERY_S = 1
@@ -25,3 +27,12 @@ def watchful_socket(address: tuple[Any, ...]) -> socket.socket:
         if (option := getattr(socket, name, None)) is not None:
             made.setsockopt(socket.IPPROTO_TCP, option, value)
     return made
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL (or host:port) names this machine's loopback, by number or as localhost."""
+    host = urlsplit(url if "://" in url else f"http://{url}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
