@@ -85,7 +85,7 @@ async def _serve(
     starting = asyncio.create_task(_start(engines, link), name="engines")
     log.info("node %s: gateway on port %d, engines: %s", settings.name, port, ", ".join(engines) or "none")
     try:
-        why = await told_to_stop(with_parent=with_parent)
+        why = await told_to_stop(with_parent=with_parent, unless=beating)
         log.info("stopping: %s; %d calls are running", why, gateway.running)
         await _drain(gateway, link, settings.drain_timeout, with_parent=with_parent)
     finally:

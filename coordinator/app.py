@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -30,9 +31,16 @@ CLOSE_GRACE_S = 2.0
 log = logging.getLogger("herd")
 
 
+class Running(NamedTuple):
+    """`address` as http://host:port; `watch` never ends by itself: if it does, nothing more is decided by time."""
+
+    address: str
+    watch: asyncio.Task[None]
+
+
 @asynccontextmanager
-async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[str]:
-    """A running coordinator; gives its address as http://host:port. Raises OSError where the port is taken."""
+async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
+    """A running coordinator. Raises OSError where the port is taken."""
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock())
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
@@ -53,7 +61,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(_cancelled, watch)
-        yield address
+        yield Running(address, watch)
 
 
 @asynccontextmanager

@@ -76,13 +76,13 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
     for warning in warnings:
         log.warning("%s", warning)
     try:
-        async with coordinator(settings, time.monotonic) as address:
-            click.echo(f"herd {__version__} listening on {address}")
+        async with coordinator(settings, time.monotonic) as running:
+            click.echo(f"herd {__version__} listening on {running.address}")
             sys.stdout.flush()
-            log.info("add a node: herd-node --router-url %s", _reachable(address))
-            if not is_loopback(address):
+            log.info("add a node: herd-node --router-url %s", _reachable(running.address))
+            if not is_loopback(running.address):
                 log.warning("no access control yet: whoever reaches this port may use the fleet and join it")
-            log.info("stopping: %s", await told_to_stop(with_parent=with_parent))
+            log.info("stopping: %s", await told_to_stop(with_parent=with_parent, unless=running.watch))
     except OSError as error:
         log.error("cannot listen on %s:%d: %s", settings.host, settings.port, error)  # noqa: TRY400
         return 1

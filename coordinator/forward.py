@@ -24,7 +24,8 @@ SHOWN_LIMIT = 500
 POOLED_FOR_S = 15.0
 """Shorter than the gateway's own patience, so that it is never the gateway that closes an idle connection."""
 
-CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""ValueError: an address or name that no library takes."""
 
 
 class EngineRequest(Struct, frozen=True):

@@ -6,13 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from typing import Any
 
 
-async def told_to_stop(*, with_parent: bool) -> str:
+async def told_to_stop(*, with_parent: bool, unless: asyncio.Task[None] | None = None) -> str:
     """Waits for SIGINT or SIGTERM; with `with_parent` also for the end of standard input.
 
     A parent that holds the other end of standard input takes its children with it, even when it is killed.
-    Answers what ended the wait, for the log.
+    Answers what ended the wait, for the log. Raises what `unless` raises: a task without which there is no program.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[str] = loop.create_future()
@@ -30,6 +31,12 @@ async def told_to_stop(*, with_parent: bool) -> str:
             )
     if with_parent:
         threading.Thread(target=_watch_stdin, args=(loop, end), daemon=True, name="parent-watch").start()
+    if unless is not None:
+        waiting: set[asyncio.Future[Any]] = {ended, unless}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if unless.done():
+            unless.result()
+            raise RuntimeError(f"{unless.get_name()} ended by itself")
     return await ended
 
 

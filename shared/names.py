@@ -24,7 +24,9 @@ def normalise(name: str) -> ModelName:
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` known names that look like this one, best first."""
-    return difflib.get_close_matches(name, list(known), n=most, cutoff=0.5)
+    spelt = {each.removesuffix(":latest"): each for each in known}
+    close = difflib.get_close_matches(name.removesuffix(":latest"), list(spelt), n=most, cutoff=0.5)
+    return [spelt[each] for each in close]
 
 
 def acceptable_call_id(text: str | None) -> CallId | None:

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
-NodeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-EngineName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+NodeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
+EngineName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Slots = Annotated[int, Meta(ge=1, le=65_536)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -117,9 +117,11 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     seq: Count
     """Counts up within an epoch."""
     gateway_port: Annotated[int, Meta(ge=1, le=65_535)]
-    gateway_secret: Annotated[str, Meta(min_length=16, max_length=256)]
+    gateway_secret: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{16,256}\Z")]
     """What the coordinator shows when it calls this node's gateway."""
-    gateway_host: Annotated[str, Meta(max_length=255)] = ""
+    gateway_host: Annotated[
+        str, Meta(pattern=r"^([A-Za-z0-9_%:-]{1,63}(\.[A-Za-z0-9_%:-]{1,63})*\.?)?\Z", max_length=253)
+    ] = ""
     """Where the gateway can be reached; empty: where the beat came from."""
     agent_version: str = ""
     draining: bool = False

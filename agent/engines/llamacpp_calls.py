@@ -13,10 +13,15 @@ import msgspec
 from msgspec import Raw
 
 from agent.engines.engine import Carriage, EngineError
+from shared.frames import data_of, events, split_events
 
 GENERATIONS = frozenset({"/v1/chat/completions", "/v1/completions"})
 CALLERS_FAULTS = (b"is too large to process", b"is not supported")
 """Texts of 500 answers that mean the call, not the engine."""
+
+PROGRESS = b'"prompt_progress"'
+FRAME_LIMIT = 2**20
+"""Bytes of one event; llama.cpp's are far shorter."""
 
 _GROWING = frozenset({"content", "reasoning_content", "refusal", "arguments", "text"})
 """Strings that come in pieces; any other is sent once or repeated."""
@@ -43,22 +48,6 @@ def true_status(status: int, body: bytes) -> int:
     return 400 if status == 500 and any(text in body for text in CALLERS_FAULTS) else status
 
 
-class Events:
-    """Cuts bytes into whole server-sent events."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Events that are complete by now, without the empty line after each."""
-        *events, self._rest = (self._rest + chunk).split(b"\n\n")
-        return events
-
-    def rest(self) -> bytes:
-        """What is left at the end."""
-        return self._rest
-
-
 class ProgressDropped:
     """A stream without the events that `return_progress` adds."""
 
@@ -66,15 +55,18 @@ class ProgressDropped:
 
     def __init__(self, body: bytes) -> None:
         self.body = body
-        self._events = Events()
+        self._frames = events(FRAME_LIMIT)
 
     def feed(self, chunk: bytes) -> bytes:
         """The caller's events."""
-        return b"".join(event + b"\n\n" for event in self._events.feed(chunk) if not _is_progress(event))
+        whole = self._frames.feed(chunk)
+        if PROGRESS not in whole:
+            return whole
+        return b"".join(event + b"\n\n" for event in split_events(whole) if not _is_progress(event))
 
     def finish(self) -> bytes:
         """What came without an end."""
-        return self._events.rest()
+        return self._frames.rest()
 
 
 class PutTogether:
@@ -85,13 +77,13 @@ class PutTogether:
     def __init__(self, body: bytes, *, chat: bool) -> None:
         self.body = body
         self._chat = chat
-        self._events = Events()
+        self._frames = events(FRAME_LIMIT)
         self._answer: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
 
     def feed(self, chunk: bytes) -> bytes:
         """Nothing yet."""
-        for data in _data(self._events.feed(chunk)):
+        for data in _data(split_events(self._frames.feed(chunk))):
             self._add(data)
         return b""
 
@@ -150,9 +142,9 @@ def _joined(known: list[Any], more: list[Any]) -> list[Any]:
     return known
 
 
-def _data(events: list[bytes]) -> Iterator[dict[str, Any]]:
-    for event in events:
-        text = b"".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
+def _data(events_of: list[bytes]) -> Iterator[dict[str, Any]]:
+    for event in events_of:
+        text = data_of(event)
         if text and text != b"[DONE]":
             yield _decoded(text)
 
@@ -166,6 +158,4 @@ def _decoded(text: bytes) -> dict[str, Any]:
 
 def _is_progress(event: bytes) -> bool:
     # The key is searched for first, since nearly no event has it; prose would have its quotes escaped.
-    if b'"prompt_progress"' not in event:
-        return False
-    return any("prompt_progress" in data for data in _data([event]))
+    return PROGRESS in event and any("prompt_progress" in data for data in _data([event]))

@@ -1,5 +1,6 @@
 """A caller's body: read within bounds, its head decoded, single fields replaced. The rest stays as it came."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -37,25 +38,44 @@ async def read_body(request: web.Request) -> bytes:
 def decode_head(body: bytes, kind: type[Head]) -> Head:
     """The fields that routing needs. Raises CallerFault with the path of the fault."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return _decoded(body, kind)
     except _DECODE_ERRORS as error:
         raise CallerFault(_why(error)) from error
 
 
 def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
     """Top-level fields, each with its bytes as sent: numbers keep their spelling, strings their escapes."""
-    try:
-        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except _DECODE_ERRORS as error:
-        raise CallerFault(_why(error)) from error
+    return decode_head(body, dict[str, msgspec.Raw])
 
 
-def decode_any(raw: bytes | msgspec.Raw) -> Any:
+def decode_any(body: bytes) -> Any:
     """Plain Python values. Raises CallerFault."""
     try:
-        return msgspec.json.decode(raw)
+        return _decoded(body, object)
     except _DECODE_ERRORS as error:
         raise CallerFault(_why(error)) from error
+
+
+def _decoded(body: bytes, kind: type[Head]) -> Head:
+    """msgspec refuses half a surrogate pair (what is left of an emoji in text cut by length); engines do not."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError:
+        mended = _ESCAPE.sub(_whole_or_replaced, body)
+        if mended == body:
+            raise
+        return msgspec.json.decode(mended, type=kind)
+
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
+    re.DOTALL,
+)
+"""An escape: a surrogate pair, half of one, or any other (so that an escaped backslash is passed over)."""
+
+
+def _whole_or_replaced(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if len(escape[0]) == len(rb"\ud83d") else escape[0]
 
 
 def replaced(body: bytes, values: Mapping[str, object], drop: tuple[str, ...] = ()) -> bytes:

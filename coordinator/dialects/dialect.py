@@ -5,9 +5,9 @@ from typing import Protocol
 from aiohttp import web
 
 from coordinator.core.call import Call, Placement
-from coordinator.dialects.frames import Frames
 from coordinator.forward import EngineRequest
 from shared.errors import FleetError
+from shared.frames import Frames
 
 
 class Dialect(Protocol):

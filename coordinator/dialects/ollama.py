@@ -1,5 +1,6 @@
 """Ollama's API: /api/chat, generate, embed, embeddings, and what it tells about models."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -20,14 +21,19 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.dialect import Decoder
-from coordinator.dialects.frames import Frames, lines
 from coordinator.dialects.ollama_errands import OllamaErrands
-from coordinator.dialects.openai_to_ollama import EmbeddingDecoder, GenerationDecoder, LoadDecoder
+from coordinator.dialects.openai_to_ollama import (
+    EmbeddingDecoder,
+    GenerationDecoder,
+    loaded,
+    no_embeddings,
+)
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.forward import EngineRequest
 from coordinator.requests import identify
 from shared import __version__
 from shared.errors import FleetError, ModelNotFound
+from shared.frames import Frames, lines
 
 CONTRACT_VERSION = "0.30.0"
 """The Ollama release whose API this file follows; told by /api/version while no node runs an Ollama."""
@@ -72,12 +78,13 @@ class OllamaExchange:
         self._head = head
         self._headers = headers
         self._frame_limit = frame_limit
+        self._started_ns = time.monotonic_ns()
 
     def encode(self, placement: Placement) -> EngineRequest:
         """The caller's own bytes where the engine is an Ollama."""
         if "ollama" in placement.dialects:
             return self._request(self._path, self._own_body(placement))
-        if self._only_loads():
+        if self._asks_nothing():
             return EngineRequest("/v1/models", b"", self._headers, whole=not self.stream, method="GET")
         path, request = self._translated(decode_any(self._body), placement.engine_model)
         return self._request(path, msgspec.json.encode(request))
@@ -87,12 +94,14 @@ class OllamaExchange:
         if "ollama" in placement.dialects:
             return None
         name = placement.engine_model if placement.fallback else self.call.asked_name
+        chat, single = self.call.operation == "chat", self._path == "/api/embeddings"
         if self.call.operation == "embed":
-            return EmbeddingDecoder(name, single=self._path == "/api/embeddings")
-        chat = self.call.operation == "chat"
-        if self._only_loads():
-            return LoadDecoder(name, chat=chat)
-        return GenerationDecoder(name, chat=chat, frame_limit=self._frame_limit)
+            if self._asks_nothing():
+                return no_embeddings(name, single=single)
+            return EmbeddingDecoder(name, single=single, started_ns=self._started_ns)
+        if self._asks_nothing():
+            return loaded(name, chat=chat)
+        return GenerationDecoder(name, chat=chat, frame_limit=self._frame_limit, started_ns=self._started_ns)
 
     def _request(self, path: str, body: bytes) -> EngineRequest:
         return EngineRequest(path, body, self._headers, whole=not self.stream)
@@ -111,11 +120,15 @@ class OllamaExchange:
         field = "prompt" if self._path == "/api/embeddings" else "input"
         return "/v1/embeddings", ollama_to_openai.embed(body, model, field)
 
-    def _only_loads(self) -> bool:
-        """A chat without messages, or a generate without a prompt, asks for no answer."""
+    def _asks_nothing(self) -> bool:
+        """A chat without messages, a generate without a prompt, an embed without input: Ollama loads the model."""
         if self.call.operation == "chat":
             return not self._head.messages
-        return self.call.operation == "generate" and not self._head.prompt and not self._head.images
+        if self.call.operation == "generate":
+            return not self._head.prompt and not self._head.images
+        if self._path == "/api/embeddings":
+            return not self._head.prompt
+        return bytes(self._head.input) in (b"", b"null", b'""', b"[]")
 
 
 class Ollama:

@@ -6,11 +6,11 @@ from msgspec import Struct
 from coordinator.catalog import Catalog
 from coordinator.core.call import Target
 from coordinator.dialects.body import decode_head, model_name, read_body, replaced
-from coordinator.dialects.frames import lines
 from coordinator.dialects.ollama_ends import error_line, pull_ended
 from coordinator.dialects.relay import Stream, passed_headers, relayed
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
 from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
+from shared.frames import lines
 from shared.names import ModelName
 
 

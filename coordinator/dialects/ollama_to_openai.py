@@ -36,8 +36,11 @@ _IMAGE_TYPES = (
 
 def chat(body: dict[str, Any], model: str) -> dict[str, Any]:
     """/api/chat -> /v1/chat/completions"""
-    request = _common(body, model)
-    request["messages"] = _messages(body.get("messages") or [])
+    request = {"messages": _messages(body.get("messages") or [])} | _common(
+        body, model, reserved={"messages"}
+    )
+    if wanted := _response_format(body.get("format")):
+        request["response_format"] = wanted
     _keep_rest(request, body, {"messages"})
     return request
 
@@ -47,18 +50,33 @@ def generate(body: dict[str, Any], model: str) -> tuple[str, dict[str, Any]]:
     for name, why in REFUSED_IN_GENERATE.items():
         if body.get(name):
             raise CallerFault(f"{name}: {why}")
-    request = _common(body, model)
+    request = _common(body, model, reserved={"prompt", "messages"})
     _keep_rest(request, body, {"prompt", "system", "images", "raw", *REFUSED_IN_GENERATE})
     if body.get("raw"):
-        return "/v1/completions", request | {"prompt": body.get("prompt") or ""}
+        return "/v1/completions", request | _raw_prompt(body)
+    if wanted := _response_format(body.get("format")):
+        request["response_format"] = wanted
     messages = [{"role": "user", "content": body.get("prompt") or "", "images": body.get("images") or []}]
     if body.get("system"):
         messages.insert(0, {"role": "system", "content": body["system"]})
     return "/v1/chat/completions", request | {"messages": _messages(messages)}
 
 
+def _raw_prompt(body: dict[str, Any]) -> dict[str, Any]:
+    for name in ("system", "images"):
+        if body.get(name):
+            raise CallerFault(f"{name}: a raw prompt has no place for it")
+    prompt: dict[str, Any] = {"prompt": body.get("prompt") or ""}
+    if wanted := _response_format(body.get("format")):
+        # llama.cpp reads response_format for chats only; an empty schema allows any JSON.
+        prompt["json_schema"] = wanted.get("json_schema", {}).get("schema", {})
+    return prompt
+
+
 def embed(body: dict[str, Any], model: str, field: str) -> dict[str, Any]:
     """/api/embed (field `input`) or /api/embeddings (field `prompt`) -> /v1/embeddings"""
+    if body.get("dimensions"):
+        raise CallerFault("dimensions: this engine gives its vectors in their own length only")
     request: dict[str, Any] = {"model": model, "input": body.get(field) or "", "encoding_format": "float"}
     for name, value in body.items():
         if name not in HANDLED and name != field:
@@ -66,22 +84,28 @@ def embed(body: dict[str, Any], model: str, field: str) -> dict[str, Any]:
     return request
 
 
-def _common(body: dict[str, Any], model: str) -> dict[str, Any]:
+def _common(body: dict[str, Any], model: str, *, reserved: set[str]) -> dict[str, Any]:
+    """`reserved`: what no option may set, beside what is set here."""
     stream = body.get("stream") is not False
     request: dict[str, Any] = {"model": model, "stream": stream}
     if stream:
         request["stream_options"] = {"include_usage": True}
     for name, value in (body.get("options") or {}).items():
-        if name not in LOAD_OPTIONS:
-            request[RENAMED_OPTIONS.get(name, name)] = value
-    if wanted := _response_format(body.get("format")):
-        request["response_format"] = wanted
-    think = body.get("think")
+        if name not in LOAD_OPTIONS | reserved | {"stream_options"}:
+            request.setdefault(RENAMED_OPTIONS.get(name, name), value)
+    if isinstance(limit := request.get("max_tokens"), int) and limit < 0:
+        request["max_tokens"] = -1  # Ollama has two words for "without end"
+    return request | _thinking(body.get("think"))
+
+
+def _thinking(think: Any) -> dict[str, Any]:
+    if think is None:
+        return {}
     if isinstance(think, bool):
-        request["chat_template_kwargs"] = {"enable_thinking": think}
-    elif isinstance(think, str):
-        request["reasoning_effort"] = think
-    return request
+        return {"chat_template_kwargs": {"enable_thinking": think}}
+    if isinstance(think, str):
+        return {"reasoning_effort": think}
+    raise CallerFault("think: expected true, false or a level")
 
 
 def _keep_rest(request: dict[str, Any], body: dict[str, Any], done: set[str]) -> None:
@@ -126,6 +150,8 @@ _RESHAPED = frozenset({"content", "images", "thinking", "tool_calls", "tool_name
 def _tool_calls(calls: Any, turn: int) -> list[dict[str, Any]]:
     """OpenAI wants an id a call, which Ollama has not, and the arguments as text."""
     made = []
+    if not isinstance(calls, list):
+        raise CallerFault("tool_calls: expected a list")
     for number, call in enumerate(calls):
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):

@@ -17,11 +17,11 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.dialect import Decoder
-from coordinator.dialects.frames import Frames, events
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.forward import EngineRequest
 from coordinator.requests import identify
 from shared.errors import FleetError, ModelNotFound
+from shared.frames import Frames, events
 from shared.names import ModelName, normalise
 
 OWNED_BY = "library"

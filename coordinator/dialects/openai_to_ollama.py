@@ -2,15 +2,15 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Raw
 
-from coordinator.dialects.body import decode_any
-from coordinator.dialects.frames import events
+from coordinator.dialects.body import given
+from coordinator.dialects.openai_shapes import Answer, Choice, Embeddings, Function, Timings, Usage
 from coordinator.forward import engine_error_text
-from shared.errors import CallerFault, NodeFailure, StreamBroken
+from shared.errors import FleetError, NodeFailure, StreamBroken
+from shared.frames import data_of, events, split_events
 
 NANOSECONDS_A_MS = 1_000_000
 
@@ -18,133 +18,130 @@ NANOSECONDS_A_MS = 1_000_000
 class GenerationDecoder:
     """chat.completion or text_completion -> Ollama's chat or generate objects."""
 
-    def __init__(self, model: str, *, chat: bool, frame_limit: int) -> None:
-        """`model`: the name to answer with."""
+    def __init__(self, model: str, *, chat: bool, frame_limit: int, started_ns: int) -> None:
+        """`model`: the name to answer with; `started_ns`: when the call arrived, by time.monotonic_ns."""
         self._model = model
         self._chat = chat
-        self._started_ns = time.monotonic_ns()
+        self._started_ns = started_ns
         self._frames = events(frame_limit)
-        self._usage: dict[str, Any] = {}
-        self._timings: dict[str, Any] = {}
+        self._usage = Usage()
+        self._timings = Timings()
         self._finish: str | None = None
-        self._tools: dict[int, dict[str, Any]] = {}
+        self._tools: dict[int, Function] = {}
+        self._broken: FleetError | None = None
         self._over = False
 
     def whole(self, body: bytes) -> bytes:
-        """One complete answer."""
-        answer = _decoded(body)
-        try:
-            choice = answer["choices"][0]
-            message = choice.get("message") or {"content": choice.get("text")}
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise NodeFailure("the engine's answer has no choices") from error
+        """One complete answer. Raises NodeFailure where it is none."""
+        answer = _decoded(body, Answer)
+        if not answer.choices:
+            raise NodeFailure("the engine's answer has no choices")
+        choice = answer.choices[0]
         self._note(answer, choice)
-        for index, call in enumerate(message.get("tool_calls") or []):
-            self._tools[index] = call["function"]
-        return msgspec.json.encode(
-            self._object(message.get("content"), message.get("reasoning_content"), choice.get("logprobs"))
-            | self._end()
-        )
+        return msgspec.json.encode(self._object(choice, self._take_tools()) | self._end())
 
     def feed(self, chunk: bytes) -> bytes:
-        """Lines for the whole events in it."""
-        return b"".join(
-            self._event(event) for event in self._frames.feed(chunk).replace(b"\r\n", b"\n").split(b"\n\n")
-        )
+        """Lines for the whole events in it. Raises NodeFailure or StreamBroken, after what came before."""
+        if self._broken is not None:
+            raise self._broken
+        out = b""
+        try:
+            for event in split_events(self._frames.feed(chunk)):
+                out += self._event(event)
+        except FleetError as error:
+            if not out:
+                raise
+            self._broken = error
+        return out
 
     def finish(self) -> bytes:
-        """The last line, where the engine sent no [DONE]."""
+        """The last line, where the engine sent no [DONE]. Raises StreamBroken where it ended too early."""
+        if self._broken is not None:
+            raise self._broken
         out = self._event(self._frames.rest())
         if self._over:
             return out
         if self._finish is None:
             raise StreamBroken("the engine ended its answer before it was complete")
-        return out + self._last_line()
+        return out + self._last_lines()
 
     def _event(self, event: bytes) -> bytes:
-        data = b"".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
+        data = data_of(event)
         if not data:
             return b""
         if data == b"[DONE]":
-            return self._last_line() if self._finish is not None and not self._over else b""
-        answer = _decoded(data)
-        if "error" in answer:
+            return self._last_lines() if self._finish is not None and not self._over else b""
+        answer = _decoded(data, Answer)
+        if given(answer.error):
             raise StreamBroken(engine_error_text(data))
-        choices = answer.get("choices") or [{}]
-        self._note(answer, choices[0])
-        delta = choices[0].get("delta") or {"content": choices[0].get("text")}
-        for call in delta.get("tool_calls") or []:
-            self._gather(call)
-        content, thinking = delta.get("content"), delta.get("reasoning_content")
-        if not content and not thinking:
+        choice = answer.choices[0] if answer.choices else Choice()
+        self._note(answer, choice)
+        if not choice.said.content and not choice.said.reasoning_content:
             return b""
-        return _line(self._object(content, thinking, choices[0].get("logprobs")) | {"done": False})
+        return _line(self._object(choice, []) | {"done": False})
 
-    def _note(self, answer: dict[str, Any], choice: dict[str, Any]) -> None:
-        self._usage = answer.get("usage") or self._usage
-        self._timings = answer.get("timings") or self._timings
-        self._finish = choice.get("finish_reason") or self._finish
+    def _note(self, answer: Answer, choice: Choice) -> None:
+        self._usage = answer.usage or self._usage
+        self._timings = answer.timings or self._timings
+        self._finish = choice.finish_reason or self._finish
+        for number, call in enumerate(choice.said.tool_calls or []):
+            self._gather(number if call.index is None else call.index, call.function or Function())
 
-    def _gather(self, call: dict[str, Any]) -> None:
+    def _gather(self, index: int, piece: Function) -> None:
         """Arguments come in pieces; Ollama gives a call whole."""
-        known = self._tools.setdefault(call.get("index", 0), {"name": "", "arguments": ""})
-        function = call.get("function") or {}
-        known["name"] += function.get("name") or ""
-        known["arguments"] += function.get("arguments") or ""
+        known = self._tools.get(index, Function())
+        self._tools[index] = Function(
+            (known.name or "") + (piece.name or ""), (known.arguments or "") + (piece.arguments or "")
+        )
 
-    def _last_line(self) -> bytes:
+    def _take_tools(self) -> list[dict[str, Any]]:
+        tools, self._tools = self._tools, {}
+        return [_tool_call(call) for _, call in sorted(tools.items())]
+
+    def _last_lines(self) -> bytes:
         self._over = True
-        lines = b""
-        if self._tools:
-            lines = _line(self._object("", None, None) | {"done": False})
-            self._tools = {}
-        return lines + _line(self._object("", None, None) | self._end())
+        tools = self._take_tools()
+        line = _line(self._object(Choice(), tools) | {"done": False}) if tools else b""
+        return line + _line(self._object(Choice(), []) | self._end())
 
-    def _object(self, content: str | None, thinking: str | None, logprobs: Any) -> dict[str, Any]:
+    def _object(self, choice: Choice, tools: list[dict[str, Any]]) -> dict[str, Any]:
+        said = choice.said
+        thinking = {"thinking": said.reasoning_content} if said.reasoning_content else {}
         made: dict[str, Any] = {"model": self._model, "created_at": _now()}
         if self._chat:
-            message: dict[str, Any] = {"role": "assistant", "content": content or ""}
-            if thinking:
-                message["thinking"] = thinking
-            if self._tools:
-                message["tool_calls"] = [_tool_call(call) for _, call in sorted(self._tools.items())]
-            made["message"] = message
+            made["message"] = {"role": "assistant", "content": said.content or ""} | thinking
+            if tools:
+                made["message"]["tool_calls"] = tools
         else:
-            made["response"] = content or ""
-            if thinking:
-                made["thinking"] = thinking
-        if isinstance(logprobs, dict) and logprobs.get("content"):
-            made["logprobs"] = logprobs["content"]
+            made |= {"response": said.content or ""} | thinking
+        if choice.logprobs and choice.logprobs.content:
+            made["logprobs"] = choice.logprobs.content
         return made
 
     def _end(self) -> dict[str, Any]:
-        prompt_ms, eval_ms = self._timings.get("prompt_ms", 0), self._timings.get("predicted_ms", 0)
         return {
             "done": True,
             "done_reason": "length" if self._finish == "length" else "stop",
             "total_duration": time.monotonic_ns() - self._started_ns,
             "load_duration": 0,
-            "prompt_eval_count": self._usage.get("prompt_tokens", 0),
-            "prompt_eval_duration": int(prompt_ms * NANOSECONDS_A_MS),
-            "eval_count": self._usage.get("completion_tokens", 0),
-            "eval_duration": int(eval_ms * NANOSECONDS_A_MS),
+            "prompt_eval_count": self._usage.prompt_tokens,
+            "prompt_eval_duration": int(self._timings.prompt_ms * NANOSECONDS_A_MS),
+            "eval_count": self._usage.completion_tokens,
+            "eval_duration": int(self._timings.predicted_ms * NANOSECONDS_A_MS),
         }
 
 
 class EmbeddingDecoder:
     """/v1/embeddings -> /api/embed, or the older /api/embeddings with `single`."""
 
-    def __init__(self, model: str, *, single: bool) -> None:
+    def __init__(self, model: str, *, single: bool, started_ns: int) -> None:
         self._model = model
         self._single = single
-        self._started_ns = time.monotonic_ns()
+        self._started_ns = started_ns
 
     def whole(self, body: bytes) -> bytes:
         """Numbers keep the engine's spelling."""
-        try:
-            answer = msgspec.json.decode(body, type=_Embeddings)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise NodeFailure("the engine's answer has no embeddings") from error
+        answer = _decoded(body, Embeddings)
         vectors = [each.embedding for each in sorted(answer.data, key=lambda each: each.index)]
         if self._single:
             return msgspec.json.encode({"embedding": vectors[0] if vectors else []})
@@ -167,19 +164,16 @@ class EmbeddingDecoder:
         return b""
 
 
-class LoadDecoder:
-    """A call without a prompt asks to load the model; this engine has it loaded for good."""
+class NothingDecoder:
+    """A call without a prompt or input asks for no answer: Ollama loads the model, which is loaded here for good."""
 
-    def __init__(self, model: str, *, chat: bool) -> None:
-        self._model = model
-        self._chat = chat
+    def __init__(self, answer: dict[str, Any]) -> None:
+        """`answer`: what Ollama says then, beside the model's name and the time."""
+        self._answer = answer
 
     def whole(self, _body: bytes) -> bytes:
-        """As Ollama answers once a model is loaded."""
-        answer = {"message": {"role": "assistant", "content": ""}} if self._chat else {"response": ""}
-        return msgspec.json.encode(
-            {"model": self._model, "created_at": _now(), **answer, "done": True, "done_reason": "load"}
-        )
+        """The engine's own answer only showed that it is there."""
+        return msgspec.json.encode(self._answer)
 
     def feed(self, _chunk: bytes) -> bytes:
         """Nothing of the engine's own answer is shown."""
@@ -190,37 +184,38 @@ class LoadDecoder:
         return self.whole(b"") + b"\n"
 
 
-class _Vector(msgspec.Struct, frozen=True):
-    embedding: Raw
-    index: int = 0
+def loaded(model: str, *, chat: bool) -> NothingDecoder:
+    """For a chat without messages or a generate without a prompt."""
+    answer = {"message": {"role": "assistant", "content": ""}} if chat else {"response": ""}
+    return NothingDecoder(
+        {"model": model, "created_at": _now(), **answer, "done": True, "done_reason": "load"}
+    )
 
 
-class _Usage(msgspec.Struct, frozen=True):
-    prompt_tokens: int = 0
+def no_embeddings(model: str, *, single: bool) -> NothingDecoder:
+    """For an empty or missing input."""
+    return NothingDecoder({"embedding": []} if single else {"model": model, "embeddings": []})
 
 
-class _Embeddings(msgspec.Struct):
-    data: list[_Vector]
-    usage: _Usage = _Usage()
+Decoded = TypeVar("Decoded")
 
 
-def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
-    arguments = call.get("arguments") or "{}"
+def _decoded(body: bytes, kind: type[Decoded]) -> Decoded:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NodeFailure(f"the engine's answer makes no sense: {error}") from error
+
+
+def _tool_call(call: Function) -> dict[str, Any]:
+    if not call.name:
+        raise NodeFailure("the engine's answer has a tool call without a name")
+    arguments = call.arguments or "{}"
     try:
         decoded = msgspec.json.decode(arguments)
     except msgspec.DecodeError:
         decoded = {"raw": arguments}  # cut off by max_tokens: shown rather than lost
-    return {"function": {"name": call.get("name", ""), "arguments": decoded}}
-
-
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        answer = decode_any(body)
-    except CallerFault as error:
-        raise NodeFailure("the engine's answer is not JSON") from error
-    if not isinstance(answer, dict):
-        raise NodeFailure("the engine's answer is not an object")
-    return answer
+    return {"function": {"name": call.name, "arguments": decoded}}
 
 
 def _line(value: dict[str, Any]) -> bytes:

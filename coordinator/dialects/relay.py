@@ -7,11 +7,11 @@ from aiohttp import hdrs, web
 
 from coordinator.core.call import Call, Placement
 from coordinator.dialects.dialect import Decoder, Dialect, Exchange
-from coordinator.dialects.frames import Frames
 from coordinator.dispatch import Answer, Dispatcher
 from coordinator.forward import engine_error_text
 from coordinator.requests import request_id_header
 from shared.errors import EngineFault, FleetError, StreamBroken
+from shared.frames import Frames
 
 PASSED_ON = ("traceparent", "tracestate")
 """Request headers that go on to the engine."""

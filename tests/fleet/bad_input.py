@@ -69,10 +69,12 @@ def bodies(body: bytes, paths: Iterable[str] = tuple(GOOD)) -> dict[str, bytes]:
 @contextlib.asynccontextmanager
 async def trial(data_dir: Path, **settings: Any) -> AsyncIterator[tuple[Herd, FakeEngine]]:
     """A fleet of one fake; after it, the coordinator's log must not have a fault of its own."""
-    async with FakeEngine.run(["m"], loaded=["m"], slots=4) as fake:
-        async with fleet_of_fakes(data_dir, [fake], **settings) as herd:
-            yield herd, fake
-            assert herd.process.returncode is None
+    async with (
+        FakeEngine.run(["m"], loaded=["m"], slots=4) as fake,
+        fleet_of_fakes(data_dir, [fake], **settings) as herd,
+    ):
+        yield herd, fake
+        assert herd.process.returncode is None
     log = (data_dir / "herd" / "logs" / "herd.jsonl").read_bytes().splitlines()
     faults = [line for line in map(_log_line, log) if line["level"] in ("ERROR", "CRITICAL")]
     assert not faults, faults[:3]

@@ -13,10 +13,8 @@ BODIES = {path: msgspec.json.encode(body | {"stream": False}) for path, body in 
 GZIPPED = (("Content-Encoding", "gzip"),)
 
 
-def _posts(
-    headers: tuple[tuple[str, str], ...] = (), paths: tuple[str, ...] = CHATS, **how: bool
-) -> dict[str, bytes]:
-    return {path: request("POST", path, BODIES[path], headers, **how) for path in paths}
+def _posts(headers: tuple[tuple[str, str], ...] = (), paths: tuple[str, ...] = CHATS) -> dict[str, bytes]:
+    return {path: request("POST", path, BODIES[path], headers) for path in paths}
 
 
 async def test_too_many_or_too_large_headers(tmp_path: Path) -> None:
@@ -44,7 +42,7 @@ async def test_bodies_that_are_not_what_the_headers_say(tmp_path: Path) -> None:
         return request("POST", path, b"", (*headers, ("Transfer-Encoding", "chunked"))) + body
 
     squeezed = {path: gzip.compress(body) for path, body in BODIES.items()}
-    bomb = gzip.compress(b'{"model": "m", "prompt": "' + b"x" * 200_000_000 + b'"}')
+    bomb = gzip.compress(b'{"model": "m", "prompt": "' + b"x" * 60_000_000 + b'"}', 1)
     both = (("Transfer-Encoding", "chunked"),)
     cases = [
         Case(
@@ -89,8 +87,12 @@ async def test_bodies_that_are_not_what_the_headers_say(tmp_path: Path) -> None:
             _posts((("Content-Encoding", "deflate"),)),
             {400},
         ),
-        Case("an unknown Content-Encoding", _posts((("Content-Encoding", "rot13"),)), {400, 415}),
-        Case("a gzip bomb", {path: request("POST", path, bomb, GZIPPED) for path in GOOD}, {413}),
+        Case(
+            "an unknown Content-Encoding",
+            {path: request("POST", path, b"zbqry", (("Content-Encoding", "rot13"),)) for path in CHATS},
+            {400, 415},
+        ),
+        Case("a gzip bomb", {path: request("POST", path, bomb, GZIPPED) for path in CHATS}, {413}),
     ]
     await refused_everywhere(tmp_path, cases)
 
@@ -99,20 +101,34 @@ async def test_wrong_methods_and_addresses(tmp_path: Path) -> None:
     get_only = ("/api/tags", "/api/ps", "/api/version", "/v1/models", "/health", "/ready", "/fleet/status")
     cases = [
         Case(f"{method} on a call", {path: request(method, path) for path in GOOD}, {405}, header="Allow")
-        for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW")
+        for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS")
     ]
     cases += [
-        Case("POST on a list", {path: request("POST", path, b"{}") for path in get_only}, {405}, header="Allow"),
+        Case(
+            "POST on a list", {path: request("POST", path, b"{}") for path in get_only}, {405}, header="Allow"
+        ),
         Case("GET on the heartbeat", {"/heartbeat": request("GET", "/heartbeat")}, {405}, header="Allow"),
         Case(
             "an unknown address",
             {
                 path: request("POST", path, b'{"model": "m"}')
-                for path in ("/api/nothing", "/v1/nothing", "/v1/chat", "/nothing", "/api", "/v1", "/api/chat/x")
+                for path in (
+                    "/api/nothing",
+                    "/v1/nothing",
+                    "/v1/chat",
+                    "/nothing",
+                    "/api",
+                    "/v1",
+                    "/api/chat/x",
+                )
             },
             {404},
         ),
-        Case("a way out", {path: request("GET", path) for path in ("/v1/../etc/passwd", "/api/%2e%2e/x")}, {404}),
+        Case(
+            "a way out",
+            {path: request("GET", path) for path in ("/v1/../etc/passwd", "/api/%2e%2e/x")},
+            {404},
+        ),
         Case("a full address", {"/api/x": request("GET", "http://else.where/api/x")}, {404}),
         Case("CONNECT", {"/": request("CONNECT", "else.where:443")}, {400, 404, 405}, dialect=False),
     ]
@@ -123,7 +139,8 @@ async def test_what_is_hardly_http(tmp_path: Path) -> None:
     broken = {
         "no request line": b"hello\r\n\r\n",
         "TLS": bytes.fromhex("16030100a5010000a10303") + b"\0" * 160 + b"\r\n\r\n",
-        "no version": b"GET /api/tags\r\n\r\n",
+        "no version": b"POST /api/chat\r\n\r\n",
+        "a method that is none": b"BREW /api/chat HTTP/1.1\r\nHost: x\r\n\r\n",
         "a version that is none": b"GET /api/tags HTTP/9.9\r\n\r\n",
         "an address with control characters": b"GET /api/\x01\x02 HTTP/1.1\r\nHost: x\r\n\r\n",
         "HTTP/2 at once": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

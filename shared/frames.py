@@ -46,3 +46,14 @@ def lines(limit: int) -> Frames:
 def events(limit: int) -> Frames:
     """Server-sent events."""
     return Frames((b"\n\n", b"\r\n\r\n"), limit)
+
+
+def data_of(event: bytes) -> bytes:
+    """What an event says: its `data:` lines without the word. Empty for a comment."""
+    lines_of = event.replace(b"\r\n", b"\n").split(b"\n")
+    return b"".join(line[5:].strip() for line in lines_of if line.startswith(b"data:"))
+
+
+def split_events(whole: bytes) -> list[bytes]:
+    """Whole events, one by one, without the empty line after each."""
+    return [event for event in whole.replace(b"\r\n", b"\n").split(b"\n\n") if event]

@@ -1,0 +1,125 @@
+"""JSON lines in a file that turns over daily; a queue that never holds anybody up."""
+
+import json
+import logging
+import os
+import queue
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.logs import JsonLines, _DroppingQueue, logging_to
+
+log = logging.getLogger("herd.test")
+DAY_S = 86_400
+
+
+@pytest.fixture(autouse=True)
+def _level_of_the_root() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.level
+    yield
+    root.setLevel(before)
+
+
+def lines(directory: Path) -> list[dict[str, object]]:
+    """Our own lines of the log file."""
+    text = (directory / "herd.jsonl").read_text(encoding="utf-8")
+    return [each for each in map(json.loads, text.splitlines()) if each["logger"] == "herd.test"]
+
+
+def a_record(message: str = "hello") -> logging.LogRecord:
+    return logging.LogRecord("herd.test", logging.INFO, "", 0, message, None, None)
+
+
+def test_a_line_is_json_with_what_the_record_carries(tmp_path: Path) -> None:
+    with logging_to(tmp_path / "logs", "herd", "DEBUG", "ERROR"):
+        log.info("call %s\nended", "c1", extra={"request_id": "c1", "retries": 2, "prompt": "hello"})
+    (line,) = lines(tmp_path / "logs")
+    assert str(line.pop("ts")).endswith("+00:00")
+    assert line == {
+        "level": "INFO",
+        "logger": "herd.test",
+        "msg": "call c1\nended",
+        "request_id": "c1",
+        "retries": 2,
+    }
+
+
+def test_an_exception_stays_one_line() -> None:
+    record = a_record()
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    text = JsonLines().format(record)
+    assert "\n" not in text
+    assert "ValueError: broken" in json.loads(text)["exception"]
+
+
+def test_levels_of_file_and_terminal_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to(tmp_path, "herd", "INFO", "WARNING"):
+        log.debug("nobody")
+        log.info("the file")
+        log.warning("both")
+    assert [line["msg"] for line in lines(tmp_path)] == ["the file", "both"]
+    shown = capsys.readouterr().err
+    assert "WARNING both" in shown
+    assert "the file" not in shown
+
+
+def test_30_days_are_kept(tmp_path: Path) -> None:
+    newest = time.time() - DAY_S
+    for age in range(40):
+        day = time.strftime("%Y-%m-%d", time.gmtime(newest - (age + 1) * DAY_S))
+        (tmp_path / f"herd.jsonl.{day}").write_text("{}\n", encoding="utf-8")
+    current = tmp_path / "herd.jsonl"
+    current.write_text('{"logger": "herd.test", "msg": "of yesterday"}\n', encoding="utf-8")
+    os.utime(current, (newest, newest))
+    with logging_to(tmp_path, "herd", "INFO", "ERROR"):
+        log.info("of today")
+    assert [line["msg"] for line in lines(tmp_path)] == ["of today"]
+    kept = sorted(tmp_path.glob("herd.jsonl.*"))
+    assert len(kept) == 30
+    assert "of yesterday" in kept[-1].read_text(encoding="utf-8")
+
+
+def test_without_a_file_the_terminal_still_says_everything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("a file where a folder should be", encoding="utf-8")
+    with logging_to(tmp_path / "taken", "herd", "DEBUG", "INFO"):
+        log.info("still here")
+    shown = capsys.readouterr().err
+    assert "WARNING no log file: " in shown
+    assert "INFO    still here" in shown
+
+
+def test_after_the_block_nothing_is_left_behind(tmp_path: Path) -> None:
+    before = list(logging.getLogger().handlers)
+    with logging_to(tmp_path, "herd", "DEBUG", "ERROR"):
+        pass
+    assert logging.getLogger().handlers == before
+
+
+def test_a_full_queue_drops_and_counts() -> None:
+    records: queue.Queue[logging.LogRecord] = queue.Queue(2)
+    door = _DroppingQueue(records)
+    for number in range(5):
+        door.handle(a_record(f"line {number}"))
+    assert [records.get_nowait().getMessage() for _ in range(2)] == ["line 0", "line 1"]
+    door.handle(a_record("line 5"))
+    door.handle(a_record("line 6"))
+    assert [records.get_nowait().getMessage() for _ in range(2)] == ["line 5", "3 log lines dropped"]
+
+
+def test_arguments_are_read_at_once() -> None:
+    records: queue.Queue[logging.LogRecord] = queue.Queue()
+    names = ["c1"]
+    record = logging.LogRecord("herd.test", logging.INFO, "", 0, "calls: %s", (names,), None)
+    _DroppingQueue(records).handle(record)
+    names.append("c2")
+    assert records.get_nowait().getMessage() == "calls: ['c1']"
