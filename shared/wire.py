@@ -7,6 +7,14 @@ from msgspec import Meta, Struct
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
 NodeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
 EngineName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
+Host = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?:|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]{1,32})?)\Z",
+        max_length=253,
+    ),
+]
+"""A name, an IPv4 address, or an IPv6 one without brackets; empty: not given."""
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Slots = Annotated[int, Meta(ge=1, le=65_536)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -119,9 +127,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     gateway_port: Annotated[int, Meta(ge=1, le=65_535)]
     gateway_secret: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{16,256}\Z")]
     """What the coordinator shows when it calls this node's gateway."""
-    gateway_host: Annotated[
-        str, Meta(pattern=r"^([A-Za-z0-9_%:-]{1,63}(\.[A-Za-z0-9_%:-]{1,63})*\.?)?\Z", max_length=253)
-    ] = ""
+    gateway_host: Host = ""
     """Where the gateway can be reached; empty: where the beat came from."""
     agent_version: str = ""
     draining: bool = False

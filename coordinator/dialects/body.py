@@ -94,7 +94,7 @@ def model_name(name: str | None) -> tuple[str, ModelName]:
         raise CallerFault(
             f"the model name has {len(name)} characters; at most {MODEL_NAME_LIMIT} are allowed"
         )
-    if not name.isprintable():
+    if not name.isprintable() or "\ufffd" in name:
         raise CallerFault("the model name has characters that cannot be printed")
     return name, normalise(name)
 

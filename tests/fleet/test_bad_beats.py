@@ -14,7 +14,7 @@ BEAT: dict[str, Any] = {
     "epoch": 1,
     "seq": 1,
     "gateway_port": 9,
-    "gateway_secret": "a secret that is long enough",
+    "gateway_secret": "a-secret-that-is-long-enough",
 }
 ENGINE: dict[str, Any] = {"name": "ollama", "kind": "ollama"}
 

@@ -24,7 +24,7 @@ QUEUE_KEYS = {
     *("queue_depth", "pending", "in_flight", "completed", "failed", "estimated_wait_ms", "nodes_online"),
     *("queues", "timestamp"),
 }
-SECRET = "a secret that nobody may see"
+SECRET = "a-secret-that-nobody-may-see"
 
 
 @pytest.fixture
