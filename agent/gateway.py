@@ -115,7 +115,7 @@ class Gateway:
                 return await self._fault(engine, response)
             if carriage is not None and carriage.content_type is not None:
                 return await self._put_together(response, carriage, carriage.content_type)
-            return await self._copy(request, response, carriage)
+            return await self._copy(request, engine, response, carriage)
         finally:
             response.close()  # before its end this ends the engine's work; after it, it does nothing
 
@@ -141,7 +141,11 @@ class Gateway:
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
     async def _copy(
-        self, request: web.Request, response: aiohttp.ClientResponse, carriage: Carriage | None
+        self,
+        request: web.Request,
+        engine: Engine,
+        response: aiohttp.ClientResponse,
+        carriage: Carriage | None,
     ) -> web.StreamResponse:
         answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
         await answer.prepare(request)
@@ -152,7 +156,7 @@ class Gateway:
             if carriage and (out := carriage.finish()):
                 await answer.write(out)
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, EngineError) as error:
-            log.warning("an engine broke off its answer: %s", error)
+            log.warning("engine %s broke off its answer: %s", engine.name, type(error).__name__)
             if request.transport is not None:
                 request.transport.abort()  # so that the coordinator does not take the part for the whole
             return answer

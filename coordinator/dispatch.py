@@ -45,7 +45,7 @@ class Dispatcher:
             with self.interruptible(call.id):
                 return await self._attempts(call, encode, record)
         except FleetError as error:
-            self._drop(call.id, record, "rejected" if record.placement is None else "failed", str(error))
+            self._drop(call.id, record, "rejected" if record.placement is None else "failed", error.summary)
             raise
         except asyncio.CancelledError:
             self._drop(call.id, record, "client_disconnected")
@@ -123,7 +123,7 @@ class Dispatcher:
             self.apply(self._desk.finished(call_id, now, good=status == "completed"))
         elif error is not None:
             self.apply(self._desk.failed(call_id, error, now))
-        self._drop(call_id, record, status, str(error or ""))
+        self._drop(call_id, record, status, error.summary if error else "")
 
     def _expect(self, call_id: CallId) -> asyncio.Future[Placement]:
         future: asyncio.Future[Placement] = asyncio.get_running_loop().create_future()

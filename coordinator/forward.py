@@ -146,10 +146,10 @@ async def _failure(response: aiohttp.ClientResponse, where: str) -> FleetError:
         return Draining(f"{where} is draining", retry_after=1)
     if fault == "refused":
         return _refused(response.status, where)
-    text = f"{where} answered {response.status}: {engine_error_text(body)}"
+    summary, said = f"{where} answered {response.status}", engine_error_text(body)
     if response.status in (429, 503):
-        return EngineBusy(text, retry_after=_seconds(response.headers.get("Retry-After")))
-    return NodeFailure(text)
+        return EngineBusy(summary, said=said, retry_after=_seconds(response.headers.get("Retry-After")))
+    return NodeFailure(summary, said=said)
 
 
 def _refused(status: int, where: str) -> FleetError:

@@ -25,7 +25,7 @@ class CallRecord:
 
 
 def write(record: CallRecord, status: Status, now: float, error: str = "") -> None:
-    """`error` is a FleetError's text, which the caller has been given too."""
+    """`error` is a FleetError's summary, which holds no words of an engine or a caller."""
     placement = record.placement
     extra = {
         "request_id": record.call.id,

@@ -22,7 +22,11 @@ from typing import ClassVar
 
 
 class FleetError(Exception):
-    """A call ended without an answer. `str(error)` is what the caller reads: never a prompt, never a path."""
+    """A call ended without an answer.
+
+    `str(error)` is what the caller reads. `summary` is what logs and other callers may see: an engine's own words can
+    repeat a prompt, so they are left out of it.
+    """
 
     status: int = 500
     kind: ClassVar[str] = "server_error"
@@ -32,9 +36,10 @@ class FleetError(Exception):
     elsewhere: ClassVar[bool] = False
     """Whether another node may be tried, as long as the caller has seen no byte."""
 
-    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
-        """`retry_after`: whole seconds after which trying again makes sense."""
-        super().__init__(message)
+    def __init__(self, summary: str, *, said: str = "", retry_after: int | None = None) -> None:
+        """`said`: the engine's own words; `retry_after`: whole seconds after which trying again makes sense."""
+        super().__init__(f"{summary}: {said}" if said else summary)
+        self.summary = summary
         self.retry_after = retry_after
 
 
@@ -88,9 +93,10 @@ class HeadersTooLarge(CallerFault):
 class EngineFault(CallerFault):
     """An engine found fault with the call; told on in the caller's dialect."""
 
-    def __init__(self, message: str, *, status: int) -> None:
-        """`status`: the engine's own."""
-        super().__init__(message)
+    def __init__(self, said: str, *, status: int) -> None:
+        """Both are the engine's own."""
+        super().__init__(said)
+        self.summary = f"the engine answered {status}"
         self.status = status
 
 

@@ -16,7 +16,12 @@ from agent.engines.engine import Carriage, EngineError
 from shared.frames import data_of, events, split_events
 
 GENERATIONS = frozenset({"/v1/chat/completions", "/v1/completions"})
-CALLERS_FAULTS = (b"is too large to process", b"is not supported")
+CALLERS_FAULTS = (
+    b"is too large to process",
+    b"is not supported",
+    b"Failed to parse tools",
+    b"Failed to parse messages",
+)
 """Texts of 500 answers that mean the call, not the engine."""
 
 PROGRESS = b'"prompt_progress"'

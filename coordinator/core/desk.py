@@ -204,7 +204,7 @@ class Desk:
         if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
             node.trouble(ended.place, now + trouble_s)
         if retry.blames_node(error):
-            node.suspect(str(error), now)
+            node.suspect(error.summary, now)
 
     def _free_stuck(self, running: OpenCall, now: float) -> Decisions:
         error = Stuck(

@@ -73,7 +73,7 @@ class GenerationDecoder:
             return self._last_lines() if self._finish is not None and not self._over else b""
         answer = _decoded(data, Answer)
         if given(answer.error):
-            raise StreamBroken(engine_error_text(data))
+            raise StreamBroken("the engine broke off its answer", said=engine_error_text(data))
         choice = answer.choices[0] if answer.choices else Choice()
         self._note(answer, choice)
         if not choice.said.content and not choice.said.reasoning_content:
