@@ -9,5 +9,9 @@ FORGOTTEN_AFTER_S = 300.0
 
 def wait_before_start(exits: Sequence[float], now: float) -> float:
     """Seconds: none after the first exit, then 1, 2, 4 up to 60 while exits keep coming."""
-    recent = [at for at in exits if now - at < FORGOTTEN_AFTER_S]
-    return 0.0 if len(recent) <= 1 else min(LONGEST_S, FIRST_S * 2.0 ** min(len(recent) - 2, 6))
+    run, later = 0, now
+    for at in reversed(exits):
+        if later - at >= FORGOTTEN_AFTER_S:
+            break
+        run, later = run + 1, at
+    return 0.0 if run <= 1 else min(LONGEST_S, FIRST_S * 2.0 ** min(run - 2, 6))

@@ -6,7 +6,8 @@ FleetError                       status  another node may be tried
 │   ├── RouteNotFound            404
 │   ├── MethodNotAllowed         405
 │   ├── BodyTooLarge             413
-│   └── HeadersTooLarge          431
+│   ├── HeadersTooLarge          431
+│   └── EngineFault              4xx     the engine's own
 ├── NoAccess                     401
 ├── Unavailable                  503     later: carries Retry-After
 │   ├── QueueFull                503

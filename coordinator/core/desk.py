@@ -42,8 +42,9 @@ class Desk:
             error = QueueFull(
                 f"{len(self.holding)} calls are waiting already", retry_after=self.holding.retry_after(now)
             )
+            self.failures += 1
             return [Refused(call.id, error)]
-        return [self._hold(arrival)]
+        return [self._hold(arrival, now)]
 
     def progressed(self, call_id: CallId, now: float) -> None:
         """Bytes came from the engine."""
@@ -155,21 +156,26 @@ class Desk:
         if isinstance(decision, Placed):
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
+            subject.stops_waiting(now)
             self.fleet.take(subject.place)
             self._open[subject.call.id] = subject
         else:
             self.failures += 1
             self._open.pop(subject.call.id, None)
 
-    def _hold(self, subject: OpenCall) -> Held:
+    def _hold(self, subject: OpenCall, now: float) -> Held:
         self._open[subject.call.id] = subject
+        since = subject.begins_to_wait(now)
         self.holding.add(subject)
-        return Held(subject.call.id, subject.arrived_at + self._limits.hold_s)
+        return Held(subject.call.id, since + self._limits.hold_s)
 
     def _decide_or_hold(self, subject: OpenCall, now: float) -> Decisions:
         decision = None if self.holding.waits_for(subject.key) else self._scorer.decide(subject, now)
+        if decision is None and len(self.holding) >= self._limits.held_calls:
+            assert subject.error is not None  # noqa: S101 - it is here because it failed
+            decision = Refused(subject.call.id, subject.error)
         if decision is None:
-            return [self._hold(subject)]
+            return [self._hold(subject, now)]
         self._apply(subject, decision, now)
         return [decision]
 

@@ -33,7 +33,7 @@ class Fleet:
         else:
             self._check_order(node, heartbeat, now)
             before = set(node.spots)
-            node.heard(heartbeat, address, now)
+            node.heard(heartbeat, address, now, self._limits)
         for model in before - set(node.spots):
             self._having[model].discard(node.node_id)
         for model in set(node.spots) - before:

@@ -30,6 +30,8 @@ class OpenCall:
         "progress_at",
         "retries",
         "turn",
+        "waited_s",
+        "waits_since",
     )
 
     def __init__(self, call: Call, turn: int, now: float) -> None:
@@ -40,10 +42,23 @@ class OpenCall:
         self.place: Place | None = None
         self.placed_at = now
         self.progress_at = now
+        self.waits_since: float | None = None
+        """The start of its waiting, moved back by earlier waiting; None while it is not held."""
+        self.waited_s = 0.0
         self.first_byte = False
         self.excluded: frozenset[NodeId] = frozenset()
         self.retries = 0
         self.error: FleetError | None = None
+
+    def begins_to_wait(self, now: float) -> float:
+        """It is held; the time from which its waiting counts."""
+        self.waits_since = now - self.waited_s
+        return self.waits_since
+
+    def stops_waiting(self, now: float) -> None:
+        """It was placed: the time it runs does not count."""
+        if self.waits_since is not None:
+            self.waited_s, self.waits_since = now - self.waits_since, None
 
     @property
     def key(self) -> GroupKey:
@@ -85,7 +100,12 @@ class Holding:
 
     def overdue(self, now: float, hold_s: float) -> list[OpenCall]:
         """Calls that have waited long enough."""
-        return [each for group in self.groups() for each in group if now - each.arrived_at >= hold_s]
+        return [
+            each
+            for group in self.groups()
+            for each in group
+            if each.waits_since is not None and now - each.waits_since >= hold_s
+        ]
 
     def counts(self) -> dict[ModelName, int]:
         """Waiting calls by the model they asked for."""

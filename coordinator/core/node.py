@@ -58,21 +58,26 @@ class Node:
         self._accept(heartbeat, address, now)
         self._probe_anew(now)
 
-    def heard(self, heartbeat: Heartbeat, address: str, now: float) -> None:
-        """A newer beat. A restarted agent, or one that moved, must be reached again before it gets calls."""
-        before = self.heartbeat
+    def heard(self, heartbeat: Heartbeat, address: str, now: float, limits: Limits) -> None:
+        """A newer beat. A restarted agent, or one that moved or was lost, must be reached again before it gets calls;
+        one that was late stays degraded until it is.
+        """
+        before, silent = self.heartbeat, now - self.last_heard
         moved = address != self.address or heartbeat.gateway_secret != before.gateway_secret
         loaded = {model for model, spots in self.spots.items() if any(spot.replicas for spot in spots)}
         self._accept(heartbeat, address, now)
         for model in loaded:
             if not any(spot.replicas for spot in self.spots.get(model, ())):
                 self.unloaded_at[model] = now
-        if moved or heartbeat.epoch != before.epoch:
+        if moved or heartbeat.epoch != before.epoch or silent > limits.lease_s:
             self._probe_anew(now)
+        elif silent > limits.beat_late_s:
+            self.suspect(f"it was silent for {silent:.0f} s", now)
 
     def _accept(self, heartbeat: Heartbeat, address: str, now: float) -> None:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
-        self.spots = _spots(heartbeat)
+        if not heartbeat.leaving:
+            self.spots = _spots(heartbeat)
 
     def _probe_anew(self, now: float) -> None:
         self.reach: Reach = "probing"
@@ -87,6 +92,8 @@ class Node:
 
     def not_reached(self, reason: str) -> None:
         """A probe failed."""
+        if self.reach == "reached":
+            return  # answers already
         if self.reach != "suspect":
             self.reach = "unreachable"
         self.reach_reason = reason
@@ -100,7 +107,8 @@ class Node:
 
     def trouble(self, place: Place, until: float) -> None:
         """A call failed there: rank it last until then."""
-        self._trouble_until[place.engine, place.model] = until
+        key = (place.engine, place.model)
+        self._trouble_until[key] = max(until, self._trouble_until.get(key, until))
 
     def trouble_over(self, place: Place) -> None:
         """A call succeeded there."""

@@ -30,6 +30,7 @@ class Scorer:
         error, a refusal, or wait (None).
         """
         refusals: list[Refusal] = []
+        busy = False
         for model in subject.call.models:
             usable = self._usable(subject, model, now, refusals)
             healthy = [each for each in usable if not each.troubled]
@@ -37,8 +38,11 @@ class Scorer:
             with_room = [each for each in acceptable if each.has_room]
             if with_room:
                 return self._place(subject, model, with_room)
-            if usable:
+            if usable and not last_chance:
                 return None
+            busy |= bool(usable)
+        if busy:
+            return None
         return self._nobody(subject, refusals, now)
 
     def why_not(self, subject: OpenCall, now: float) -> str:

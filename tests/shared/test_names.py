@@ -1,7 +1,7 @@
 """One spelling of a model name, near names, and request ids that may travel."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.names import acceptable_call_id, near, normalise
@@ -24,6 +24,7 @@ def test_normalise(name: str, expected: str) -> None:
     assert normalise(name) == expected
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=30))
 def test_normalising_twice_changes_nothing(name: str) -> None:
     once = normalise(name)

@@ -1,0 +1,192 @@
+"""A plain book of calls beside the Desk: learns from events and decisions alone, and says what must hold."""
+
+from collections import Counter
+
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Place, Placed, Refused
+from coordinator.core.desk import Desk
+from coordinator.core.limits import Limits
+from coordinator.core.node import Node, Spot
+from shared.names import CallId, ModelName, NodeId
+
+ROOM_BYTES = 16 * 2**30
+"""Memory of every node here; a model of more must be loaded already."""
+
+
+class Book:
+    """What is known of one call."""
+
+    def __init__(self, call: Call, now: float) -> None:
+        self.call = call
+        self.waits_since = self.progress_at = now
+        self.place: Place | None = None
+        self.first_byte = False
+        self.failed_on: set[NodeId] = set()
+        self.retries = 0
+
+    def failed(self) -> None:
+        """Its attempt is over; what follows is a decision of its own."""
+        assert self.place is not None
+        self.failed_on.add(self.place.node_id)
+        self.retries += 1
+        self.place = None
+
+
+class Ledger:
+    """Open calls are in `books`; who is not in there has ended and must not be heard of again."""
+
+    def __init__(self, desk: Desk, limits: Limits) -> None:
+        self.desk = desk
+        self.limits = limits
+        self.books: dict[CallId, Book] = {}
+        self.addresses: dict[str, str] = {}
+        self.now = 0.0
+
+    def held(self) -> list[CallId]:
+        """Calls that wait."""
+        return sorted(name for name, book in self.books.items() if book.place is None)
+
+    def placed(self) -> list[CallId]:
+        """Calls that run."""
+        return sorted(name for name, book in self.books.items() if book.place is not None)
+
+    def apply(self, decisions: Decisions, *, settled: bool = True) -> None:
+        """`settled`: the healthy places did not change between these decisions."""
+        for decision in decisions:
+            book = self.books.get(decision.call_id)
+            assert book is not None, f"{decision} is about a call that has ended"
+            if isinstance(decision, Placed):
+                self._check_placement(book, decision, settled=settled)
+                book.place, book.progress_at = decision.placement.place, self.now
+            elif isinstance(decision, Held):
+                assert book.place is None
+                book.waits_since = self.now
+            elif isinstance(decision, Moved):
+                self._check_lost(book)
+                book.failed()
+            else:
+                self._check_end(book, decision)
+                del self.books[decision.call_id]
+        for place in [each.placement.place for each in decisions if isinstance(each, Placed)]:
+            spot = next(spot for each, _, spot in self._places(place.model) if each == place)
+            assert self._in_flight(place) <= spot.slots, f"too many calls at {place}"
+
+    def _check_placement(self, book: Book, decision: Placed, *, settled: bool) -> None:
+        placement = decision.placement
+        place = placement.place
+        assert book.place is None, f"{book.call.id} is placed already"
+        assert place.node_id not in book.failed_on, f"{book.call.id} goes back to {place.node_id}"
+        assert placement.retries == book.retries <= self.limits.retries
+        assert placement.fallback == (place.model != book.call.model)
+        assert placement.target.gateway == self.addresses[place.node_id]
+        options = [each for each, _ in self.usable(book, place.model)]
+        assert place in options, f"{place} is not for {book.call.id}"
+        if settled and not self._healthy(place):
+            assert not any(map(self._healthy, options)), f"{place} is troubled, another is not"
+        if self.now - book.waits_since >= self.limits.hold_s:
+            return  # at the end of its waiting a call takes what there is
+        earlier = book.call.models[: book.call.models.index(place.model)]
+        assert not any(self.usable(book, model) for model in earlier), "a fallback, and the model is there"
+
+    def _check_end(self, book: Book, decision: Refused | Freed) -> None:
+        if isinstance(decision, Freed):
+            assert book.place is not None
+            if self.now - book.progress_at < self.limits.stale_s:
+                self._check_lost(book)
+        else:
+            assert book.place is None, f"{book.call.id} runs, and was refused"
+        if decision.error.status == 503 and not book.failed_on:
+            assert (decision.error.retry_after or 0) >= 1
+
+    def _check_lost(self, book: Book) -> None:
+        assert book.place is not None
+        assert self.now - book.progress_at >= self.limits.lease_s
+        assert self.now - self.desk.fleet.nodes[book.place.node_id].last_heard > self.limits.lease_s
+
+    # What must hold after every event
+
+    def check_counts(self) -> None:
+        """In-flight of every place is the number of open calls there; none is left at zero or below."""
+        counted = {
+            Place(name, *key): number
+            for name, node in self.desk.fleet.nodes.items()
+            for key, number in node.in_flight.items()
+        }
+        assert counted == dict(Counter(book.place for book in self.books.values() if book.place))
+
+    def check_states(self) -> None:
+        """A call is held (once), placed, or over; the Desk and the book agree on which."""
+        held = [each.call.id for group in self.desk.holding.groups() for each in group]
+        assert sorted(held) == self.held()
+        assert len(self.desk.holding) == len(held)
+        assert {each.call.id: each.place for each in self.desk.open_calls()} == {
+            name: book.place for name, book in self.books.items()
+        }
+
+    def check_limit(self) -> None:
+        """Never more calls wait than may."""
+        assert len(self.desk.holding) <= self.limits.held_calls
+
+    def check_nobody_waits_in_vain(self) -> None:
+        """No call waits while its model has a healthy place with room. (A fallback waits for the model itself.)"""
+        for book in [self.books[name] for name in self.held()]:
+            options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
+            free = [
+                place
+                for place, spot in options
+                if self._healthy(place) and self._in_flight(place) < spot.slots
+            ]
+            assert not free, f"{book.call.id} waits, and {free} is free"
+
+    def check_probes(self) -> None:
+        """A gateway that does not answer is tried again soon."""
+        for node in self.desk.fleet.nodes.values():
+            if node.reach != "reached":
+                assert node.next_probe_at <= self.now + self.limits.probe_every_s, f"{node.node_id} is lost"
+
+    def check_deadlines(self) -> None:
+        """Right after time passed: nobody waits or stands still for too long."""
+        for book in self.books.values():
+            if book.place is None:
+                assert self.now - book.waits_since < self.limits.hold_s
+            else:
+                assert self.now - book.progress_at < self.limits.stale_s
+                node = self.desk.fleet.nodes[book.place.node_id]
+                lost = self.now - node.last_heard > self.limits.lease_s and not node.heartbeat.leaving
+                assert not lost or self.now - book.progress_at < self.limits.lease_s
+
+    # The rules of eligibility, told a second time
+
+    def usable(self, book: Book, model: ModelName) -> list[tuple[Place, Spot]]:
+        """Places that may serve the call, troubled or not, full or not."""
+        return [
+            (place, spot)
+            for place, node, spot in self._places(model)
+            if place.node_id not in book.failed_on and self._callable(node) and _can(spot, book.call)
+        ]
+
+    def _places(self, model: ModelName) -> list[tuple[Place, Node, Spot]]:
+        return [
+            (Place(name, spot.engine.name, model), node, spot)
+            for name, node in self.desk.fleet.nodes.items()
+            for spot in node.spots.get(model, ())
+        ]
+
+    def _callable(self, node: Node) -> bool:
+        beat = node.heartbeat
+        alive = not beat.leaving and self.now - node.last_heard <= self.limits.lease_s
+        return alive and not beat.draining and not node.cordoned and node.reach in ("reached", "suspect")
+
+    def _healthy(self, place: Place) -> bool:
+        node = self.desk.fleet.nodes[place.node_id]
+        late = self.now - node.last_heard > self.limits.beat_late_s
+        return node.reach == "reached" and not late and not node.troubled(place.engine, place.model, self.now)
+
+    def _in_flight(self, place: Place) -> int:
+        return self.desk.fleet.nodes[place.node_id].in_flight[place.engine, place.model]
+
+
+def _can(spot: Spot, call: Call) -> bool:
+    if not spot.engine.up:
+        return False
+    able = not spot.model.abilities or call.abilities <= spot.model.abilities
+    return able and (bool(spot.replicas) or spot.model.size_bytes <= ROOM_BYTES)

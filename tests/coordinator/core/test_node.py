@@ -1,0 +1,57 @@
+"""What a beat makes of a node: its places, slots and contexts."""
+
+from coordinator.core.latencies import Latencies
+from coordinator.core.limits import Limits
+from coordinator.core.node import Node
+from shared.names import NodeId, normalise
+from shared.wire import Engine
+from tests.fakes.builders import MODEL, a_beat, a_model, a_replica, an_engine
+
+
+def a_node(*engines: Engine) -> Node:
+    return Node(a_beat("n1", *engines), "http://n1:11436", 0.0)
+
+
+def test_slots_are_the_replicas_or_what_the_engine_would_offer() -> None:
+    node = a_node(
+        an_engine(a_model(), replicas=[a_replica(slots=2), a_replica(slots=3)], name="one", slots=4),
+        an_engine(a_model(), name="two", slots=4),
+    )
+    one, two = node.spots[normalise(MODEL)]
+    assert (one.slots, two.slots) == (5, 4)
+    assert (bool(one.replicas), bool(two.replicas)) == (True, False)
+
+
+def test_the_context_is_that_of_the_smallest_replica() -> None:
+    replicas = [a_replica(context=8192), a_replica(context=4096), a_replica(context=None)]
+    (spot,) = a_node(an_engine(a_model(), replicas=replicas)).spots[normalise(MODEL)]
+    assert spot.context_length == 4096
+    (unknown,) = a_node(an_engine(a_model())).spots[normalise(MODEL)]
+    assert unknown.context_length is None
+
+
+def test_names_are_compared_with_their_tag() -> None:
+    node = a_node(an_engine(a_model("llama3.2"), replicas=[a_replica("llama3.2:latest", slots=2)]))
+    ((name, (spot,)),) = node.spots.items()
+    assert (name, spot.slots, spot.model.name) == ("llama3.2:latest", 2, "llama3.2")
+
+
+def test_a_loaded_model_that_the_engine_does_not_list_counts() -> None:
+    node = a_node(an_engine(replicas=[a_replica("mystery")]))
+    assert list(node.spots) == ["mystery:latest"]
+
+
+def test_when_a_model_left_memory_is_remembered() -> None:
+    node = a_node(an_engine(a_model(), replicas=[a_replica()]))
+    node.heard(a_beat("n1", an_engine(a_model()), seq=2), node.address, 7.0, Limits())
+    node.heard(a_beat("n1", an_engine(a_model()), seq=3), node.address, 9.0, Limits())
+    assert node.unloaded_at == {"llama3.2:latest": 7.0}
+
+
+def test_p75_of_the_newest_calls() -> None:
+    latencies, model = Latencies(), normalise(MODEL)
+    assert latencies.p75(NodeId("n1"), model) is None
+    for seconds in [*[1000.0] * 10, *map(float, range(64))]:
+        latencies.add(NodeId("n1"), model, seconds)
+    assert latencies.p75(NodeId("n1"), model) == 48.0
+    assert latencies.p75(NodeId("n2"), model) is None
