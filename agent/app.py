@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,7 +22,7 @@ from agent.link import Link
 from agent.report import Reporter
 from agent.sensors.host import HostSensor
 from shared.lifetime import told_to_stop
-from shared.logs import http_logger
+from shared.serving import cancelled, listening
 from shared.sockets import is_loopback
 
 GATEWAY_KEEPALIVE_S = 75.0
@@ -90,7 +89,7 @@ async def _serve(
         await _drain(gateway, link, settings.drain_timeout, with_parent=with_parent)
     finally:
         for task in (beating, starting):
-            await _cancelled(task)
+            await cancelled(task)
         await link.send(await reporter.beat(port, leaving=True))
 
 
@@ -103,7 +102,7 @@ async def _drain(gateway: Gateway, link: Link, timeout_s: float, *, with_parent:
     asked_again = asyncio.create_task(told_to_stop(with_parent=with_parent), name="asked-again")
     await asyncio.wait({draining, asked_again}, return_when=asyncio.FIRST_COMPLETED)
     for task in (draining, asked_again):
-        await _cancelled(task)
+        await cancelled(task)
     if gateway.running:
         log.warning("%d calls are cut", gateway.running)
 
@@ -166,28 +165,17 @@ async def _engine_session(settings: Settings) -> AsyncIterator[aiohttp.ClientSes
 @asynccontextmanager
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
     host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "0.0.0.0")
-    runner = web.AppRunner(
-        app,
-        handler_cancellation=True,  # a caller that goes away takes its call with it
-        access_log=None,
-        logger=http_logger("herd-node.http"),
-        auto_decompress=False,
-        keepalive_timeout=GATEWAY_KEEPALIVE_S,
-        shutdown_timeout=1.0,
-        max_line_size=PARSER_LIMIT,
-        max_field_size=PARSER_LIMIT,
-    )
-    await runner.setup()
     try:
-        await web.TCPSite(runner, host, settings.gateway_port).start()
-        yield runner.addresses[0][1]
+        async with listening(
+            app,
+            host,
+            settings.gateway_port,
+            logger="herd-node.http",
+            header_limit=PARSER_LIMIT,
+            auto_decompress=False,
+            keepalive_timeout=GATEWAY_KEEPALIVE_S,
+            shutdown_timeout=1.0,
+        ) as (_, port):
+            yield port
     except OSError as error:
         raise StartError(f"the gateway cannot listen on {host}:{settings.gateway_port}: {error}") from error
-    finally:
-        await runner.cleanup()
-
-
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

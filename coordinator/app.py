@@ -21,7 +21,8 @@ from coordinator.forward import Forwarder
 from coordinator.members import Members
 from coordinator.server import Server
 from coordinator.status import StatusReader
-from shared.logs import http_logger
+from shared.serving import cancelled, listening
+from shared.sockets import url_of
 
 PARSER_FACTOR = 8
 """The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
@@ -60,33 +61,18 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         stack.push_async_callback(forwarder.close)
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
-        stack.push_async_callback(_cancelled, watch)
+        stack.push_async_callback(cancelled, watch)
         yield Running(address, watch)
 
 
 @asynccontextmanager
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[str]:
-    parser_limit = PARSER_FACTOR * settings.header_limit
-    runner = web.AppRunner(
+    async with listening(
         app,
-        handler_cancellation=True,  # a caller that goes away takes its call with it
-        access_log=None,
-        logger=http_logger("herd.http"),
+        settings.host,
+        settings.port,
+        logger="herd.http",
+        header_limit=PARSER_FACTOR * settings.header_limit,
         shutdown_timeout=CLOSE_GRACE_S,
-        max_line_size=parser_limit,
-        max_field_size=parser_limit,
-    )
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    ) as (host, port):
+        yield url_of(host, port)

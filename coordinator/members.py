@@ -13,6 +13,7 @@ from coordinator.core.limits import Limits
 from coordinator.forward import Forwarder
 from shared.errors import CallerFault
 from shared.names import NodeId
+from shared.sockets import url_of
 from shared.wire import Heartbeat, HeartbeatReply
 
 TICK_S = 0.25
@@ -50,7 +51,7 @@ class Members:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CallerFault(f"bad heartbeat: {error}") from error
         now = self._clock()
-        address = gateway_url(heartbeat.gateway_host or source, heartbeat.gateway_port)
+        address = url_of(heartbeat.gateway_host or source, heartbeat.gateway_port)
         self._apply(self._desk.heard(heartbeat, address, now))
         self._wake.set()
         standing = self._desk.fleet.nodes[NodeId(heartbeat.node_id)].standing(now, self._limits)
@@ -101,8 +102,3 @@ class Members:
                 f": {standing.reason}" if standing.reason else "",
                 extra={"node_id": node_id},
             )
-
-
-def gateway_url(host: str, port: int) -> str:
-    """Base URL; an IPv6 address gets its brackets."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -14,12 +14,12 @@ from coordinator.dialects.body import (
     ABSENT,
     decode_any,
     decode_head,
-    fallback_names,
     model_name,
     read_body,
     replaced,
     tokens_of,
 )
+from coordinator.dialects.calls import call_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.openai_to_ollama import (
@@ -30,7 +30,6 @@ from coordinator.dialects.openai_to_ollama import (
 )
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.forward import EngineRequest
-from coordinator.requests import identify
 from shared import __version__
 from shared.errors import FleetError, ModelNotFound
 from shared.frames import Frames, lines
@@ -224,14 +223,12 @@ class Ollama:
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await read_body(request)
         head = decode_head(body, _Head)
-        asked, model = model_name(head.model)
-        call = Call(
-            id=identify(request),
-            model=model,
-            asked_name=asked,
-            operation=operation,
-            dialect=self.name,
-            fallbacks=tuple(name for name in fallback_names(head.fallback_models) if name != model),
+        call = call_of(
+            request,
+            self.name,
+            operation,
+            model=head.model,
+            fallback_models=head.fallback_models,
             abilities=_abilities(operation, head),
             num_ctx=head.options.num_ctx if head.options else None,
             estimated_tokens=_tokens(head),

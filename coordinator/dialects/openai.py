@@ -9,20 +9,18 @@ from coordinator.core.call import Call, Operation, Placement
 from coordinator.dialects.body import (
     ABSENT,
     decode_head,
-    fallback_names,
     given,
-    model_name,
     read_body,
     replaced,
     tokens_of,
 )
+from coordinator.dialects.calls import call_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.forward import EngineRequest
-from coordinator.requests import identify
 from shared.errors import FleetError, ModelNotFound
 from shared.frames import Frames, events
-from shared.names import ModelName, normalise
+from shared.names import normalise
 
 OWNED_BY = "library"
 
@@ -137,15 +135,13 @@ class OpenAi:
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await read_body(request)
         head = decode_head(body, _Head)
-        asked, model = model_name(head.model)
         images = sum(_has_image(message) for message in head.messages or ())
-        call = Call(
-            id=identify(request),
-            model=model,
-            asked_name=asked,
-            operation=operation,
-            dialect=self.name,
-            fallbacks=_others(fallback_names(head.fallback_models), model),
+        call = call_of(
+            request,
+            self.name,
+            operation,
+            model=head.model,
+            fallback_models=head.fallback_models,
             abilities=_abilities(operation, head, images),
             estimated_tokens=_tokens(head, images),
         )
@@ -176,10 +172,6 @@ def _has_image(message: _Message) -> bool:
 def _tokens(head: _Head, images: int) -> int:
     texts = [message.content for message in head.messages or () if not _has_image(message)]
     return tokens_of([*texts, head.prompt, head.input], images)
-
-
-def _others(fallbacks: tuple[ModelName, ...], model: ModelName) -> tuple[ModelName, ...]:
-    return tuple(name for name in fallbacks if name != model)
 
 
 def _model(entry: Entry) -> dict[str, object]:
