@@ -165,8 +165,8 @@ async def _engine_session(settings: Settings) -> AsyncIterator[aiohttp.ClientSes
 @asynccontextmanager
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
     host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "0.0.0.0")
-    try:
-        async with listening(
+    async with contextlib.AsyncExitStack() as stack:
+        door = listening(
             app,
             host,
             settings.gateway_port,
@@ -175,7 +175,11 @@ async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[
             auto_decompress=False,
             keepalive_timeout=GATEWAY_KEEPALIVE_S,
             shutdown_timeout=1.0,
-        ) as (_, port):
-            yield port
-    except OSError as error:
-        raise StartError(f"the gateway cannot listen on {host}:{settings.gateway_port}: {error}") from error
+        )
+        try:
+            _, port = await stack.enter_async_context(door)
+        except OSError as error:
+            raise StartError(
+                f"the gateway cannot listen on {host}:{settings.gateway_port}: {error}"
+            ) from error
+        yield port

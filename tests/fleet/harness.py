@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
@@ -35,15 +37,33 @@ class Program:
         """Descriptors it holds: files, sockets, pipes. Linux only."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
-    async def stop(self) -> int:
-        """SIGTERM, and by force if that is not enough; the exit code."""
+    def memory_bytes(self) -> int:
+        """Resident memory."""
+        return int(psutil.Process(self.pid).memory_info().rss)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it, where the process still runs."""
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self.process.terminate()
-            try:
-                await asyncio.wait_for(self.process.wait(), STOP_S)
-            except TimeoutError:
-                self.process.kill()
+                self.process.send_signal(number)
+
+    async def exited(self, timeout_s: float) -> int:
+        """Waits for its end; the exit code."""
+        return await asyncio.wait_for(self.process.wait(), timeout_s)
+
+    async def kill(self) -> None:
+        """SIGKILL: every connection breaks at once."""
+        self.signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM, and by force if that is not enough; the exit code."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # a stopped process would sleep through the other one
+        try:
+            return await self.exited(STOP_S)
+        except TimeoutError:
+            await self.kill()
         return await self.process.wait()
 
 
@@ -56,6 +76,8 @@ class Herd(Program):
         super().__init__(process, log)
         self.address = address
         self.session = session
+        self.agents: dict[str, Program] = {}
+        """By node id, as far as `fleet_of_fakes` or `real_fleet` started them."""
 
     async def get(self, path: str) -> Any:
         """The JSON of a GET that must succeed."""
@@ -70,6 +92,15 @@ class Herd(Program):
     async def in_flight(self) -> int:
         """Calls placed now, by /fleet/queue."""
         return int((await self.get("/fleet/queue"))["in_flight"])
+
+    async def held(self) -> int:
+        """Calls that wait for a place, by /fleet/queue."""
+        return int((await self.get("/fleet/queue"))["pending"])
+
+    async def idle(self) -> bool:
+        """Whether nothing runs or waits."""
+        queue = await self.get("/fleet/queue")
+        return bool(queue["in_flight"] == queue["pending"] == 0)
 
     async def ready(self, *node_ids: str) -> None:
         """Waits until these nodes are online and have an engine with a model."""
@@ -126,28 +157,41 @@ async def node(
 
 @contextlib.asynccontextmanager
 async def fleet_of_fakes(
-    data_dir: Path, fakes: Sequence[FakeEngine], *, slots: int = 4, **settings: Any
+    data_dir: Path,
+    fakes: Sequence[FakeEngine],
+    *,
+    slots: int = 4,
+    agents: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Herd]:
-    """A coordinator and one node for each fake, named node-1, node-2, ..., all ready."""
+    """A coordinator and one node for each fake, named node-1, node-2, ..., all ready. `agents`: FLEET_NODE_*."""
     async with contextlib.AsyncExitStack() as stack:
         coordinator = await stack.enter_async_context(herd(data_dir, **settings))
         for number, fake in enumerate(fakes, start=1):
-            await stack.enter_async_context(
-                node(data_dir, coordinator.address, f"node-{number}", ollama=fake.address, slots=slots)
+            started = node(
+                *(data_dir, coordinator.address, f"node-{number}"),
+                ollama=fake.address,
+                slots=slots,
+                **(agents or {}),
             )
-        await coordinator.ready(*(f"node-{number}" for number in range(1, len(fakes) + 1)))
+            coordinator.agents[f"node-{number}"] = await stack.enter_async_context(started)
+        await coordinator.ready(*coordinator.agents)
         yield coordinator
 
 
 @contextlib.asynccontextmanager
-async def real_fleet(data_dir: Path, nodes: int = 1, **settings: Any) -> AsyncIterator[Herd]:
+async def real_fleet(
+    data_dir: Path, nodes: int = 1, *, agents: Mapping[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[Herd]:
     """A coordinator and nodes with the real llama.cpp server, named node-1, node-2, ..., all ready."""
     async with contextlib.AsyncExitStack() as stack:
         coordinator = await stack.enter_async_context(herd(data_dir, **settings))
-        names = [f"node-{number}" for number in range(1, nodes + 1)]
-        for name in names:
-            await stack.enter_async_context(node(data_dir, coordinator.address, name, embedded_threads=1))
-        await coordinator.ready(*names)
+        for name in [f"node-{number}" for number in range(1, nodes + 1)]:
+            started = node(
+                data_dir, coordinator.address, name, **({"embedded_threads": 1} | dict(agents or {}))
+            )
+            coordinator.agents[name] = await stack.enter_async_context(started)
+        await coordinator.ready(*coordinator.agents)
         yield coordinator
 
 
