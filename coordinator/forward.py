@@ -37,6 +37,8 @@ class EngineRequest(Struct, frozen=True):
     whole: bool
     """The caller wants one answer, not a stream: keep it back until it is complete."""
     method: str = "POST"
+    answered: bool = True
+    """Whether a good answer has a body: JSON, or a stream of it."""
 
 
 class EngineReply:
@@ -112,6 +114,8 @@ class Forwarder:
             if _is_failure(response):
                 raise await _failure(response, where)
             first = await self._beginning(response, where, whole=request.whole)
+            if request.answered:
+                _check_begun(response, first, where, whole=request.whole)
         except BaseException:
             response.close()
             raise
@@ -125,6 +129,17 @@ class Forwarder:
                 break
             read += chunk
         return bytes(read)
+
+
+def _check_begun(response: aiohttp.ClientResponse, first: bytes, where: str, *, whole: bool) -> None:
+    """An answer that ended without a word, or in the middle of one, is none. Nobody has seen it yet."""
+    if not first:
+        raise StreamBroken(f"{where} gave an empty answer")
+    if whole and response.content.at_eof():
+        try:
+            msgspec.json.decode(first, type=msgspec.Raw)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise StreamBroken(f"{where} gave half an answer") from error
 
 
 async def _read(response: aiohttp.ClientResponse, where: str) -> bytes:

@@ -9,7 +9,7 @@ from aiohttp import web
 from shared.names import CallId, acceptable_call_id
 
 REQUEST_ID = "X-Request-Id"
-_KEY = "herd_request_id"
+_KEY = web.RequestKey("herd_request_id", CallId)
 
 
 def uuid7() -> uuid.UUID:
@@ -21,7 +21,7 @@ def uuid7() -> uuid.UUID:
 
 def identify(request: web.Request) -> CallId:
     """The caller's id where it is acceptable, else a new one; remembered with the request."""
-    known: CallId | None = request.get(_KEY)
+    known = request.get(_KEY)
     if known is None:
         known = acceptable_call_id(request.headers.get(REQUEST_ID)) or CallId(str(uuid7()))
         request[_KEY] = known

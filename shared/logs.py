@@ -111,22 +111,3 @@ def _daily_file(path: Path) -> logging.Handler:
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     return handler
-
-
-class _Unhurried(logging.Filter):
-    """Makes a debug line of what aiohttp reports as an error: a caller that does not speak HTTP."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keeps every record, without its traceback."""
-        error = record.exc_info[1] if record.exc_info else None
-        record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}", None
-        record.exc_info, record.levelno, record.levelname = None, logging.DEBUG, "DEBUG"
-        return True
-
-
-def http_logger(name: str) -> logging.Logger:
-    """For aiohttp's own words about broken requests. Faults of ours are logged by our middleware, not there."""
-    logger = logging.getLogger(name)
-    if not logger.filters:
-        logger.addFilter(_Unhurried())
-    return logger

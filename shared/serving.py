@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-
-from shared.logs import http_logger
+from aiohttp.http_exceptions import HttpProcessingError
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def listening(
         app,
         handler_cancellation=True,  # a caller that goes away takes its call with it
         access_log=None,
-        logger=http_logger(logger),
+        logger=_quiet_about_callers(logger),
         max_line_size=header_limit,
         max_field_size=header_limit,
         **options,
@@ -41,3 +41,22 @@ async def cancelled(task: asyncio.Task[Any]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+class _CallersFaults(logging.Filter):
+    """A caller that does not speak HTTP is no error of ours: a debug line, without a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keeps every record."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}", None
+            record.exc_info, record.levelno, record.levelname = None, logging.DEBUG, "DEBUG"
+        return True
+
+
+def _quiet_about_callers(name: str) -> logging.Logger:
+    logger = logging.getLogger(name)
+    if not logger.filters:
+        logger.addFilter(_CallersFaults())
+    return logger

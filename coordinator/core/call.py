@@ -93,14 +93,14 @@ class Refused(Struct, frozen=True):
 
 
 class Freed(Struct, frozen=True):
-    """A placed call made no progress and lost its place."""
+    """The attempt of a placed call was hopeless, and no other follows: it ends with this error."""
 
     call_id: CallId
     error: FleetError
 
 
 class Moved(Struct, frozen=True):
-    """The node of a placed call was lost: its attempt there is over, and another decision follows."""
+    """The attempt of a placed call was hopeless: it is over, and another decision for the call follows."""
 
     call_id: CallId
 

@@ -134,10 +134,8 @@ class Desk:
             self._apply(waiting, decision, now)
             decisions.append(decision)
         for running in [each for each in self._open.values() if each.place is not None]:
-            if now - running.progress_at >= self._limits.stale_s:
-                decisions += self._free_stuck(running, now)
-            elif self._left_alone(running, now):
-                decisions += self._leave_lost_node(running, now)
+            if error := self._hopeless(running, now):
+                decisions += self._end_attempt(running, error, now)
         return decisions
 
     # What the shell may read
@@ -212,23 +210,23 @@ class Desk:
         if retry.blames_node(error):
             node.suspect(error.summary, now)
 
-    def _free_stuck(self, running: OpenCall, now: float) -> Decisions:
-        error = Stuck(
-            f"no progress for {self._limits.stale_s:.0f} s on {running.place and running.place.node_id}"
-        )
-        self._end(running.call.id, now)
-        self._blame(running, error, now)
-        self.failures += 1
-        return [Freed(running.call.id, error), *self._release(now)]
+    def _hopeless(self, running: OpenCall, now: float) -> FleetError | None:
+        """Why nothing more is to be expected of the attempt. A stream that still comes in is left to come in."""
+        silent = now - running.progress_at
+        if running.place is None or silent < min(self._limits.stale_s, self._limits.lease_s):
+            return None
+        node_id = running.place.node_id
+        if silent >= self._limits.stale_s:
+            return Stuck(f"no progress for {self._limits.stale_s:.0f} s on {node_id}")
+        if (
+            silent >= self._limits.lease_s
+            and self.fleet.nodes[node_id].standing(now, self._limits).state == "lost"
+        ):
+            return GatewayUnreachable(f"{node_id} was lost")
+        return None
 
-    def _left_alone(self, running: OpenCall, now: float) -> bool:
-        """Its node was lost. A stream that still comes in is left to come in."""
-        if running.place is None or now - running.progress_at < self._limits.lease_s:
-            return False
-        return self.fleet.nodes[running.place.node_id].standing(now, self._limits).state == "lost"
-
-    def _leave_lost_node(self, running: OpenCall, now: float) -> Decisions:
-        error = GatewayUnreachable(f"{running.place and running.place.node_id} was lost")
+    def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:
+        """As if it had failed, but the shell does not know yet and has to be told."""
         first, *others = self.failed(running.call.id, error, now)
         if isinstance(first, Refused):
             return [Freed(running.call.id, error), *others]

@@ -68,7 +68,9 @@ class OllamaErrands:
         if not targets:
             raise ModelNotFound(f'model "{asked}" not found on an Ollama node')
         clean = replaced(body, {}, ("node_id",))
-        order = EngineRequest("/api/delete", clean, passed_headers(request), whole=True, method="DELETE")
+        order = EngineRequest(
+            "/api/delete", clean, passed_headers(request), whole=True, method="DELETE", answered=False
+        )
         for target in targets:
             answer = await self._ask(target, order)
             if answer.status >= 400:

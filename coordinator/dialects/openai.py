@@ -16,10 +16,11 @@ from coordinator.dialects.body import (
 )
 from coordinator.dialects.calls import call_of
 from coordinator.dialects.dialect import Decoder
+from coordinator.dialects.openai_shapes import Answer
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.forward import EngineRequest
 from shared.errors import FleetError, ModelNotFound
-from shared.frames import Frames, events
+from shared.frames import Frames, data_of, events
 from shared.names import normalise
 
 OWNED_BY = "library"
@@ -102,8 +103,16 @@ class OpenAi:
         return events(limit)
 
     def ended_well(self, last_frame: bytes) -> bool:
-        """Engines differ in their last event (not all send [DONE]); a break shows in the connection."""
-        return bool(last_frame)
+        """[DONE], or for the engines that send none, a reason to finish, the usage, or an error of their own."""
+        data = data_of(last_frame)
+        if data == b"[DONE]":
+            return True
+        try:
+            last = msgspec.json.decode(data, type=Answer)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        finished = any(choice.finish_reason for choice in last.choices or ())
+        return finished or last.usage is not None or given(last.error)
 
     # What it offers
 

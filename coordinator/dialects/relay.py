@@ -144,11 +144,13 @@ class Stream:
         while chunk := await source.read():
             if out := frames.feed(decoder.feed(chunk) if decoder else chunk):
                 await response.write(out)
-        tail = frames.feed(decoder.finish()) if decoder else b""
-        if tail := tail + frames.rest():
-            await response.write(tail)
+        if decoder and (out := frames.feed(decoder.finish())):
+            await response.write(out)
+        rest = frames.rest()
         if not self._ended_well(frames.last):
             raise StreamBroken("the engine ended its answer before it was complete")
+        if rest:
+            await response.write(rest)
 
 
 async def _all(answer: Answer) -> bytes:
