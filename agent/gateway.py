@@ -107,11 +107,13 @@ class Gateway:
                 sent = carriage.body
                 headers.pop(hdrs.CONTENT_LENGTH, None)
         try:
-            response = await self._session.request(request.method, url + path, data=sent, headers=headers)
+            response = await self._session.request(
+                request.method, url + path, data=sent, headers=headers, allow_redirects=False
+            )
         except CONNECTION_ERRORS as error:
             raise GatewayUnreachable(f"the engine gave no answer: {str(error) or 'timed out'}") from error
         try:
-            if response.status >= 400:
+            if response.status >= 300:
                 return await self._fault(engine, response)
             if carriage is not None and carriage.content_type is not None:
                 return await self._put_together(response, carriage, carriage.content_type)

@@ -52,6 +52,7 @@ class Link:
                 data=msgspec.json.encode(beat),
                 headers={"Content-Type": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S),
+                allow_redirects=False,
             ) as response:
                 answer = await response.read()
                 if response.status != 200:
@@ -63,7 +64,7 @@ class Link:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._tell(f"no coordinator at {self._url}: {str(error) or 'timed out'}")
             return False
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._tell(f"{self._url} is not a herd coordinator: {error}")
             return False
         self._tell(f"the coordinator has this node as {reply.state or reply.node_status}", reply.reason)

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import io
 import logging
 import signal
 import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -16,8 +18,12 @@ from agent.backoff import wait_before_start
 
 STOP_GRACE_S = 5.0
 """Between the polite signal and the other one."""
-LAST_LINES = 20
-"""Of the process's own output, kept to say why it ended."""
+LAST_BYTES = 8192
+"""Of the engine's log, read to say why it ended."""
+WORKERS_WORD = " worker: "
+"""Marks the line in which a worker says why it ends."""
+LOG_BYTES = 8 * 2**20
+"""An engine's log longer than this is turned over at the next start; one is kept."""
 
 log = logging.getLogger("herd-node.supervisor")
 
@@ -60,13 +66,16 @@ class Supervisor:
 
     async def _keep_running(self) -> None:
         while True:
-            await self._run_once()
+            try:
+                await self._run_once()
+            except (OSError, ValueError) as error:
+                self._down(f"cannot be started: {error}")
             now = time.monotonic()
             self._exits.append(now)
             await asyncio.sleep(wait_before_start(self._exits, now))
 
     async def _run_once(self) -> None:
-        with self._log_file.open("ab") as errors:
+        with self._open_log() as errors:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,  # its end tells the worker that the agent is gone
@@ -75,27 +84,27 @@ class Supervisor:
                 start_new_session=sys.platform != "win32",  # a ctrl-C at the terminal is ours to pass on
             )
         try:
-            await self._until_ready(process)
-            code = await process.wait()
-            self._down(f"exit code {code}: {self._last_words()}")
+            if await self._is_ready(process):
+                code = await process.wait()
+                self._down(f"exit code {code}: {self._last_words()}")
         finally:
             self.ready = None
             await _end(process)
 
-    async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
+    async def _is_ready(self, process: asyncio.subprocess.Process) -> bool:
+        """Waits for the line. False: it took too long. A process that ended instead is left to `wait`."""
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         try:
             line = await asyncio.wait_for(process.stdout.readline(), self._ready_timeout_s)
-            self.ready = msgspec.json.decode(line, type=Ready)
         except TimeoutError:
             self._down(f"not ready within {self._ready_timeout_s:.0f} s")
-            await _end(process)
-        except msgspec.DecodeError:
-            return  # it ended without the line: its exit says why
-        else:
+            return False
+        if line:
+            self.ready = msgspec.json.decode(line, type=Ready)
             self.reason = ""
             log.info("%s is ready at %s (pid %d)", self.name, self.ready.address, self.ready.pid)
-        self.changed.set()
+            self.changed.set()
+        return True
 
     def _down(self, reason: str) -> None:
         self.ready = None
@@ -104,15 +113,22 @@ class Supervisor:
         self.changed.set()
 
     def _last_words(self) -> str:
+        """The worker's own reason. Other lines are the engine's log, which may repeat a caller's words."""
         try:
-            lines = self._log_file.read_bytes()[-8192:].decode("utf-8", "replace").splitlines()
+            with self._log_file.open("rb") as file:
+                file.seek(max(0, file.seek(0, io.SEEK_END) - LAST_BYTES))
+                lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError as error:
             return f"its log cannot be read: {error}"
-        told = [line for line in lines[-LAST_LINES:] if line.strip()]
-        complaints = [
-            line for line in told if " worker: " in line
-        ]  # a worker's own word, amid its engine's log
-        return (complaints or told or ["it said nothing"])[-1]
+        complaints = [line for line in lines if WORKERS_WORD in line]
+        return complaints[-1] if complaints else f"see {self._log_file.name} in the node's logs"
+
+    def _open_log(self) -> BinaryIO:
+        """The engine's log, turned over where it has grown too long."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._log_file.stat().st_size > LOG_BYTES:
+                self._log_file.replace(self._log_file.with_suffix(".log.1"))
+        return self._log_file.open("ab")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -56,6 +56,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         StatusReader(desk, limits, clock),
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
+        beat_limit=settings.beat_limit,
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(forwarder.close)

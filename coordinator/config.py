@@ -45,6 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     body_limit: Annotated[Positive, _about("bytes of a request body")] = 32 * 2**20
     header_limit: Annotated[Positive, _about("bytes of all request headers together")] = 32 * 2**10
+    beat_limit: Annotated[Positive, _about("bytes of a heartbeat")] = 4 * 2**20
     buffer_limit: Annotated[
         Positive, _about("bytes of a whole answer kept back so that a failure can be retried")
     ] = 8 * 2**20

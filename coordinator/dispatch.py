@@ -70,7 +70,8 @@ class Dispatcher:
                 if call.id not in self._moved:
                     raise
                 self._moved.remove(call.id)
-                _current_task().uncancel()
+                if _current_task().uncancel():
+                    raise  # the caller left in the same moment
                 continue
             self._waiting.pop(call.id).cancel()
             self._desk.first_byte(call.id, self._clock())
@@ -109,7 +110,8 @@ class Dispatcher:
             error = self._freed.pop(call_id, None)
             if error is None:
                 raise
-            _current_task().uncancel()
+            if _current_task().uncancel():
+                raise  # the caller left in the same moment
             raise error from None
 
     def progressed(self, call_id: CallId) -> None:
@@ -183,6 +185,8 @@ class Answer:
             self._end("refused")
         elif isinstance(error, FleetError):
             self._end("incomplete", error)
+        elif isinstance(error, Exception) and not isinstance(error, ConnectionError):
+            self._end("failed", FleetError("internal error"))
         elif error is not None or not self._complete:
             self._end("client_disconnected")
         else:

@@ -21,6 +21,7 @@ ERROR_TEXT_LIMIT = 64 * 2**10
 """Bytes of an engine's error body that are read."""
 SHOWN_LIMIT = 500
 """Characters of an engine's error that the caller is shown."""
+RETRY_AFTER_LONGEST_S = 300
 POOLED_FOR_S = 15.0
 """Shorter than the gateway's own patience, so that it is never the gateway that closes an idle connection."""
 
@@ -91,6 +92,7 @@ class Forwarder:
         try:
             async with self._session.get(
                 f"{gateway}/health",
+                allow_redirects=False,
                 headers=_authorised(secret),
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as response:
@@ -107,7 +109,9 @@ class Forwarder:
         url = target.gateway + engine_path(target.engine, request.path)
         headers = {**request.headers, **_authorised(target.secret), "Accept-Encoding": "identity"}
         try:
-            response = await self._session.request(request.method, url, data=request.body, headers=headers)
+            response = await self._session.request(
+                request.method, url, data=request.body, headers=headers, allow_redirects=False
+            )
         except CONNECTION_ERRORS as error:
             raise GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}") from error
         try:
@@ -151,7 +155,8 @@ async def _read(response: aiohttp.ClientResponse, where: str) -> bytes:
 
 def _is_failure(response: aiohttp.ClientResponse) -> bool:
     """Not the engine's answer to this call: its collapse, its full queue, or the gateway's own word."""
-    return response.status >= 500 or response.status == 429 or GATEWAY_FAULT_HEADER in response.headers
+    status = response.status
+    return status >= 500 or status == 429 or 300 <= status < 400 or GATEWAY_FAULT_HEADER in response.headers
 
 
 async def _failure(response: aiohttp.ClientResponse, where: str) -> FleetError:
@@ -186,7 +191,10 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _seconds(retry_after: str | None) -> int:
-    return int(retry_after) if retry_after and retry_after.isdecimal() else 1
+    """An engine's Retry-After, within reason."""
+    if not retry_after or not retry_after.isdecimal() or len(retry_after) > 6:
+        return 1
+    return max(1, min(int(retry_after), RETRY_AFTER_LONGEST_S))
 
 
 def engine_error_text(body: bytes) -> str:

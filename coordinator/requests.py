@@ -12,6 +12,10 @@ REQUEST_ID = "X-Request-Id"
 _KEY = web.RequestKey("herd_request_id", CallId)
 
 
+BEGUN = web.RequestKey("herd_begun", bool)
+"""Set once the status of the answer has been sent."""
+
+
 def uuid7() -> uuid.UUID:
     """RFC 9562 version 7: 48 bits of Unix milliseconds, then random, so that ids sort by time."""
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)

@@ -9,10 +9,18 @@ from aiohttp.typedefs import Handler, Middleware
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
 from coordinator.members import Members
-from coordinator.requests import REQUEST_ID, identify
+from coordinator.requests import BEGUN, REQUEST_ID, identify
 from coordinator.status import StatusReader
 from shared import __version__
-from shared.errors import FleetError, HeadersTooLarge, MethodNotAllowed, RouteNotFound, Unavailable
+from shared.errors import (
+    BodyTooLarge,
+    CallerFault,
+    FleetError,
+    HeadersTooLarge,
+    MethodNotAllowed,
+    RouteNotFound,
+    Unavailable,
+)
 
 log = logging.getLogger("herd.server")
 
@@ -28,12 +36,14 @@ class Server:
         *,
         body_limit: int,
         header_limit: int,
+        beat_limit: int,
     ) -> None:
         """Limits in bytes."""
         self._dialects = dialects
         self._members = members
         self._status = status
         self._header_limit = header_limit
+        self._beat_limit = beat_limit
         self.app = web.Application(client_max_size=body_limit, middlewares=[self._answer_honestly()])
         self.app.on_response_prepare.append(_mark)
         for dialect in dialects:
@@ -50,7 +60,11 @@ class Server:
 
     async def heartbeat(self, request: web.Request) -> web.Response:
         """POST /heartbeat, from an agent."""
+        if request.content_type != "application/json" or "Origin" in request.headers:
+            raise CallerFault("a heartbeat is JSON from an agent, not from a web page")
         body = await read_body(request)
+        if len(body) > self._beat_limit:
+            raise BodyTooLarge(f"the heartbeat is larger than {self._beat_limit} bytes (FLEET_BEAT_LIMIT)")
         return _json(self._members.heard(body, request.remote or "127.0.0.1"))
 
     async def fleet_status(self, _request: web.Request) -> web.Response:
@@ -80,6 +94,7 @@ class Server:
                 self._check_headers(request)
                 return await handler(request)
             except FleetError as error:
+                _stop_if_begun(request)
                 return self._error(request, error)
             except web.HTTPMethodNotAllowed as error:
                 allowed = ", ".join(sorted(error.allowed_methods))
@@ -93,6 +108,7 @@ class Server:
                 log.exception(
                     "a fault of ours", extra={"request_id": identify(request), "route": request.path}
                 )
+                _stop_if_begun(request)
                 return self._error(
                     request, FleetError("internal error; the coordinator's log has the details")
                 )
@@ -123,7 +139,16 @@ class Server:
         )
 
 
+def _stop_if_begun(request: web.Request) -> None:
+    """A second status line inside a body would be taken for the body: better none."""
+    if request.get(BEGUN):
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the answer had begun")
+
+
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:
+    request[BEGUN] = True
     response.headers[REQUEST_ID] = identify(request)
     response.headers["Server"] = f"herd/{__version__}"
 

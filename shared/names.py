@@ -13,6 +13,9 @@ CallId = NewType("CallId", str)
 MODEL_NAME_LIMIT = 512
 """Characters. Longer than any registry's, short enough for a header and a log line."""
 
+COMPARED = 100
+"""Names that `near` compares one by one; of more, only those that begin alike."""
+
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -22,9 +25,16 @@ def normalise(name: str) -> ModelName:
     return ModelName(name if ":" in name.rpartition("/")[2] else f"{name}:latest")
 
 
+def is_model_name(name: str) -> bool:
+    """Whether it can go into a header, a log line and a beat as it is."""
+    return 0 < len(name) <= MODEL_NAME_LIMIT and name.isprintable() and bool(name.strip())
+
+
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` known names that look like this one, best first."""
     spelt = {each.removesuffix(":latest"): each for each in known}
+    if len(spelt) > COMPARED:
+        spelt = {short: each for short, each in spelt.items() if short[:2] == name[:2]}
     close = difflib.get_close_matches(name.removesuffix(":latest"), list(spelt), n=most, cutoff=0.5)
     return [spelt[each] for each in close]
 

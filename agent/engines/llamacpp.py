@@ -5,7 +5,9 @@ slot), model_path, chat_template}; GET /slots [{is_processing}]; GET /v1/models 
 size}}]}. It serves any model name that it is asked for, so names are compared before a call gets here.
 """
 
+import asyncio
 import importlib.util
+import logging
 import sys
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +27,8 @@ MISSING = (
     "xllamacpp is not installed (pip install 'herd-fleet[embedded]'; there are no wheels for some platforms)"
 )
 
+
+log = logging.getLogger("herd-node.llamacpp")
 
 Answer = TypeVar("Answer")
 
@@ -85,7 +89,7 @@ class LlamaCpp:
         ]
         self._log_file = data_dir / "logs" / "llamacpp.log"
         self._start_timeout_s = start_timeout_s
-        self._timeout = aiohttp.ClientTimeout(total=look_timeout_s)
+        self._look_timeout_s = look_timeout_s
         self._supervisor: Supervisor | None = None
         self._problem = "starting"
 
@@ -99,11 +103,13 @@ class LlamaCpp:
         """Writes the model at first use, starts the child, and waits until it is ready or has failed once."""
         if importlib.util.find_spec("xllamacpp") is None:
             self._problem = MISSING
+            log.warning("%s", MISSING)
             return
         try:
             model = ensure_random_model(self._models_dir)
         except OSError as error:
             self._problem = f"the model cannot be written: {error}"
+            log.warning("%s", self._problem)
             return
         command = [sys.executable, str(WORKER), "--model", str(model), *self._options]
         self._supervisor = Supervisor("llama.cpp", command, self._log_file, self._start_timeout_s)
@@ -129,9 +135,10 @@ class LlamaCpp:
         if not ready:
             return self._down(self._supervisor.reason if self._supervisor else self._problem)
         try:
-            props = await self._get("/props", _Props)
-            slots = await self._get("/slots", list[_Slot])
-            models = await self._get("/v1/models", _Models)
+            async with asyncio.timeout(self._look_timeout_s):
+                props = await self._get("/props", _Props)
+                slots = await self._get("/slots", list[_Slot])
+                models = await self._get("/v1/models", _Models)
         except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             return self._down(f"{ready.address}: {str(error) or 'timed out'}")
         meta = models.data[0].meta or _Meta() if models.data else _Meta()
@@ -149,7 +156,7 @@ class LlamaCpp:
         return Engine(name=self.name, kind="llama.cpp", up=False, reason=reason)
 
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
-        async with self._session.get(f"{self.url}{path}", timeout=self._timeout) as response:
+        async with self._session.get(f"{self.url}{path}", allow_redirects=False) as response:
             response.raise_for_status()
             return msgspec.json.decode(await response.read(), type=kind)
 

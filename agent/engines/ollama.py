@@ -5,15 +5,17 @@ modified_at, details{format, family, parameter_size, quantization_level}}]}; GET
 size_vram, context_length, expires_at}]}; POST /api/show {model} -> {capabilities, model_info{"<arch>.context_length"}}.
 """
 
+import asyncio
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from agent.engines.engine import OPENAI_PATHS, Carriage, EngineError
+from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
 
 NATIVE_PATHS = frozenset(
@@ -31,7 +33,6 @@ LARGEST_SIZE = 2**53
 """Bytes. A size outside 0 to this is no size: unknown."""
 
 Answer = TypeVar("Answer")
-Text = Annotated[str, Meta(max_length=512)]
 
 
 class _Details(Struct):
@@ -42,7 +43,7 @@ class _Details(Struct):
 
 
 class _Tag(Struct):
-    name: Text
+    name: str
     digest: str | None = None
     size: int | None = None
     modified_at: str | None = None
@@ -54,7 +55,7 @@ class _Tags(Struct):
 
 
 class _Loaded(Struct):
-    name: Text
+    name: str
     size: int | None = None
     size_vram: int | None = None
     context_length: int | None = None
@@ -90,7 +91,7 @@ class Ollama:
     ) -> None:
         self._url = url
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._slots = slots_from(environment)
         self._shown: dict[str, tuple[frozenset[str], int | None]] = {}
 
@@ -116,12 +117,19 @@ class Ollama:
     async def look(self) -> Engine:
         """Version, models and replicas; down with a reason where any of that cannot be read."""
         try:
-            version = await self._get("/api/version", _Version)
-            tags = await self._get("/api/tags", _Tags)
-            loaded = await self._get("/api/ps", _Ps)
-            models = [await self._model(tag) for tag in tags.models or []]
+            async with asyncio.timeout(self._timeout_s):
+                return await self._report()
         except EngineError as error:
             return Engine(name=self.name, kind="ollama", up=False, reason=str(error))
+        except TimeoutError:
+            reason = f"{self._url} told too little within {self._timeout_s:g} s"
+            return Engine(name=self.name, kind="ollama", up=False, reason=reason)
+
+    async def _report(self) -> Engine:
+        version = await self._get("/api/version", _Version)
+        tags = await self._get("/api/tags", _Tags)
+        loaded = await self._get("/api/ps", _Ps)
+        models = [await self._model(tag) for tag in tags.models or [] if is_model_name(tag.name)]
         return Engine(
             name=self.name,
             kind="ollama",
@@ -129,7 +137,9 @@ class Ollama:
             dialects=frozenset({"ollama", "openai"}),
             slots_per_model=self._slots,
             models=models,
-            replicas=[_replica(each, self._slots) for each in loaded.models or []],
+            replicas=[
+                _replica(each, self._slots) for each in loaded.models or [] if is_model_name(each.name)
+            ],
         )
 
     async def _model(self, tag: _Tag) -> Model:
@@ -152,7 +162,10 @@ class Ollama:
         """Abilities and largest context; asked once per digest, since they come with the weights."""
         key = f"{tag.name}@{tag.digest}"
         if key not in self._shown:
-            shown = await self._ask("POST", "/api/show", _Show, {"model": tag.name})
+            try:
+                shown = await self._ask("POST", "/api/show", _Show, {"model": tag.name})
+            except EngineError:
+                return frozenset(), None  # unknown, for this beat: one broken model is not a broken engine
             contexts = [
                 value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length")
             ]
@@ -166,7 +179,7 @@ class Ollama:
     async def _ask(self, method: str, path: str, kind: type[Answer], body: object = None) -> Answer:
         try:
             async with self._session.request(
-                method, self._url + path, json=body, timeout=self._timeout
+                method, self._url + path, json=body, allow_redirects=False
             ) as response:
                 answer = await response.read()
                 if response.status != 200:

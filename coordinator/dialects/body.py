@@ -1,12 +1,12 @@
 """A caller's body: read within bounds, its head decoded, single fields replaced. The rest stays as it came."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from coordinator.dialects.surrogates import without_half_pairs
 from shared.errors import BodyTooLarge, CallerFault
 from shared.names import MODEL_NAME_LIMIT, ModelName, normalise
 
@@ -61,21 +61,10 @@ def _decoded(body: bytes, kind: type[Head]) -> Head:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError:
-        mended = _ESCAPE.sub(_whole_or_replaced, body)
+        mended = without_half_pairs(body)
         if mended == body:
             raise
         return msgspec.json.decode(mended, type=kind)
-
-
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
-    re.DOTALL,
-)
-"""An escape: a surrogate pair, half of one, or any other (so that an escaped backslash is passed over)."""
-
-
-def _whole_or_replaced(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if len(escape[0]) == len(rb"\ud83d") else escape[0]
 
 
 def replaced(body: bytes, values: Mapping[str, object], drop: tuple[str, ...] = ()) -> bytes:

@@ -213,7 +213,7 @@ def _tool_call(call: Function) -> dict[str, Any]:
     arguments = call.arguments or "{}"
     try:
         decoded = msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         decoded = {"raw": arguments}  # cut off by max_tokens: shown rather than lost
     return {"function": {"name": call.name, "arguments": decoded}}
 

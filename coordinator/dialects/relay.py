@@ -167,7 +167,11 @@ def _headers(answer: Answer, exchange: Exchange) -> dict[str, str]:
 
 def relayed(headers: Mapping[str, str]) -> dict[str, str]:
     """An engine's headers that mean something to the caller."""
-    return {name: value for name, value in headers.items() if name.lower() not in _NOT_RELAYED}
+    return {
+        name: value
+        for name, value in headers.items()
+        if name.lower() not in _NOT_RELAYED and not name.lower().startswith("x-fleet-")
+    }
 
 
 def passed_headers(request: web.Request) -> dict[str, str]:
