@@ -40,6 +40,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
     """Until it is told to stop; then drains. Raises StartError."""
     if not settings.router_url:
         raise StartError("which coordinator? give --router-url http://HOST:11435")
+    router_url = base_url(settings.router_url, 11435)
     data_dir = _node_directory(settings)
     secret = secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
@@ -57,7 +58,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
             engines.values(),
             lambda: gateway.draining,
         )
-        link = Link(settings.router_url, lambda: reporter.beat(port), control, settings.heartbeat_interval)
+        link = Link(router_url, lambda: reporter.beat(port), control, settings.heartbeat_interval)
         for engine in engines.values():
             stack.push_async_callback(engine.stop)
         await _serve(settings, engines, gateway, reporter, link, port, with_parent=with_parent)
@@ -142,12 +143,20 @@ async def _engines(settings: Settings, session: aiohttp.ClientSession, data_dir:
 
 def ollama_url(host: str) -> str:
     """OLLAMA_HOST's spellings: with or without scheme and port; 0.0.0.0 is reached on loopback."""
-    parts = urlsplit(host if "://" in host else f"http://{host}")
-    name = parts.hostname or "127.0.0.1"
-    if name in ("0.0.0.0", "::"):
-        name = "127.0.0.1"
-    bracketed = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme}://{bracketed}:{parts.port or 11434}"
+    url = base_url(host, 11434)
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
+
+
+def base_url(text: str, port: int) -> str:
+    """scheme://host:port, with http and `port` where they are left out. Raises StartError."""
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        name, port = parts.hostname, parts.port or port
+    except ValueError as error:
+        raise StartError(f"{text!r} is no address: {error}") from error
+    if not name or parts.scheme not in ("http", "https"):
+        raise StartError(f"{text!r} is no address; expected http://HOST:{port}")
+    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 @asynccontextmanager

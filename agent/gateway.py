@@ -152,13 +152,10 @@ class Gateway:
         answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
         await answer.prepare(request)
         try:
-            while chunk := await response.content.readany():
-                if out := carriage.feed(chunk) if carriage else chunk:
-                    await answer.write(out)
-            if carriage and (out := carriage.finish()):
+            while out := await _next(response, carriage):
                 await answer.write(out)
-        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, EngineError) as error:
-            log.warning("engine %s broke off its answer: %s", engine.name, type(error).__name__)
+        except EngineError as error:
+            log.warning("engine %s broke off its answer: %s", engine.name, error)
             if request.transport is not None:
                 request.transport.abort()  # so that the coordinator does not take the part for the whole
             return answer
@@ -173,6 +170,11 @@ class Gateway:
                 return await handler(request)
             except FleetError as error:
                 return _refusal(error)
+            except (web.HTTPException, ConnectionError):
+                raise  # no such route, or the coordinator has gone
+            except Exception:
+                log.exception("a fault of ours")
+                raise
 
         return middleware
 
@@ -182,6 +184,20 @@ class Gateway:
             raise NoAccess("this gateway serves its own coordinator only")
         if (request.content_length or 0) > self._body_limit:
             raise BodyTooLarge(f"the body is larger than {self._body_limit} bytes (FLEET_NODE_BODY_LIMIT)")
+
+
+async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None) -> bytes:
+    """What can be passed on next; empty at the end. Raises EngineError where the answer stops short.
+
+    The error names no words of the engine, which may repeat a prompt.
+    """
+    try:
+        while chunk := await response.content.readany():
+            if out := carriage.feed(chunk) if carriage else chunk:
+                return out
+        return carriage.finish() if carriage else b""
+    except (*CONNECTION_ERRORS, EngineError) as error:
+        raise EngineError(type(error).__name__) from error
 
 
 _FAULTS: dict[type[FleetError], str] = {Draining: "draining", GatewayUnreachable: "unreachable"}

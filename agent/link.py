@@ -67,10 +67,13 @@ class Link:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._tell(f"{self._url} is not a herd coordinator: {error}")
             return False
-        self._tell(f"the coordinator has this node as {reply.state or reply.node_status}", reply.reason)
+        level = logging.INFO if reply.node_status == "online" or reply.state == "probing" else logging.WARNING
+        self._tell(
+            f"the coordinator has this node as {reply.state or reply.node_status}", reply.reason, level
+        )
         return True
 
-    def _tell(self, what: str, why: str = "") -> None:
+    def _tell(self, what: str, why: str = "", level: int = logging.WARNING) -> None:
         if what != self._told:
             self._told = what
-            log.info("%s%s", what, f" ({why})" if why else "")
+            log.log(level, "%s%s", what, f" ({why})" if why else "")

@@ -75,14 +75,7 @@ class Supervisor:
             await asyncio.sleep(wait_before_start(self._exits, now))
 
     async def _run_once(self) -> None:
-        with self._open_log() as errors:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,  # its end tells the worker that the agent is gone
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                start_new_session=sys.platform != "win32",  # a ctrl-C at the terminal is ours to pass on
-            )
+        process = await self._spawn()
         try:
             if await self._is_ready(process):
                 code = await process.wait()
@@ -90,6 +83,24 @@ class Supervisor:
         finally:
             self.ready = None
             await _end(process)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        """A stop in the middle of it must not lose the process that is just being made."""
+        with self._open_log() as errors:
+            spawning = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=asyncio.subprocess.PIPE,  # its end tells the worker that the agent is gone
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=sys.platform != "win32",  # a ctrl-C at the terminal is ours to pass on
+                )
+            )
+            try:
+                return await asyncio.shield(spawning)
+            except asyncio.CancelledError:
+                await _end(await spawning)
+                raise
 
     async def _is_ready(self, process: asyncio.subprocess.Process) -> bool:
         """Waits for the line. False: it took too long. A process that ended instead is left to `wait`."""

@@ -12,6 +12,7 @@ from aiohttp import web
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
+from coordinator.core.policies import POLICIES
 from coordinator.dialects.ollama import Ollama
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.openai import OpenAi
@@ -43,13 +44,13 @@ class Running(NamedTuple):
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
     """A running coordinator. Raises OSError where the port is taken."""
     limits = settings.limits()
-    desk = Desk(limits, settings.weights(), clock())
+    desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
     dispatcher = Dispatcher(desk, forwarder, clock)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, clock)
     catalog = Catalog(desk, limits, clock)
-    relay = Relay(dispatcher, settings.frame_limit)
-    errands = OllamaErrands(forwarder, catalog, settings.frame_limit)
+    relay = Relay(dispatcher, settings.frame_limit, settings.whole_limit)
+    errands = OllamaErrands(forwarder, catalog, settings.frame_limit, settings.whole_limit)
     server = Server(
         [Ollama(relay, catalog, errands, settings.frame_limit), OpenAi(relay, catalog)],
         members,
@@ -63,6 +64,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)
+        stack.push_async_callback(dispatcher.close, settings.stop_grace)
         yield Running(address, watch)
 
 

@@ -39,6 +39,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     stale_timeout: Annotated[Seconds, _about("seconds without progress until a running call is given up")] = (
         600.0
     )
+    stop_grace: Annotated[Seconds, _about("seconds that running calls may still take at a stop")] = 5.0
+    forget_time: Annotated[Seconds, _about("seconds after which a node that is offline is forgotten")] = (
+        86_400.0
+    )
     connect_timeout: Annotated[Seconds, _about("seconds to reach a node's gateway")] = 4.0
     probe_interval: Annotated[Seconds, _about("seconds between probes of a gateway that does not answer")] = (
         2.0
@@ -49,6 +53,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     buffer_limit: Annotated[
         Positive, _about("bytes of a whole answer kept back so that a failure can be retried")
     ] = 8 * 2**20
+    whole_limit: Annotated[Positive, _about("bytes of an answer that has to be translated whole")] = (
+        64 * 2**20
+    )
     frame_limit: Annotated[Positive, _about("bytes of one line or event of a stream")] = 2**20
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
@@ -70,6 +77,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             trouble_s=self.trouble_time,
             stale_s=self.stale_timeout,
             probe_every_s=self.probe_interval,
+            forget_s=self.forget_time,
         )
 
     def weights(self) -> Weights:

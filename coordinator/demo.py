@@ -1,6 +1,7 @@
 """`herd demo`: a coordinator and agents as processes of their own, and one answer that came all the way."""
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -39,8 +40,9 @@ def run_demo(*, port: int, nodes: int, once: bool, data_dir: str) -> int:
         try:
             address = _start(stack, console, directory, port, nodes)
             _answer(console, address)
-        except DemoFailed as error:
-            console.print(f"[red]herd demo failed:[/] {error}\nlogs: {directory}/*/logs")
+        except (DemoFailed, OSError, http.client.HTTPException) as error:
+            console.print("[red]herd demo failed:[/]", end=" ")
+            console.print(f"{error}\nlogs: {directory}/*/logs", markup=False)
             return 1
         except KeyboardInterrupt:
             return 130
@@ -59,10 +61,21 @@ def _start(stack: contextlib.ExitStack, console: Console, directory: Path, port:
         _child(directory / "coordinator", "coordinator", "--host", "127.0.0.1", "--port", str(port))
     )
     address = _address(coordinator, port, directory / "coordinator")
+    agents = {}
     for number in range(1, nodes + 1):
-        arguments = ("--router-url", address, "--node-id", f"node-{number}", "--gateway-port", "0")
-        stack.enter_context(_child(directory / "agents", "agent", *arguments, output=f"node-{number}.out"))
-    status = _until(lambda: _all_ready(address, nodes), READY_S, lambda: _missing(address, nodes))
+        name = f"node-{number}"
+        arguments = ("--router-url", address, "--node-id", name, "--gateway-port", "0")
+        agents[name] = stack.enter_context(
+            _child(directory / "agents", "agent", *arguments, output=f"{name}.out")
+        )
+
+    def ready() -> dict[str, Any] | None:
+        for name, agent in agents.items():
+            if agent.poll() is not None:
+                raise DemoFailed(f"{name} ended: {_last_line(directory / 'agents' / f'{name}.out')}")
+        return _all_ready(address, nodes)
+
+    status = _until(ready, READY_S, lambda: _missing(address, nodes))
     console.print(nodes_table(status))
     return address
 
@@ -100,9 +113,13 @@ def _address(process: subprocess.Popen[bytes], port: int, directory: Path) -> st
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     line = process.stdout.readline().decode()
     if " listening on " not in line:
-        said = (directory / "out").read_text(errors="replace").strip().splitlines()
-        raise DemoFailed(said[-1] if said else f"the coordinator did not start on port {port}")
+        raise DemoFailed(f"the coordinator did not start on port {port}: {_last_line(directory / 'out')}")
     return line.rpartition(" ")[2].strip()
+
+
+def _last_line(output: Path) -> str:
+    said = output.read_text(errors="replace").strip().splitlines()
+    return said[-1] if said else "it said nothing"
 
 
 def _all_ready(address: str, nodes: int) -> dict[str, Any] | None:

@@ -16,6 +16,9 @@ from coordinator.journal import CallRecord, Status, write
 from shared.errors import CallerFault, FleetError
 from shared.names import CallId
 
+CUT_GRACE_S = 1.0
+"""For telling the callers whose streams are cut at the coordinator's end."""
+
 Encode = Callable[[Placement], EngineRequest]
 """The body for the engine that was chosen; raises CallerFault where that engine cannot be asked."""
 
@@ -114,9 +117,19 @@ class Dispatcher:
                 raise  # the caller left in the same moment
             raise error from None
 
-    def progressed(self, call_id: CallId) -> None:
-        """Bytes came."""
-        self._desk.progressed(call_id, self._clock())
+    def progressed(self, call_id: CallId, *, awaits_caller: bool) -> None:
+        """Bytes came and go to the caller, or were taken by it."""
+        self._desk.progressed(call_id, self._clock(), awaits_caller=awaits_caller)
+
+    async def close(self, grace_s: float) -> None:
+        """Refuses what waits, lets what runs finish for a while, ends the rest. Every caller is told."""
+        self.apply(self._desk.closing())
+        if self._tasks:
+            await asyncio.wait(set(self._tasks.values()), timeout=grace_s)
+        cut = set(self._tasks.values())
+        self.apply(self._desk.cut(self._clock()))
+        if cut:
+            await asyncio.wait(cut, timeout=CUT_GRACE_S)
 
     def ended(self, record: CallRecord, status: Status, error: FleetError | None = None) -> None:
         """Tells the Desk and the journal how a call ended that had an answer."""
@@ -162,10 +175,12 @@ class Answer:
     async def read(self) -> bytes:
         """The engine's next bytes; empty at the end. Raises StreamBroken or Stuck where they end early."""
         call_id = self._record.call.id
+        if self._record.bytes_out:
+            self._dispatcher.progressed(call_id, awaits_caller=False)
         with self._dispatcher.interruptible(call_id):
             chunk = await self._reply.read()
         if chunk:
-            self._dispatcher.progressed(call_id)
+            self._dispatcher.progressed(call_id, awaits_caller=True)
             self._record.bytes_out += len(chunk)
         else:
             self._complete = True

@@ -1,6 +1,7 @@
 """The nodes' side of the coordinator: heartbeats in, replies out, gateways probed, time passing."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -60,25 +61,29 @@ class Members:
         )
 
     async def run(self) -> None:
-        """For ever: leases, holding deadlines, probes."""
+        """For ever: leases and deadlines at each tick; probes then too, and at once when a beat calls for one."""
         async with asyncio.TaskGroup() as probes:
             while True:
                 now = self._clock()
                 self._apply(self._desk.expired(now))
-                for node_id in self._desk.due_probes(now):
-                    probes.create_task(self._probe(node_id))
                 self._tell_changes(now)
-                self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), TICK_S)
-                except TimeoutError:
-                    continue
+                next_tick = now + TICK_S
+                while now < next_tick:
+                    for node_id in self._desk.due_probes(now):
+                        probes.create_task(self._probe(node_id))
+                    await self._beat_or(next_tick - now)
+                    now = self._clock()
+
+    async def _beat_or(self, seconds: float) -> None:
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
 
     async def _probe(self, node_id: NodeId) -> None:
         node = self._desk.fleet.nodes[node_id]
         asked = (node.address, node.heartbeat.gateway_secret)
         problem = await self._forwarder.probe(*asked, self._probe_timeout_s)
-        if asked != (node.address, node.heartbeat.gateway_secret):
+        if asked != (node.address, node.heartbeat.gateway_secret) or node_id not in self._desk.fleet.nodes:
             return  # it moved meanwhile: the answer is about somewhere else
         if problem is None:
             self._apply(self._desk.reached(node_id, self._clock()))
@@ -86,6 +91,9 @@ class Members:
             self._desk.not_reached(node_id, problem)
 
     def _tell_changes(self, now: float) -> None:
+        self._standings = {
+            node_id: told for node_id, told in self._standings.items() if node_id in self._desk.fleet.nodes
+        }
         for node_id, node in self._desk.fleet.nodes.items():
             standing = node.standing(now, self._limits)
             if self._standings.get(node_id) == standing.state:

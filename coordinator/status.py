@@ -66,6 +66,7 @@ class StatusReader:
             node.standing(now, self._limits).status == "online"
             and not node.heartbeat.draining
             and not node.cordoned
+            and any(spot.engine.up for spots in node.spots.values() for spot in spots)
             for node in self._desk.fleet.nodes.values()
         )
 

@@ -12,10 +12,12 @@ FleetError                       status  another node may be tried
 ├── Unavailable                  503     later: carries Retry-After
 │   ├── QueueFull                503
 │   └── Draining                 503     yes
+├── CallerPaused                 408
 └── NodeFailure                  502     yes, while the caller has seen no byte
     ├── GatewayUnreachable       502     the node itself is suspect
     ├── EngineBusy               503     the engine's own queue is full
     ├── StreamBroken             502     bytes came, then stopped
+    ├── TookTooLong              504     no: a whole answer may still have been coming
     └── Stuck                    504     no progress for too long
 """
 
@@ -150,6 +152,21 @@ class EngineBusy(NodeFailure):
 
 class StreamBroken(NodeFailure):
     """The answer began and stopped short of its end."""
+
+
+class TookTooLong(NodeFailure):
+    """A whole answer was not there in time. It may still have been coming: it is not begun anew elsewhere."""
+
+    status = 504
+    code = "deadline_exceeded"
+    elsewhere = False
+
+
+class CallerPaused(FleetError):
+    """The caller has not read its answer for too long: no fault of the node's."""
+
+    status = 408
+    code = "caller_paused"
 
 
 class Stuck(NodeFailure):

@@ -13,12 +13,15 @@ class Frames:
         self._rest = b""
         self.last = b""
         """The last whole frame that passed."""
+        self.in_pieces = False
+        """Whether the last frame was longer than the limit, so that `last` is not all of it."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Everything up to the last end of a frame."""
         held = self._rest + chunk
         cut = max((at + len(end) for end in self._ends if (at := held.rfind(end)) >= 0), default=0)
-        if not cut and len(held) > self._limit:
+        self.in_pieces = (self.in_pieces and not cut) or (not cut and len(held) > self._limit)
+        if not cut and self.in_pieces:
             cut = len(held)
         self._rest = held[cut:]
         if cut:

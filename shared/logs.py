@@ -103,8 +103,25 @@ def logging_to(directory: Path, program: str, file_level: str, console_level: st
             handler.close()
 
 
+class _SharedDailyFile(logging.handlers.TimedRotatingFileHandler):
+    """Several agents of one user write the same file: the first turns it over, the others only follow."""
+
+    def doRollover(self) -> None:  # noqa: N802 - the base class's name
+        """The base class would delete the day that another process has put aside already."""
+        ended = time.gmtime(self.rolloverAt - self.interval)
+        if not Path(
+            self.rotation_filename(f"{self.baseFilename}.{time.strftime(self.suffix, ended)}")
+        ).exists():
+            super().doRollover()
+            return
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = self._open()
+        self.rolloverAt = self.computeRollover(int(time.time()))
+
+
 def _daily_file(path: Path) -> logging.Handler:
-    handler = logging.handlers.TimedRotatingFileHandler(
+    handler = _SharedDailyFile(
         path, when="midnight", utc=True, backupCount=KEPT_DAYS, encoding="utf-8", delay=False
     )
     formatter = JsonLines()

@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import logging
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+
+from shared.sockets import watchful_socket
 
 
 @asynccontextmanager
@@ -30,10 +34,38 @@ async def listening(
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        for address in await _addresses(host, port):
+            await web.SockSite(runner, _listener(address)).start()
         yield runner.addresses[0][:2]
     finally:
         await runner.cleanup()
+
+
+Address = tuple[int, int, int, tuple[Any, ...]]
+"""Family, kind, protocol, and what to bind to."""
+
+
+async def _addresses(host: str, port: int) -> list[Address]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, kind, protocol, bound) for family, kind, protocol, _, bound in found))
+
+
+def _listener(address: Address) -> socket.socket:
+    """Watchful, as are the connections it accepts (where the platform hands the options down, as Linux does):
+    a caller whose cable was pulled must not keep an engine busy.
+    """
+    made = watchful_socket(address)
+    try:
+        if sys.platform != "win32":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address[0] == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address[3])
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 async def cancelled(task: asyncio.Task[Any]) -> None:

@@ -28,6 +28,9 @@ PROGRESS = b'"prompt_progress"'
 FRAME_LIMIT = 2**20
 """Bytes of one event; llama.cpp's are far shorter."""
 
+ANSWER_LIMIT = 256 * 2**20
+"""Bytes of the stream that is put together to one answer."""
+
 _GROWING = frozenset({"content", "reasoning_content", "refusal", "arguments", "text"})
 """Strings that come in pieces; any other is sent once or repeated."""
 
@@ -82,12 +85,16 @@ class PutTogether:
     def __init__(self, body: bytes, *, chat: bool) -> None:
         self.body = body
         self._chat = chat
+        self._bytes = 0
         self._frames = events(FRAME_LIMIT)
         self._answer: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
 
     def feed(self, chunk: bytes) -> bytes:
-        """Nothing yet."""
+        """Nothing yet. Raises EngineError where the answer grows past all reason."""
+        self._bytes += len(chunk)
+        if self._bytes > ANSWER_LIMIT:
+            raise EngineError(f"the answer's stream is longer than {ANSWER_LIMIT} bytes")
         for data in _data(split_events(self._frames.feed(chunk))):
             self._add(data)
         return b""

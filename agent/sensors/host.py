@@ -39,8 +39,11 @@ class HostSensor:
         )
 
     def disk(self) -> Disk:
-        """The disk that holds the data directory."""
-        usage = psutil.disk_usage(str(self._directory))
+        """The disk that holds the data directory; zeros where it cannot be read."""
+        try:
+            usage = psutil.disk_usage(str(self._directory))
+        except OSError:
+            return Disk()
         return Disk(total_bytes=usage.total, available_bytes=usage.free)
 
 

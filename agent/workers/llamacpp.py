@@ -33,6 +33,8 @@ LOG_SECONDS = 0.1  # time for llama.cpp's own thread to log the details of a fai
 LARGEST_BATCH = 2048
 # Prompts of past calls kept in host memory, in MiB; llama.cpp's own default is 8192.
 PROMPT_CACHE_MIB = 512
+# llama.cpp's level. Above it a line is logged for each call, and a bad one is quoted: words of callers.
+ERRORS_ONLY = 1
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -129,6 +131,7 @@ def server_parameters(engine: ModuleType, arguments: argparse.Namespace) -> Any:
     parameters.ui = False
     parameters.cors_origins = "localhost"  # the default lets any web page read a server on this machine
     parameters.cache_ram_mib = PROMPT_CACHE_MIB
+    parameters.verbosity = ERRORS_ONLY
     parameters.warmup = False  # it only delays readiness
     return parameters
 

@@ -19,6 +19,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """The model as the caller spelled it."""
     operation: Operation
     dialect: str
+    stream: bool = True
+    """Whether the caller is sent the answer piece by piece."""
     fallbacks: tuple[ModelName, ...] = ()
     """Other models that the caller allows, in order."""
     abilities: frozenset[str] = frozenset()

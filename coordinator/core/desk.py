@@ -1,14 +1,17 @@
 """The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
 
-from coordinator.core import retry
+from coordinator.core import patience, retry
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding, OpenCall
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.policies import Policy, weighted
 from coordinator.core.scorer import Scorer
-from shared.errors import FleetError, GatewayUnreachable, QueueFull, Stuck, Unavailable
+from shared.errors import FleetError, QueueFull, Unavailable
 from shared.names import CallId, NodeId
 from shared.wire import Heartbeat
+
+CLOSING = Unavailable("the coordinator is stopping", retry_after=5)
 
 
 class Desk:
@@ -17,20 +20,26 @@ class Desk:
     `now` is the Desk's clock in seconds, and never goes back.
     """
 
-    def __init__(self, limits: Limits, weights: Weights, now: float) -> None:
+    def __init__(self, limits: Limits, weights: Weights, now: float, policy: Policy = weighted.order) -> None:
         self.fleet = Fleet(limits)
         self.holding = Holding()
         self.completed = 0
         self.failures = 0
         self._limits = limits
-        self._scorer = Scorer(self.fleet, limits, weights, now)
+        self._scorer = Scorer(self.fleet, limits, weights, policy, now)
         self._open: dict[CallId, OpenCall] = {}
         self._turns = 0
+        self._closed = False
 
     # Calls
 
     def arrived(self, call: Call, now: float) -> Decisions:
-        """1. No room to wait: refused. 2. Others wait for the same places: behind them. 3. Placed, refused or held."""
+        """1. Others wait for the same places: behind them. 2. Placed or refused, if that can be said. 3. Held, if
+        there is room to wait.
+        """
+        if self._closed:
+            self.failures += 1
+            return [Refused(call.id, CLOSING)]
         self._turns += 1
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
@@ -46,10 +55,11 @@ class Desk:
             return [Refused(call.id, error)]
         return [self._hold(arrival, now)]
 
-    def progressed(self, call_id: CallId, now: float) -> None:
-        """Bytes came from the engine."""
+    def progressed(self, call_id: CallId, now: float, *, awaits_caller: bool = False) -> None:
+        """Bytes came from the engine and go to the caller (`awaits_caller`), or were taken and more are awaited."""
         if running := self._open.get(call_id):
             running.progress_at = now
+            running.awaits_caller = awaits_caller
 
     def first_byte(self, call_id: CallId, now: float) -> None:
         """The caller has been shown something: from here on no other node may be tried."""
@@ -126,6 +136,7 @@ class Desk:
 
     def expired(self, now: float) -> Decisions:
         """Time has passed: leases ran out, calls have waited long enough, running ones stand still."""
+        self.fleet.forget(now)
         decisions = self._release(now)
         for waiting in self.holding.overdue(now, self._limits.hold_s):
             decision = self._scorer.decide(waiting, now, last_chance=True)
@@ -134,9 +145,29 @@ class Desk:
             self._apply(waiting, decision, now)
             decisions.append(decision)
         for running in [each for each in self._open.values() if each.place is not None]:
-            if error := self._hopeless(running, now):
+            if error := patience.hopeless(running, self.fleet, self._limits, now):
                 decisions += self._end_attempt(running, error, now)
         return decisions
+
+    # The end
+
+    def closing(self) -> Decisions:
+        """The coordinator stops: what waits is refused, nothing new is taken, what runs may finish."""
+        self._closed = True
+        waiting = [each for each in self._open.values() if each.place is None]
+        for each in waiting:
+            self.holding.remove(each)
+            del self._open[each.call.id]
+        self.failures += len(waiting)
+        return [Refused(each.call.id, CLOSING) for each in waiting]
+
+    def cut(self, now: float) -> Decisions:
+        """What still runs is ended; each caller is told."""
+        running = list(self._open)
+        for call_id in running:
+            self._end(call_id, now)
+        self.failures += len(running)
+        return [Freed(call_id, CLOSING) for call_id in running]
 
     # What the shell may read
 
@@ -209,21 +240,6 @@ class Desk:
             node.trouble(ended.place, now + trouble_s)
         if retry.blames_node(error):
             node.suspect(error.summary, now)
-
-    def _hopeless(self, running: OpenCall, now: float) -> FleetError | None:
-        """Why nothing more is to be expected of the attempt. A stream that still comes in is left to come in."""
-        silent = now - running.progress_at
-        if running.place is None or silent < min(self._limits.stale_s, self._limits.lease_s):
-            return None
-        node_id = running.place.node_id
-        if silent >= self._limits.stale_s:
-            return Stuck(f"no progress for {self._limits.stale_s:.0f} s on {node_id}")
-        if (
-            silent >= self._limits.lease_s
-            and self.fleet.nodes[node_id].standing(now, self._limits).state == "lost"
-        ):
-            return GatewayUnreachable(f"{node_id} was lost")
-        return None
 
     def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:
         """As if it had failed, but the shell does not know yet and has to be told."""

@@ -54,6 +54,22 @@ class Fleet:
                 f"another agent named {node.node_id} started later and is alive; give one of them a --node-id"
             )
 
+    def forget(self, now: float) -> None:
+        """Drops nodes that have long been silent and run nothing."""
+        gone = [
+            node
+            for node in self.nodes.values()
+            if now - node.last_heard > self._limits.forget_s and not node.in_flight
+        ]
+        for node in gone:
+            del self.nodes[node.node_id]
+            self.latencies.forget(node.node_id)
+            for model in node.spots:
+                self._having[model].discard(node.node_id)
+        self._having = (
+            {model: nodes for model, nodes in self._having.items() if nodes} if gone else self._having
+        )
+
     def model_names(self) -> set[ModelName]:
         """Every model that some node has, reachable or not."""
         return {model for model, nodes in self._having.items() if nodes}

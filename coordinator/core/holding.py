@@ -21,6 +21,7 @@ class OpenCall:
 
     __slots__ = (
         "arrived_at",
+        "awaits_caller",
         "call",
         "error",
         "excluded",
@@ -46,6 +47,8 @@ class OpenCall:
         """The start of its waiting, moved back by earlier waiting; None while it is not held."""
         self.waited_s = 0.0
         self.first_byte = False
+        self.awaits_caller = False
+        """Whether the last bytes are still being written to the caller."""
         self.excluded: frozenset[NodeId] = frozenset()
         self.retries = 0
         self.error: FleetError | None = None

@@ -23,6 +23,11 @@ class Latencies:
         kept.append(seconds)
         self._p75[node_id, model] = sorted(kept)[int(len(kept) * 0.75)]
 
+    def forget(self, node_id: NodeId) -> None:
+        """The node is gone for good."""
+        for key in [key for key in self._seconds if key[0] == node_id]:
+            del self._seconds[key], self._p75[key]
+
     def p75(self, node_id: NodeId, model: ModelName) -> float | None:
         """Seconds; None before the first call."""
         return self._p75.get((node_id, model))

@@ -34,5 +34,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How long a (node, engine, model) that failed ranks last."""
     stale_s: float = 600.0
     """A placed call without progress for so long is given up."""
+    forget_s: float = 86_400.0
+    """Silence after which a node, and what was learned of it, is forgotten."""
     probe_every_s: float = 2.0
     """Between two probes of a gateway that does not answer."""

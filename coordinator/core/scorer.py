@@ -7,7 +7,7 @@ from coordinator.core.eligibility import Refusal
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
-from coordinator.core.policies import weighted
+from coordinator.core.policies import Policy
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
 
@@ -17,11 +17,14 @@ NO_NODES = "no node has joined this fleet; start one: herd-node --router-url URL
 class Scorer:
     """Reads the fleet, changes nothing."""
 
-    def __init__(self, fleet: Fleet, limits: Limits, weights: Weights, started_at: float) -> None:
+    def __init__(
+        self, fleet: Fleet, limits: Limits, weights: Weights, order: Policy, started_at: float
+    ) -> None:
         """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
         self._fleet = fleet
         self._limits = limits
         self._weights = weights
+        self._order = order
         self._settled_at = started_at + limits.settle_s
 
     def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
@@ -68,7 +71,7 @@ class Scorer:
         return usable
 
     def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
-        best = weighted.order(candidates, subject.call, self._weights)[0]
+        best = self._order(candidates, subject.call, self._weights)[0]
         placement = self._fleet.placement(
             best.candidate, best.scores, subject.retries, fallback=model != subject.call.model
         )

@@ -71,7 +71,7 @@ class OllamaExchange:
         self, call: Call, path: str, body: bytes, head: _Head, headers: dict[str, str], frame_limit: int
     ) -> None:
         self.call = call
-        self.stream = head.stream is not False and call.operation != "embed"
+        self.stream = call.stream
         self._path = path
         self._body = body
         self._head = head
@@ -228,6 +228,7 @@ class Ollama:
             self.name,
             operation,
             model=head.model,
+            stream=head.stream is not False and operation != "embed",
             fallback_models=head.fallback_models,
             abilities=_abilities(operation, head),
             num_ctx=head.options.num_ctx if head.options else None,

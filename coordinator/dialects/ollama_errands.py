@@ -7,9 +7,9 @@ from coordinator.catalog import Catalog
 from coordinator.core.call import Target
 from coordinator.dialects.body import decode_head, model_name, read_body, replaced
 from coordinator.dialects.ollama_ends import error_line, pull_ended
-from coordinator.dialects.relay import Stream, passed_headers, relayed
-from coordinator.forward import EngineReply, EngineRequest, Forwarder
-from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
+from coordinator.dialects.relay import Stream, passed_headers, read_whole, relayed
+from coordinator.forward import EngineRequest, Forwarder
+from shared.errors import CallerFault, FleetError, ModelNotFound, NodeFailure, RouteNotFound, Unavailable
 from shared.frames import lines
 from shared.names import ModelName
 
@@ -25,19 +25,22 @@ class _Head(Struct):
 class OllamaErrands:
     """Each goes to one engine, or to every engine that it concerns."""
 
-    def __init__(self, forwarder: Forwarder, catalog: Catalog, frame_limit: int) -> None:
+    def __init__(self, forwarder: Forwarder, catalog: Catalog, frame_limit: int, whole_limit: int) -> None:
         self._forwarder = forwarder
         self._catalog = catalog
         self._frame_limit = frame_limit
+        self._whole_limit = whole_limit
 
     async def show(self, request: web.Request, body: bytes, model: ModelName) -> web.Response:
         """From the first Ollama that has the model and answers."""
-        targets = self._catalog.targets("ollama", model=model)
-        if not targets:
-            raise Unavailable(f"no node that has {model} can be asked now", retry_after=5)
-        return await self._ask(
-            targets[0], EngineRequest("/api/show", body, passed_headers(request), whole=True)
-        )
+        error: FleetError = Unavailable(f"no node that has {model} can be asked now", retry_after=5)
+        asked = EngineRequest("/api/show", body, passed_headers(request), whole=True)
+        for target in self._catalog.targets("ollama", model=model):
+            try:
+                return await self._ask(target, asked)
+            except NodeFailure as failure:
+                error = failure
+        raise error
 
     async def pull(self, request: web.Request) -> web.StreamResponse:
         """POST /api/pull: onto `node_id`, else the Ollama node with most free disk. Progress streams."""
@@ -92,19 +95,12 @@ class OllamaErrands:
     async def _ask(self, target: Target, asked: EngineRequest) -> web.Response:
         reply = await self._forwarder.send(target, asked)
         try:
-            whole = await _all(reply)
+            whole = await read_whole(reply, self._whole_limit)
         finally:
             reply.close()
         return web.Response(
             status=reply.status, body=whole, headers=relayed(reply.headers) | _node_header(target)
         )
-
-
-async def _all(reply: EngineReply) -> bytes:
-    whole = bytearray()
-    while chunk := await reply.read():
-        whole += chunk
-    return bytes(whole)
 
 
 def _node_header(target: Target) -> dict[str, str]:

@@ -48,7 +48,7 @@ class OpenAiExchange:
 
     def __init__(self, call: Call, path: str, body: bytes, head: _Head, headers: dict[str, str]) -> None:
         self.call = call
-        self.stream = bool(head.stream)
+        self.stream = call.stream
         self._path = path
         self._body = body
         self._drop = ("fallback_models",) if head.fallback_models is not None else ()
@@ -150,6 +150,7 @@ class OpenAi:
             self.name,
             operation,
             model=head.model,
+            stream=bool(head.stream),
             fallback_models=head.fallback_models,
             abilities=_abilities(operation, head, images),
             estimated_tokens=_tokens(head, images),

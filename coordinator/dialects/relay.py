@@ -10,7 +10,7 @@ from coordinator.dialects.dialect import Decoder, Dialect, Exchange
 from coordinator.dispatch import Answer, Dispatcher
 from coordinator.forward import engine_error_text
 from coordinator.requests import request_id_header
-from shared.errors import EngineFault, FleetError, StreamBroken
+from shared.errors import EngineFault, FleetError, NodeFailure, StreamBroken
 from shared.frames import Frames
 
 PASSED_ON = ("traceparent", "tracestate")
@@ -32,11 +32,12 @@ _NOT_RELAYED = frozenset(
 
 
 class Relay:
-    """Shared by the dialects; `frame_limit` in bytes."""
+    """Shared by the dialects; limits in bytes, for one frame of a stream and for an answer that must be had whole."""
 
-    def __init__(self, dispatcher: Dispatcher, frame_limit: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, frame_limit: int, whole_limit: int) -> None:
         self._dispatcher = dispatcher
         self._frame_limit = frame_limit
+        self._whole_limit = whole_limit
 
     async def serve(self, request: web.Request, dialect: Dialect, exchange: Exchange) -> web.StreamResponse:
         """The whole way. Raises FleetError as long as the caller has been sent nothing."""
@@ -53,7 +54,7 @@ class Relay:
 
     async def _fault(self, answer: Answer, exchange: Exchange, *, translated: bool) -> web.Response:
         """The engine found fault with the call: its own words and status, in the caller's dialect."""
-        body = await _all(answer)
+        body = await read_whole(answer, self._whole_limit)
         if translated:
             raise EngineFault(engine_error_text(body), status=answer.status)
         return web.Response(status=answer.status, body=body, headers=_headers(answer, exchange))
@@ -61,7 +62,11 @@ class Relay:
     async def _decoded(self, answer: Answer, exchange: Exchange, decoder: Decoder) -> web.Response:
         headers = _headers(answer, exchange)
         headers[hdrs.CONTENT_TYPE] = "application/json; charset=utf-8"
-        return web.Response(status=answer.status, body=decoder.whole(await _all(answer)), headers=headers)
+        return web.Response(
+            status=answer.status,
+            body=decoder.whole(await read_whole(answer, self._whole_limit)),
+            headers=headers,
+        )
 
     async def _whole(self, request: web.Request, answer: Answer, exchange: Exchange) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status, headers=_headers(answer, exchange))
@@ -147,16 +152,19 @@ class Stream:
         if decoder and (out := frames.feed(decoder.finish())):
             await response.write(out)
         rest = frames.rest()
-        if not self._ended_well(frames.last):
+        if not frames.in_pieces and not self._ended_well(frames.last):
             raise StreamBroken("the engine ended its answer before it was complete")
         if rest:
             await response.write(rest)
 
 
-async def _all(answer: Answer) -> bytes:
+async def read_whole(source: Source, limit: int) -> bytes:
+    """All of an answer. Raises NodeFailure where it has more than `limit` bytes."""
     whole = bytearray()
-    while chunk := await answer.read():
+    while chunk := await source.read():
         whole += chunk
+        if len(whole) > limit:
+            raise NodeFailure(f"the engine's answer is larger than {limit} bytes")
     return bytes(whole)
 
 

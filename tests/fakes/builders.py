@@ -33,12 +33,14 @@ def a_call(
     operation: Operation = "chat",
     num_ctx: int | None = None,
     estimated_tokens: int = 0,
+    stream: bool = True,
 ) -> Call:
     """A chat call for `model`."""
     return Call(
         id=CallId(call_id),
         model=normalise(model),
         asked_name=model,
+        stream=stream,
         operation=operation,
         dialect="ollama",
         fallbacks=tuple(normalise(name) for name in fallbacks),

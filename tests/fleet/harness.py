@@ -148,7 +148,10 @@ async def node(
     """`herd-node` with the Ollama at `ollama`, or with the embedded engine; `settings` become FLEET_NODE_*."""
     arguments = ["--router-url", router_url, "--node-id", node_id, "--gateway-port", str(port)]
     arguments += ["--data-dir", str(data_dir / node_id)]
-    arguments += ["--engine", "ollama", "--ollama-host", ollama] if ollama else ["--engine", "embedded"]
+    if ollama:
+        arguments += ["--engine", "ollama", "--ollama-host", ollama]
+    elif "engine" not in settings:
+        arguments += ["--engine", "embedded"]
     settings.setdefault("heartbeat_interval", 0.5)
     environment = _environment("FLEET_NODE_", settings) | {"OLLAMA_NUM_PARALLEL": str(slots)}
     async with _program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):

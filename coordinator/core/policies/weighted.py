@@ -2,24 +2,11 @@
 
 from collections.abc import Iterable
 
-from msgspec import Struct
-
 from coordinator.core.call import Call
 from coordinator.core.candidate import Candidate
 from coordinator.core.limits import Weights
+from coordinator.core.policies.scored import Scored
 from coordinator.core.signals import SIGNALS
-
-
-class Scored(Struct, frozen=True):
-    """A candidate with its points by signal, and `total`."""
-
-    candidate: Candidate
-    scores: dict[str, float]
-
-    @property
-    def total(self) -> float:
-        """The sum of the seven."""
-        return self.scores["total"]
 
 
 def order(candidates: Iterable[Candidate], call: Call, weights: Weights) -> list[Scored]:

@@ -1,6 +1,7 @@
 """The llama.cpp worker as a real process: its one line, its HTTP interface, and every way it ends."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from aiohttp import ClientError
 
 from agent.engines.random_model import ensure_random_model, write_random_model
 from tests.agent.workers.llamacpp_process import PROGRAM, Worker, first_line, running, start, wait_until
+from tests.fakes.waiting import eventually
 
 real_engine = pytest.mark.real_engine
 
@@ -222,11 +224,19 @@ async def test_it_ends_with_its_parent_during_an_endless_load(tmp_path: Path) ->
     pipe = tmp_path / "model.gguf"
     os.mkfifo(pipe)
     process = await start("--model", str(pipe), "--alias", "tiny")
-    assert process.stderr is not None
-    await asyncio.wait_for(process.stderr.readuntil(b"loading model"), 20)
+    writing = -1
+
+    def is_read() -> bool:
+        nonlocal writing
+        with contextlib.suppress(OSError):  # nobody reads the pipe yet
+            writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        return writing >= 0
+
+    await eventually(is_read, 20)
     assert process.stdin is not None
     process.stdin.close()
     await asyncio.wait_for(process.communicate(), 1)
+    os.close(writing)
     assert process.returncode == -signal.SIGIO
 
 
