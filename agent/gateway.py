@@ -67,7 +67,8 @@ class Gateway:
         """Takes no new calls; waits until the running ones have ended. False: some still run."""
         self.draining = True
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
         except TimeoutError:
             return False
         return True

@@ -42,7 +42,8 @@ class Link:
             self._wake.clear()
             await self.send(await self._beat())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._interval_s)
+                async with asyncio.timeout(self._interval_s):
+                    await self._wake.wait()
 
     async def send(self, beat: Heartbeat) -> bool:
         """One beat; whether the coordinator took it. What goes wrong is logged once, until it changes."""

@@ -99,14 +99,16 @@ class Supervisor:
             try:
                 return await asyncio.shield(spawning)
             except asyncio.CancelledError:
-                await _end(await spawning)
+                with contextlib.suppress(OSError):  # it could not be started anyway
+                    await _end(await spawning)
                 raise
 
     async def _is_ready(self, process: asyncio.subprocess.Process) -> bool:
         """Waits for the line. False: it took too long. A process that ended instead is left to `wait`."""
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         try:
-            line = await asyncio.wait_for(process.stdout.readline(), self._ready_timeout_s)
+            async with asyncio.timeout(self._ready_timeout_s):
+                line = await process.stdout.readline()
         except TimeoutError:
             self._down(f"not ready within {self._ready_timeout_s:.0f} s")
             return False
@@ -149,5 +151,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), STOP_GRACE_S)
+            async with asyncio.timeout(STOP_GRACE_S):
+                await process.wait()
             return

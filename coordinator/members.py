@@ -77,7 +77,8 @@ class Members:
     async def _beat_or(self, seconds: float) -> None:
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     async def _probe(self, node_id: NodeId) -> None:
         node = self._desk.fleet.nodes[node_id]
