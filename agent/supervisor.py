@@ -50,6 +50,8 @@ class Supervisor:
         self._log_file = log_file
         self._ready_timeout_s = ready_timeout_s
         self._exits: deque[float] = deque(maxlen=16)
+        self._stopping = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -58,50 +60,47 @@ class Supervisor:
         self._task = asyncio.create_task(self._keep_running(), name=f"supervisor-{self.name}")
 
     async def stop(self) -> None:
-        """Ends it: politely, then by force. Returns when it is gone."""
+        """Ends it: politely, then by force. Returns when it is gone.
+
+        The task is told, not cancelled: a cancellation in the middle of a start would lose the process.
+        """
+        self._stopping.set()
+        if self._process is not None:
+            await _end(self._process)
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def _keep_running(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self._run_once()
             except (OSError, ValueError) as error:
                 self._down(f"cannot be started: {error}")
             now = time.monotonic()
             self._exits.append(now)
-            await asyncio.sleep(wait_before_start(self._exits, now))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_before_start(self._exits, now)):
+                    await self._stopping.wait()
 
     async def _run_once(self) -> None:
-        process = await self._spawn()
+        process = self._process = await self._spawn()
         try:
-            if await self._is_ready(process):
+            if not self._stopping.is_set() and await self._is_ready(process):
                 code = await process.wait()
                 self._down(f"exit code {code}: {self._last_words()}")
         finally:
-            self.ready = None
+            self.ready = self._process = None
             await _end(process)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        """A stop in the middle of it must not lose the process that is just being made."""
         with self._open_log() as errors:
-            spawning = asyncio.ensure_future(
-                asyncio.create_subprocess_exec(
-                    *self._command,
-                    stdin=asyncio.subprocess.PIPE,  # its end tells the worker that the agent is gone
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=errors,
-                    start_new_session=sys.platform != "win32",  # a ctrl-C at the terminal is ours to pass on
-                )
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,  # its end tells the worker that the agent is gone
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                start_new_session=sys.platform != "win32",  # a ctrl-C at the terminal is ours to pass on
             )
-            try:
-                return await asyncio.shield(spawning)
-            except asyncio.CancelledError:
-                with contextlib.suppress(OSError):  # it could not be started anyway
-                    await _end(await spawning)
-                raise
 
     async def _is_ready(self, process: asyncio.subprocess.Process) -> bool:
         """Waits for the line. False: it took too long. A process that ended instead is left to `wait`."""
@@ -122,7 +121,8 @@ class Supervisor:
     def _down(self, reason: str) -> None:
         self.ready = None
         self.reason = reason
-        log.error("%s ended: %s", self.name, reason)
+        if not self._stopping.is_set():
+            log.error("%s ended: %s", self.name, reason)
         self.changed.set()
 
     def _last_words(self) -> str:
