@@ -81,7 +81,7 @@ class _CallersFaults(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Keeps every record."""
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
+        if isinstance(error, HttpProcessingError | web.RequestPayloadError):
             record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}", None
             record.exc_info, record.levelno, record.levelname = None, logging.DEBUG, "DEBUG"
         return True

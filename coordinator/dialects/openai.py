@@ -150,7 +150,7 @@ class OpenAi:
             self.name,
             operation,
             model=head.model,
-            stream=bool(head.stream),
+            stream=bool(head.stream) and operation != "embed",
             fallback_models=head.fallback_models,
             abilities=_abilities(operation, head, images),
             estimated_tokens=_tokens(head, images),

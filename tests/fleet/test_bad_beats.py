@@ -9,6 +9,7 @@ import msgspec
 from tests.fleet.bad_input import GOOD, OllamaError, trial
 from tests.fleet.harness import Herd, node
 
+JSON = {"Content-Type": "application/json"}
 BEAT: dict[str, Any] = {
     "node_id": "node-9",
     "epoch": 1,
@@ -139,8 +140,19 @@ async def test_an_outdated_beat_is_refused(tmp_path: Path) -> None:
         assert await _fleet(herd) == before
 
 
+async def test_a_web_page_cannot_join_a_node(tmp_path: Path) -> None:
+    """What a page may send without asking first is text; what it sends has its origin."""
+    async with trial(tmp_path) as (herd, _fake):
+        before = await _fleet(herd)
+        body = msgspec.json.encode(BEAT | {"node_id": "evil"})
+        for headers in ({"Content-Type": "text/plain"}, {}, JSON | {"Origin": "http://evil.example"}):
+            async with herd.session.post(f"{herd.address}/heartbeat", data=body, headers=headers) as response:
+                assert response.status == 400
+        assert await _fleet(herd) == before
+
+
 async def _refused(herd: Herd, name: str, body: bytes, told: str) -> None:
-    async with herd.session.post(f"{herd.address}/heartbeat", data=body) as response:
+    async with herd.session.post(f"{herd.address}/heartbeat", data=body, headers=JSON) as response:
         text = await response.read()
         assert response.status == 400, (name, response.status, text)
     error = msgspec.json.decode(text, type=OllamaError).error

@@ -98,13 +98,12 @@ async def test_a_whole_answer_that_breaks_off_is_had_from_the_other_node(
             assert reply.retries == 1
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_an_engine_that_never_begins_is_left_for_the_other_node(tmp_path: Path, stream: bool) -> None:
+async def test_a_stream_that_never_begins_is_left_for_the_other_node(tmp_path: Path) -> None:
     """Fake engines. Stuck before the first byte: the error tree says that another node may be tried."""
     async with two_nodes(tmp_path, stale_timeout=1) as (herd, bad, _):
         await bad.switch(hang=True)
         for dialect, model in zip(DIALECTS, MODELS, strict=False):
-            reply = await ask(herd, dialect, stream=stream, model=model)
+            reply = await ask(herd, dialect, stream=True, model=model)
             reply.must_be_from("node-2")
             assert reply.retries == 1
 
@@ -120,7 +119,7 @@ async def test_an_engine_that_never_begins_ends_in_504_where_it_is_alone(tmp_pat
         )
         for reply in replies:
             assert reply.status == 504, reply.raw
-            assert "no progress" in reply.error
+            assert ("no progress for 1 s" if reply.stream else "no answer within 1 s") in reply.error
         assert await herd.idle()
 
 
