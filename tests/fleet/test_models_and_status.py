@@ -161,7 +161,7 @@ async def test_fleet_status_has_the_documented_keys_and_no_secret(herd: Herd) ->
         ],
     }
     heard = await asked(
-        herd, "/heartbeat", msgspec.json.encode(beat), headers=[("Content-Type", "application/json")]
+        herd, "/heartbeat", msgspec.json.encode(beat), headers={"Content-Type": "application/json"}
     )
     assert (heard.status, heard.json()["status"]) == (200, "ok")
     answers = [await _get(herd, path) for path in ("/fleet/status", "/fleet/queue", "/api/tags", "/api/ps")]
