@@ -188,7 +188,7 @@ async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[
         try:
             _, port = await stack.enter_async_context(door)
         except OSError as error:
-            raise StartError(
-                f"the gateway cannot listen on {host}:{settings.gateway_port}: {error}"
-            ) from error
+            where = f"{host}:{settings.gateway_port}"
+            text = f"the gateway cannot listen on {where}: {error.strerror}; another port: --gateway-port"
+            raise StartError(text) from error
         yield port

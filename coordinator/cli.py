@@ -65,6 +65,7 @@ def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
 
 
 async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -> int:
+    import errno
     import logging
     import time
 
@@ -84,7 +85,8 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
                 log.warning("no access control yet: whoever reaches this port may use the fleet and join it")
             log.info("stopping: %s", await told_to_stop(with_parent=with_parent, unless=running.watch))
     except OSError as error:
-        log.error("cannot listen on %s:%d: %s", settings.host, settings.port, error)  # noqa: TRY400
+        hint = "; another one: --port" if error.errno == errno.EADDRINUSE else ""
+        log.error("cannot listen on %s:%d: %s%s", settings.host, settings.port, error.strerror, hint)  # noqa: TRY400
         return 1
     return 0
 

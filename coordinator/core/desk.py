@@ -11,8 +11,6 @@ from shared.errors import FleetError, QueueFull, Unavailable
 from shared.names import CallId, NodeId
 from shared.wire import Heartbeat
 
-CLOSING = Unavailable("the coordinator is stopping", retry_after=5)
-
 
 class Desk:
     """Every event returns what follows from it, for any call: the one it names and those it lets go.
@@ -39,7 +37,7 @@ class Desk:
         """
         if self._closed:
             self.failures += 1
-            return [Refused(call.id, CLOSING)]
+            return [Refused(call.id, _closing())]
         self._turns += 1
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
@@ -159,7 +157,7 @@ class Desk:
             self.holding.remove(each)
             del self._open[each.call.id]
         self.failures += len(waiting)
-        return [Refused(each.call.id, CLOSING) for each in waiting]
+        return [Refused(each.call.id, _closing()) for each in waiting]
 
     def cut(self, now: float) -> Decisions:
         """What still runs is ended; each caller is told."""
@@ -167,7 +165,7 @@ class Desk:
         for call_id in running:
             self._end(call_id, now)
         self.failures += len(running)
-        return [Freed(call_id, CLOSING) for call_id in running]
+        return [Freed(call_id, _closing()) for call_id in running]
 
     # What the shell may read
 
@@ -254,3 +252,7 @@ class Desk:
             f"no node could take {waiting.call.asked_name!r} within {self._limits.hold_s:.0f} s: {why}",
             retry_after=self.holding.retry_after(now),
         )
+
+
+def _closing() -> Unavailable:
+    return Unavailable("the coordinator is stopping", retry_after=5)
