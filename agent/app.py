@@ -67,7 +67,10 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
 def _node_directory(settings: Settings) -> Path:
     """This agent's own, so that several agents of one user live side by side; models are shared beside it."""
     directory = Path(settings.data_dir).expanduser() / "nodes" / settings.name
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"no place for this node's data: {error}; another place: --data-dir") from error
     return directory
 
 
@@ -110,7 +113,10 @@ async def _drain(gateway: Gateway, link: Link, timeout_s: float, *, with_parent:
 
 async def _start(engines: dict[str, Engine], link: Link) -> None:
     async def one(engine: Engine) -> None:
-        await engine.start()
+        try:
+            await engine.start()
+        except OSError:
+            log.exception("engine %s cannot be started", engine.name)
         link.wake()
 
     await asyncio.gather(*(one(engine) for engine in engines.values()))

@@ -132,11 +132,16 @@ class StatusReader:
 
 
 def _engine(engine: Engine, node: Node) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(engine)
-    told["up"] = engine.up
-    told["models"] = [model.name for model in engine.models]
-    for replica in told.get("replicas", []):
-        replica["in_flight"] = node.in_flight[engine.name, normalise(replica["model"])]
+    """Every field, also those that a beat leaves out because they have their default."""
+    told = msgspec.structs.asdict(engine)
+    told["dialects"] = sorted(engine.dialects)
+    told["models"] = [
+        msgspec.structs.asdict(model) | {"abilities": sorted(model.abilities)} for model in engine.models
+    ]
+    told["replicas"] = [
+        msgspec.structs.asdict(replica) | {"in_flight": node.in_flight[engine.name, normalise(replica.model)]}
+        for replica in engine.replicas
+    ]
     return told
 
 

@@ -22,7 +22,9 @@ def nodes_table(status: dict[str, Any]) -> Table:
 def _row(node: dict[str, Any], engine: dict[str, Any]) -> list[str]:
     replicas = engine.get("replicas", [])
     memory = node["memory"]
-    names = [replica["model"] for replica in replicas] or engine.get("models", [])
+    names = [replica["model"] for replica in replicas] or [
+        model["name"] for model in engine.get("models", [])
+    ]
     return [
         node["node_id"],
         SYMBOLS[node["status"]] + node["state"],

@@ -69,8 +69,9 @@ def _listener(address: Address) -> socket.socket:
 
 
 async def cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancels it and waits until it has ended."""
-    task.cancel()
+    """Cancels it and waits until it has ended; one that has ended already is left to who made it."""
+    if not task.cancel():
+        return
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

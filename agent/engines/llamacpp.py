@@ -6,6 +6,7 @@ size}}]}. It serves any model name that it is asked for, so names are compared b
 """
 
 import asyncio
+import hashlib
 import importlib.util
 import logging
 import sys
@@ -27,7 +28,6 @@ MISSING = (
     "xllamacpp is not installed (pip install 'herd-fleet[embedded]'; there are no wheels for some platforms)"
 )
 
-
 log = logging.getLogger("herd-node.llamacpp")
 
 Answer = TypeVar("Answer")
@@ -37,8 +37,13 @@ class _Generation(Struct, frozen=True):
     n_ctx: int = 0
 
 
+class _TemplateCaps(Struct, frozen=True):
+    supports_tools: bool = False
+
+
 class _Props(Struct):
     total_slots: int = 1
+    chat_template_caps: _TemplateCaps = _TemplateCaps()
     default_generation_settings: _Generation = _Generation()
 
 
@@ -50,6 +55,7 @@ class _Meta(Struct):
     n_ctx_train: int = 0
     n_params: int = 0
     size: int = 0
+    ftype: str = ""
 
 
 class _ModelEntry(Struct):
@@ -92,6 +98,7 @@ class LlamaCpp:
         self._look_timeout_s = look_timeout_s
         self._supervisor: Supervisor | None = None
         self._problem = "starting"
+        self._digest = ""
 
     @property
     def url(self) -> str | None:
@@ -107,8 +114,9 @@ class LlamaCpp:
             return
         try:
             model = ensure_random_model(self._models_dir)
+            self._digest = hashlib.sha256(model.read_bytes()).hexdigest()
         except OSError as error:
-            self._problem = f"the model cannot be written: {error}"
+            self._problem = f"the model cannot be made: {error}"
             log.warning("%s", self._problem)
             return
         command = [sys.executable, str(WORKER), "--model", str(model), *self._options]
@@ -148,7 +156,7 @@ class LlamaCpp:
             version=ready.engine_version,
             dialects=frozenset({"openai"}),
             slots_per_model=max(1, props.total_slots),
-            models=[_model(meta)],
+            models=[_model(meta, props, self._digest)],
             replicas=[_replica(props, slots, meta)],
         )
 
@@ -161,16 +169,20 @@ class LlamaCpp:
             return msgspec.json.decode(await response.read(), type=kind)
 
 
-def _model(meta: _Meta) -> Model:
+def _model(meta: _Meta, props: _Props, digest: str) -> Model:
+    abilities = {"chat", "embedding"}  # the worker starts its server with both
+    if props.chat_template_caps.supports_tools:
+        abilities.add("tools")
     return Model(
         name=RANDOM_MODEL_NAME,
+        digest=digest,
         size_bytes=max(0, meta.size),
-        quantization="F32",
+        quantization=meta.ftype,
         parameter_size=f"{meta.n_params / 1e6:.2f}M",
         family="llama",
         format="gguf",
         max_context=max(0, meta.n_ctx_train) or None,
-        abilities=frozenset({"chat", "embedding", "tools"}),
+        abilities=frozenset(abilities),
     )
 
 
