@@ -13,6 +13,7 @@ from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.policies import POLICIES
+from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.ollama import Ollama
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.openai import OpenAi
@@ -50,9 +51,11 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, clock)
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, settings.frame_limit, settings.whole_limit)
+    bodies = Bodies(settings.bodies_limit)
     errands = OllamaErrands(forwarder, catalog, settings.frame_limit, settings.whole_limit)
     server = Server(
-        [Ollama(relay, catalog, errands, settings.frame_limit), OpenAi(relay, catalog)],
+        [Ollama(relay, catalog, errands, bodies, settings.frame_limit), OpenAi(relay, catalog, bodies)],
+        bodies,
         members,
         StatusReader(desk, limits, clock),
         body_limit=settings.body_limit,

@@ -48,6 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         2.0
     )
     body_limit: Annotated[Positive, _about("bytes of a request body")] = 32 * 2**20
+    bodies_limit: Annotated[Positive, _about("bytes of all request bodies in memory together")] = 2**30
     header_limit: Annotated[Positive, _about("bytes of all request headers together")] = 32 * 2**10
     beat_limit: Annotated[Positive, _about("bytes of a heartbeat")] = 4 * 2**20
     buffer_limit: Annotated[

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
 from coordinator.members import Members
@@ -31,6 +32,7 @@ class Server:
     def __init__(
         self,
         dialects: list[Dialect],
+        bodies: Bodies,
         members: Members,
         status: StatusReader,
         *,
@@ -40,6 +42,7 @@ class Server:
     ) -> None:
         """Limits in bytes."""
         self._dialects = dialects
+        self._bodies = bodies
         self._members = members
         self._status = status
         self._header_limit = header_limit
@@ -112,6 +115,8 @@ class Server:
                 return self._error(
                     request, FleetError("internal error; the coordinator's log has the details")
                 )
+            finally:
+                self._bodies.release(request)
 
         return middleware
 

@@ -10,12 +10,12 @@ from msgspec import Raw, Struct
 from coordinator.catalog import Catalog
 from coordinator.core.call import Call, Operation, Placement
 from coordinator.dialects import ollama_ends, ollama_models, ollama_to_openai
+from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
     decode_any,
     decode_head,
     model_name,
-    read_body,
     replaced,
     tokens_of,
 )
@@ -137,10 +137,13 @@ class Ollama:
     prefix = "/api/"
     stream_type = "application/x-ndjson"
 
-    def __init__(self, relay: Relay, catalog: Catalog, errands: OllamaErrands, frame_limit: int) -> None:
+    def __init__(
+        self, relay: Relay, catalog: Catalog, errands: OllamaErrands, bodies: Bodies, frame_limit: int
+    ) -> None:
         self._relay = relay
         self._catalog = catalog
         self._errands = errands
+        self._bodies = bodies
         self._frame_limit = frame_limit
 
     def routes(self) -> list[web.RouteDef]:
@@ -210,7 +213,7 @@ class Ollama:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """POST /api/show: from an Ollama that has the model, else from what the fleet knows of it."""
-        body = await read_body(request)
+        body = await self._bodies.read(request)
         head = decode_head(body, _Head)
         asked, model = model_name(head.model or head.name)
         entry = self._catalog.entries().get(model)
@@ -221,7 +224,7 @@ class Ollama:
         return _json(ollama_models.show(entry))
 
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
-        body = await read_body(request)
+        body = await self._bodies.read(request)
         head = decode_head(body, _Head)
         call = call_of(
             request,

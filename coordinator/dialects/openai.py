@@ -6,11 +6,11 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog, Entry
 from coordinator.core.call import Call, Operation, Placement
+from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
     decode_head,
     given,
-    read_body,
     replaced,
     tokens_of,
 )
@@ -74,9 +74,10 @@ class OpenAi:
     prefix = "/v1/"
     stream_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, relay: Relay, catalog: Catalog) -> None:
+    def __init__(self, relay: Relay, catalog: Catalog, bodies: Bodies) -> None:
         self._relay = relay
         self._catalog = catalog
+        self._bodies = bodies
 
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
@@ -142,7 +143,7 @@ class OpenAi:
         return _json(_model(entry))
 
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
-        body = await read_body(request)
+        body = await self._bodies.read(request)
         head = decode_head(body, _Head)
         images = sum(_has_image(message) for message in head.messages or ())
         call = call_of(
