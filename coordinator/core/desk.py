@@ -7,7 +7,7 @@ from coordinator.core.holding import Holding, OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies import Policy, weighted
 from coordinator.core.scorer import Scorer
-from shared.errors import FleetError, QueueFull, Unavailable
+from shared.errors import FleetError, QueueFull
 from shared.names import CallId, NodeId
 from shared.wire import Heartbeat
 
@@ -37,7 +37,7 @@ class Desk:
         """
         if self._closed:
             self.failures += 1
-            return [Refused(call.id, _closing())]
+            return [Refused(call.id, patience.closing())]
         self._turns += 1
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
@@ -138,7 +138,7 @@ class Desk:
         decisions = self._release(now)
         for waiting in self.holding.overdue(now, self._limits.hold_s):
             decision = self._scorer.decide(waiting, now, last_chance=True)
-            decision = decision or Refused(waiting.call.id, self._waited_too_long(waiting, now))
+            decision = decision or Refused(waiting.call.id, self._overdue(waiting, now))
             self.holding.remove(waiting)
             self._apply(waiting, decision, now)
             decisions.append(decision)
@@ -157,7 +157,7 @@ class Desk:
             self.holding.remove(each)
             del self._open[each.call.id]
         self.failures += len(waiting)
-        return [Refused(each.call.id, _closing()) for each in waiting]
+        return [Refused(each.call.id, patience.closing()) for each in waiting]
 
     def cut(self, now: float) -> Decisions:
         """What still runs is ended; each caller is told."""
@@ -165,7 +165,7 @@ class Desk:
         for call_id in running:
             self._end(call_id, now)
         self.failures += len(running)
-        return [Freed(call_id, _closing()) for call_id in running]
+        return [Freed(call_id, patience.closing()) for call_id in running]
 
     # What the shell may read
 
@@ -190,6 +190,10 @@ class Desk:
             self.failures += 1
             self._open.pop(subject.call.id, None)
 
+    def _overdue(self, waiting: OpenCall, now: float) -> FleetError:
+        why = self._scorer.why_not(waiting, now)
+        return patience.waited(waiting, self._limits, why, self.holding.retry_after(now))
+
     def _hold(self, subject: OpenCall, now: float) -> Held:
         self._open[subject.call.id] = subject
         since = subject.begins_to_wait(now)
@@ -198,8 +202,7 @@ class Desk:
 
     def _decide_or_hold(self, subject: OpenCall, now: float) -> Decisions:
         decision = None if self.holding.waits_for(subject.key) else self._scorer.decide(subject, now)
-        if decision is None and len(self.holding) >= self._limits.held_calls:
-            assert subject.error is not None  # noqa: S101 - it is here because it failed
+        if decision is None and len(self.holding) >= self._limits.held_calls and subject.error is not None:
             decision = Refused(subject.call.id, subject.error)
         if decision is None:
             return [self._hold(subject, now)]
@@ -245,14 +248,3 @@ class Desk:
         if isinstance(first, Refused):
             return [Freed(running.call.id, error), *others]
         return [Moved(running.call.id), first, *others]
-
-    def _waited_too_long(self, waiting: OpenCall, now: float) -> Unavailable:
-        why = self._scorer.why_not(waiting, now) or "every place for it is taken"
-        return Unavailable(
-            f"no node could take {waiting.call.asked_name!r} within {self._limits.hold_s:.0f} s: {why}",
-            retry_after=self.holding.retry_after(now),
-        )
-
-
-def _closing() -> Unavailable:
-    return Unavailable("the coordinator is stopping", retry_after=5)
