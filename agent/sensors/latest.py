@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 PATIENCE_S = 1.0
 """A beat waits this long; then it tells the last value."""
+FIRST_PATIENCE_S = 5.0
+"""The first beat waits longer: without GPUs it would draw calls that do not fit, and a driver takes a while to wake."""
 
 log = logging.getLogger("herd-node")
 T = TypeVar("T")
@@ -21,20 +23,29 @@ class Latest(Generic[T]):
     At most one reading is under way, however often it is asked for.
     """
 
-    def __init__(self, name: str, read: Callable[[], T], first: T, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], T],
+        first: T,
+        patience_s: float = PATIENCE_S,
+        first_patience_s: float = FIRST_PATIENCE_S,
+    ) -> None:
         self._name = name
         self._read = read
         self._value = first
         self._patience_s = patience_s
+        self._wait_s = first_patience_s
         self._under_way: asyncio.Future[T] | None = None
         self._late = False
 
     async def value(self) -> T:
         """Of this moment, or the last one where the reading is late or fails."""
         reading = self._under_way or self._start()
-        done, _ = await asyncio.wait({reading}, timeout=self._patience_s)
+        wait_s, self._wait_s = self._wait_s, self._patience_s
+        done, _ = await asyncio.wait({reading}, timeout=wait_s)
         if not done:
-            self._tell_late()
+            self._tell_late(wait_s)
             return self._value
         if self._under_way is reading:
             self._under_way, self._late = None, False
@@ -44,11 +55,9 @@ class Latest(Generic[T]):
             log.exception("%s cannot be read; its last value is told", self._name)
         return self._value
 
-    def _tell_late(self) -> None:
+    def _tell_late(self, wait_s: float) -> None:
         if not self._late:
-            log.warning(
-                "reading %s takes longer than %g s; its last value is told", self._name, self._patience_s
-            )
+            log.warning("reading %s takes longer than %g s; its last value is told", self._name, wait_s)
         self._late = True
 
     def _start(self) -> asyncio.Future[T]:

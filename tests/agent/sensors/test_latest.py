@@ -14,7 +14,7 @@ HANGS = """
 import asyncio, threading
 from agent.sensors.latest import Latest
 never = threading.Event()
-print(asyncio.run(Latest("x", never.wait, None, patience_s=0.01).value()))
+print(asyncio.run(Latest("x", never.wait, None, patience_s=0.01, first_patience_s=0.01).value()))
 """
 
 
@@ -45,6 +45,13 @@ async def test_the_last_value_where_the_reading_is_late() -> None:
         return await latest.value() >= 2
 
     await eventually(heard, 5)
+
+
+async def test_the_first_beat_waits_longer() -> None:
+    go = threading.Event()
+    latest = Latest("a driver that wakes", go.wait, False, patience_s=0, first_patience_s=60)
+    asyncio.get_running_loop().call_later(0.05, go.set)
+    assert await latest.value()
 
 
 async def test_the_last_value_where_the_reading_fails() -> None:

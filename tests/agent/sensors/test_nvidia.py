@@ -1,7 +1,6 @@
 """The binding to NVML, through the real loader, on a stand-in for the driver's library."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,9 @@ import pytest
 
 from shared.wire import Gpu
 from tests.fakes.builders import GIB
+from tests.fakes.nvml import build_nvml
 
-SOURCE = Path(__file__).parents[2] / "fakes" / "nvml_standin.c"
+ROOT = Path(__file__).parents[3]
 READ = """
 import json, os, sys, msgspec, pynvml
 from agent.sensors.nvidia import Nvidia
@@ -38,13 +38,7 @@ class Reading(msgspec.Struct):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the stand-in."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.fail("a C compiler (gcc or cc) is needed to build the stand-in for libnvidia-ml.so.1")
-    folder = tmp_path_factory.mktemp("nvml")
-    build = [compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]
-    subprocess.run([*build, str(folder / "libnvidia-ml.so.1"), str(SOURCE)], check=True)
-    return folder
+    return build_nvml(tmp_path_factory.mktemp("nvml"))
 
 
 def read(library: Path, *worlds: dict[str, str]) -> list[Reading]:
@@ -52,7 +46,7 @@ def read(library: Path, *worlds: dict[str, str]) -> list[Reading]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STANDIN_")}
     ran = subprocess.run(
         [sys.executable, "-c", READ, msgspec.json.encode(worlds).decode()],
-        env=environment | {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": str(SOURCE.parents[2])},
+        env=environment | {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
