@@ -20,6 +20,7 @@ from agent.engines.ollama import Ollama
 from agent.gateway import Gateway
 from agent.link import Link
 from agent.report import Reporter
+from agent.sensors.gpu import GpuSensor
 from agent.sensors.host import HostSensor
 from shared.lifetime import told_to_stop
 from shared.serving import cancelled, listening
@@ -55,6 +56,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
             secret,
             settings.advertise,
             HostSensor(data_dir),
+            GpuSensor(),
             engines.values(),
             lambda: gateway.draining,
         )

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from agent.engines.engine import Engine
-from agent.sensors.host import HostSensor
+from agent.sensors.gpu import GpuSensor
+from agent.sensors.hardware import with_gpus
+from agent.sensors.host import HostSensor, Surroundings
 from shared import __version__
 from shared.wire import Engine as Report
-from shared.wire import Hardware, Heartbeat
+from shared.wire import Gpu, Hardware, Heartbeat
 
 
 class Reporter:
@@ -22,6 +24,7 @@ class Reporter:
         secret: str,
         advertise: str,
         host: HostSensor,
+        gpu: GpuSensor,
         engines: Iterable[Engine],
         draining: Callable[[], bool],
     ) -> None:
@@ -30,6 +33,7 @@ class Reporter:
         self._secret = secret
         self._advertise = advertise
         self._host = host
+        self._gpu = gpu
         self._engines = list(engines)
         self._draining = draining
         self._hardware: Hardware = host.hardware()
@@ -37,8 +41,8 @@ class Reporter:
         self._last_up: dict[str, Report] = {}
 
     async def beat(self, gateway_port: int, *, leaving: bool = False) -> Heartbeat:
-        """Readings of this moment. Engines are asked side by side, so that a slow one delays no other."""
-        looked = await asyncio.gather(*(engine.look() for engine in self._engines)) if not leaving else []
+        """Readings of this moment. All are asked side by side, so that a slow one delays no other."""
+        looked, (around, gpus) = await asyncio.gather(self._engines_now(leaving), self._machine_now())
         self._seq += 1
         return Heartbeat(
             node_id=self._node_id,
@@ -50,12 +54,21 @@ class Reporter:
             agent_version=__version__,
             draining=self._draining(),
             leaving=leaving,
-            hardware=self._hardware,
+            hardware=with_gpus(self._hardware, gpus),
             cpu=self._host.cpu(),
             memory=self._host.memory(),
-            disk=self._host.disk(),
+            disk=around.disk,
+            thermal=around.thermal,
+            power=around.power,
+            gpus=gpus,
             engines=[self._remembering(report) for report in looked],
         )
+
+    async def _engines_now(self, leaving: bool) -> list[Report]:
+        return [] if leaving else await asyncio.gather(*(engine.look() for engine in self._engines))
+
+    async def _machine_now(self) -> tuple[Surroundings, list[Gpu]]:
+        return await asyncio.gather(self._host.surroundings(), self._gpu.gpus())
 
     def _remembering(self, report: Report) -> Report:
         """An engine that is down for a moment still has its models: calls for them wait rather than get a 404."""

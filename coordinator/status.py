@@ -10,9 +10,11 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
 from shared.names import ModelName, normalise
-from shared.wire import Engine
+from shared.wire import Engine, Heartbeat, Memory, Thermal
 
 GIB = 2**30
+WARM_C = 85.0
+"""From here a node's temperature is a warning."""
 
 
 class StatusReader:
@@ -76,7 +78,6 @@ class StatusReader:
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
         standing = node.standing(self._clock(), self._limits)
-        memory = beat.memory
         return {
             "node_id": node.node_id,
             "status": standing.status,
@@ -84,25 +85,7 @@ class StatusReader:
             "reason": standing.reason,
             "cordoned": node.cordoned,
             "draining": beat.draining,
-            "hardware": {
-                "memory_total_gb": _gib(memory.total_bytes),
-                "cores_physical": beat.cpu.cores_physical,
-                "chip": beat.hardware.chip,
-                "memory_bandwidth_gbps": beat.hardware.memory_bandwidth_gbps,
-                "arch": beat.hardware.arch,
-            },
-            "cpu": msgspec.to_builtins(beat.cpu),
-            "memory": {
-                "total_gb": _gib(memory.total_bytes),
-                "used_gb": _gib(memory.total_bytes - memory.available_bytes),
-                "available_gb": _gib(memory.available_bytes),
-                "pressure": memory.pressure,
-            },
-            "gpus": msgspec.to_builtins(beat.gpus),
-            "disk": {
-                "total_gb": _gib(beat.disk.total_bytes),
-                "available_gb": _gib(beat.disk.available_bytes),
-            },
+            **_machine(beat),
             "engines": [_engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
             "capacity": None,
@@ -129,6 +112,45 @@ class StatusReader:
                             "concurrency": spot.slots,
                         }
         return queues
+
+
+def _machine(beat: Heartbeat) -> dict[str, Any]:
+    return {
+        "hardware": {
+            "memory_total_gb": _gib(beat.memory.total_bytes),
+            "cores_physical": beat.cpu.cores_physical,
+            "chip": beat.hardware.chip,
+            "memory_bandwidth_gbps": beat.hardware.memory_bandwidth_gbps,
+            "unified_memory": beat.hardware.unified_memory,
+            "arch": beat.hardware.arch,
+        },
+        "cpu": msgspec.to_builtins(beat.cpu),
+        "memory": _memory(beat.memory),
+        "gpus": msgspec.to_builtins(beat.gpus),
+        "disk": {
+            "total_gb": _gib(beat.disk.total_bytes),
+            "available_gb": _gib(beat.disk.available_bytes),
+        },
+        "thermal": _thermal(beat.thermal),
+        "power": msgspec.to_builtins(beat.power),
+    }
+
+
+def _memory(memory: Memory) -> dict[str, Any]:
+    return {
+        "total_gb": _gib(memory.total_bytes),
+        "used_gb": _gib(memory.total_bytes - memory.available_bytes),
+        "available_gb": _gib(memory.available_bytes),
+        "pressure": memory.pressure,
+        "swap_total_gb": _gib(memory.swap_total_bytes),
+        "swap_used_gb": _gib(memory.swap_used_bytes),
+    }
+
+
+def _thermal(thermal: Thermal) -> dict[str, Any]:
+    celsius = thermal.temperature_c
+    state = "unknown" if celsius is None else "warning" if celsius >= WARM_C else "nominal"
+    return {"state": state, "temperature_c": celsius, "source": thermal.source}
 
 
 def _engine(engine: Engine, node: Node) -> dict[str, Any]:

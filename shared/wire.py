@@ -18,6 +18,8 @@ Host = Annotated[
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Slots = Annotated[int, Meta(ge=1, le=65_536)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
+Celsius = Annotated[float, Meta(ge=-100, le=250)]
+Label = Annotated[str, Meta(max_length=128)]
 
 ABILITIES = frozenset({"chat", "embedding", "vision", "insert", "tools", "thinking"})
 DIALECTS = frozenset({"ollama", "openai"})
@@ -88,15 +90,27 @@ class Memory(Struct, frozen=True, kw_only=True):
     available_bytes: Count = 0
     pressure: str = "normal"
     """normal, warn or critical."""
+    swap_total_bytes: Count = 0
+    swap_used_bytes: Count = 0
 
 
 class Gpu(Struct, frozen=True, kw_only=True):
-    """One GPU; VRAM in bytes."""
+    """One GPU; VRAM in bytes. None: the driver does not tell."""
 
+    index: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """Among the GPUs of its maker, as the driver counts."""
+    uuid: Label = ""
+    """Stays with the card: its own number, else its place on the bus."""
     name: str = ""
     vram_total_bytes: Count = 0
+    """0: it has none of its own, it works in the host's memory; or unknown."""
+    vram_used_bytes: Count | None = None
     vram_free_bytes: Count = 0
     utilization_pct: Percent | None = None
+    temperature_c: Celsius | None = None
+    power_watts: Annotated[float, Meta(ge=0, le=100_000)] | None = None
+    processes: Count | None = None
+    """That compute on it."""
 
 
 class Disk(Struct, frozen=True, kw_only=True):
@@ -104,6 +118,21 @@ class Disk(Struct, frozen=True, kw_only=True):
 
     total_bytes: Count = 0
     available_bytes: Count = 0
+
+
+class Thermal(Struct, frozen=True, kw_only=True):
+    """The warmest part of the processor; None: no sensor tells."""
+
+    temperature_c: Celsius | None = None
+    source: Label = ""
+    """Which sensor."""
+
+
+class Power(Struct, frozen=True, kw_only=True):
+    """What feeds the machine; None: unknown, or it has no battery."""
+
+    on_battery: bool | None = None
+    battery_pct: Percent | None = None
 
 
 class Hardware(Struct, frozen=True, kw_only=True):
@@ -137,6 +166,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     cpu: Cpu = Cpu()
     memory: Memory = Memory()
     disk: Disk = Disk()
+    thermal: Thermal = Thermal()
+    power: Power = Power()
     gpus: list[Gpu] = []
     engines: list[Engine] = []
 

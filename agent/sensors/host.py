@@ -1,14 +1,24 @@
 """Readings of the host, as values."""
 
-import platform
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
-from shared.wire import Cpu, Disk, Hardware, Memory
+from agent.sensors.bounds import count
+from agent.sensors.climate import power, thermal
+from agent.sensors.hardware import hardware
+from agent.sensors.latest import Latest
+from agent.sensors.memory import memory
+from shared.wire import Cpu, Disk, Hardware, Memory, Power, Thermal
 
-CRITICAL_PCT, WARN_PCT = 95.0, 85.0
-"""Memory in use from which pressure is critical, or a warning."""
+
+class Surroundings(NamedTuple):
+    """Readings for which the kernel may have to ask a device, or a file server."""
+
+    disk: Disk = Disk()
+    thermal: Thermal = Thermal()
+    power: Power = Power()
 
 
 class HostSensor:
@@ -17,38 +27,33 @@ class HostSensor:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 0
+        self._latest = Latest("disk and temperature", self.look_around, Surroundings())
         psutil.cpu_percent(None)  # the next reading covers the time from here on
 
     def hardware(self) -> Hardware:
         """What does not change."""
-        return Hardware(
-            arch=platform.machine(),
-            chip=platform.processor() or platform.machine(),
-            unified_memory=platform.system() == "Darwin" and platform.machine() == "arm64",
-        )
+        return hardware()
 
     def cpu(self) -> Cpu:
-        """Utilisation since the last reading."""
+        """Utilisation since the last reading by the same thread: psutil counts for each."""
         return Cpu(cores_physical=self._cores, utilization_pct=min(100.0, psutil.cpu_percent(None)))
 
     def memory(self) -> Memory:
         """Bytes, and how tight it is."""
-        memory = psutil.virtual_memory()
-        return Memory(
-            total_bytes=memory.total, available_bytes=memory.available, pressure=pressure(memory.percent)
-        )
+        return memory()
+
+    async def surroundings(self) -> Surroundings:
+        """Of this moment, or the last ones where a device is slow."""
+        return await self._latest.value()
+
+    def look_around(self) -> Surroundings:
+        """May block."""
+        return Surroundings(self.disk(), thermal(), power())
 
     def disk(self) -> Disk:
-        """The disk that holds the data directory; zeros where it cannot be read."""
+        """The disk that holds the data directory; zeros where it cannot be read. May block."""
         try:
             usage = psutil.disk_usage(str(self._directory))
         except OSError:
             return Disk()
-        return Disk(total_bytes=usage.total, available_bytes=usage.free)
-
-
-def pressure(used_pct: float) -> str:
-    """normal, warn or critical."""
-    if used_pct >= CRITICAL_PCT:
-        return "critical"
-    return "warn" if used_pct >= WARN_PCT else "normal"
+        return Disk(total_bytes=count(usage.total) or 0, available_bytes=count(usage.free) or 0)

@@ -18,7 +18,7 @@ TWO_BEATS_S = 3.0
 """Two beats of half a second each, and room for a slow machine."""
 DESIGNED_KEYS = {
     *("node_id", "status", "hardware", "cpu", "memory", "gpus", "disk", "engines", "ollama", "capacity"),
-    *("state", "reason", "cordoned", "draining"),
+    *("state", "reason", "cordoned", "draining", "thermal", "power"),
 }
 QUEUE_KEYS = {
     *("queue_depth", "pending", "in_flight", "completed", "failed", "estimated_wait_ms", "nodes_online"),
@@ -186,6 +186,7 @@ async def test_fleet_status_has_the_documented_keys_and_no_secret(herd: Herd) ->
     assert second["reason"]
     assert first["memory"]["total_gb"] > 0
     assert first["disk"]["total_gb"] > 0
+    assert first["hardware"]["chip"]
     assert set(first["ollama"]) >= {"models_loaded", "models_available", "requests_active"}
     assert set(first["ollama"]["models_available"]) == {"m", "hf.co/some/one:Q4_K_M"}
     assert status["queues"]["node-1:m:latest"]["concurrency"] == 4

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.wire import Gpu, Hardware, Heartbeat, HeartbeatReply, engine_path
+from shared.wire import Gpu, Hardware, Heartbeat, HeartbeatReply, Power, Thermal, engine_path
 from tests.fakes.builders import GIB, a_beat, a_model, a_replica, an_engine
 
 DECODER = msgspec.json.Decoder(Heartbeat)
@@ -55,6 +55,14 @@ def test_the_least_that_a_beat_needs() -> None:
         assert f"missing required field `{name}`" in fault(rest)
 
 
+def test_a_beat_of_an_earlier_version_has_no_climate() -> None:
+    earlier = {key: value for key, value in plain().items() if key not in ("thermal", "power")}
+    earlier["gpus"] = [{"name": "a card", "vram_total_bytes": 24 * GIB, "vram_free_bytes": GIB}]
+    beat = DECODER.decode(msgspec.json.encode(earlier))
+    assert (beat.thermal, beat.power) == (Thermal(), Power())
+    assert beat.gpus == [Gpu(name="a card", vram_total_bytes=24 * GIB, vram_free_bytes=GIB)]
+
+
 def test_unknown_fields_are_ignored_at_every_depth() -> None:
     message = plain(of_a_later_version=[1, {"a": None}])
     message["engines"][0]["models"][0]["also_new"] = True
@@ -68,6 +76,11 @@ def test_a_bad_beat_names_the_path_of_the_fault() -> None:
     assert fault(message) == "Expected `int` >= 1 - at `$.engines[0].replicas[0].slots_total`"
     assert fault(plain(memory={"total_bytes": -1})).endswith("at `$.memory.total_bytes`")
     assert fault(plain(cpu={"utilization_pct": 101})).endswith("at `$.cpu.utilization_pct`")
+    assert fault(plain(gpus=[{"index": -1}])).endswith("at `$.gpus[0].index`")
+    assert fault(plain(gpus=[{"uuid": "x" * 129}])).endswith("at `$.gpus[0].uuid`")
+    assert fault(plain(gpus=[{"power_watts": -1}])).endswith("at `$.gpus[0].power_watts`")
+    assert fault(plain(thermal={"temperature_c": 1e3})).endswith("at `$.thermal.temperature_c`")
+    assert fault(plain(power={"battery_pct": 101})).endswith("at `$.power.battery_pct`")
     assert fault(plain(seq="1")).endswith("at `$.seq`")
     assert fault(plain(gateway_port=0)).endswith("at `$.gateway_port`")
     assert fault(plain(gateway_secret="short")).endswith("at `$.gateway_secret`")

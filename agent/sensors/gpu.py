@@ -1,0 +1,40 @@
+"""The GPUs of this machine, whoever made them."""
+
+import logging
+from pathlib import Path
+
+from agent.sensors.amd import DRM, amd_gpus
+from agent.sensors.latest import Latest
+from agent.sensors.nvidia import Nvidia
+from shared.wire import Gpu
+
+log = logging.getLogger("herd-node")
+
+
+class GpuSensor:
+    """NVIDIA's cards, then AMD's; each maker's in the order of its driver. `drm` is where AMD's are looked for."""
+
+    def __init__(self, drm: Path = DRM) -> None:
+        self._drm = drm
+        self._nvidia = Nvidia()
+        self._latest: Latest[list[Gpu]] = Latest("gpus", self.read, [])
+        self._seen = False
+        self.reason = ""
+        """Why NVIDIA's are not there, or not all."""
+
+    async def gpus(self) -> list[Gpu]:
+        """Of this moment, or the last ones where a driver is slow."""
+        return await self._latest.value()
+
+    def read(self) -> list[Gpu]:
+        """Asks the drivers. Empty where there is none. May block."""
+        gpus, reason = self._nvidia.read()
+        self._tell(bool(gpus), reason)
+        return gpus + amd_gpus(self._drm)
+
+    def _tell(self, seen: bool, reason: str) -> None:
+        """A reason is worth a line where there were cards before; most machines never have one."""
+        if reason != self.reason and reason:
+            log.log(logging.WARNING if self._seen or seen else logging.DEBUG, "NVIDIA GPUs: %s", reason)
+        self._seen = self._seen or seen
+        self.reason = reason

@@ -1,0 +1,99 @@
+"""NVIDIA GPUs through NVML. What the driver refuses is None; what it cannot do at all is a reason."""
+
+import contextlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from agent.sensors.bounds import celsius, count, percent, text, watts
+from shared.wire import Gpu
+
+
+class Nvidia:
+    """The driver's library, entered at the first reading and again after a failure (a driver that was reloaded)."""
+
+    def __init__(self) -> None:
+        self._entered = False
+        self._totals: dict[str, int] = {}
+        """VRAM by UUID: a card keeps its size while it refuses to tell what is free."""
+
+    def read(self) -> tuple[list[Gpu], str]:
+        """The GPUs, and why there are none or some are missing. Raises nothing. May block."""
+        try:
+            import pynvml
+        except ImportError as error:
+            return [], str(error)
+        try:
+            self._enter(pynvml)
+            return self._all(pynvml)
+        except pynvml.NVMLError as error:
+            self._leave(pynvml)
+            return [], str(error)
+
+    def _enter(self, nvml: ModuleType) -> None:
+        if not self._entered:
+            nvml.nvmlInit()
+            self._entered = True
+
+    def _leave(self, nvml: ModuleType) -> None:
+        if self._entered:
+            with contextlib.suppress(nvml.NVMLError):
+                nvml.nvmlShutdown()
+        self._entered = False
+
+    def _all(self, nvml: ModuleType) -> tuple[list[Gpu], str]:
+        gpus, reason = [], ""
+        for index in range(nvml.nvmlDeviceGetCount()):
+            try:
+                gpus.append(self._one(nvml, index))
+            except nvml.NVMLError as error:  # one card that fell off its bus hides no other
+                _raise_if_driver_failed(nvml, error)
+                reason = f"GPU {index}: {error}"
+        return gpus, reason
+
+    def _one(self, nvml: ModuleType, index: int) -> Gpu:
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+
+        def ask(function: Callable[..., Any], *arguments: object) -> Any:
+            return _asked(nvml, function, handle, *arguments)
+
+        uuid = text(ask(nvml.nvmlDeviceGetUUID))
+        memory = ask(nvml.nvmlDeviceGetMemoryInfo)
+        rates = ask(nvml.nvmlDeviceGetUtilizationRates)
+        power_mw = ask(nvml.nvmlDeviceGetPowerUsage)
+        processes = ask(nvml.nvmlDeviceGetComputeRunningProcesses)
+        return Gpu(
+            index=index,
+            uuid=uuid,
+            name=text(ask(nvml.nvmlDeviceGetName)),
+            vram_total_bytes=self._total(uuid or str(index), memory),
+            vram_used_bytes=None if memory is None else count(memory.used),
+            vram_free_bytes=0 if memory is None else count(memory.free) or 0,
+            utilization_pct=None if rates is None else percent(rates.gpu),
+            temperature_c=celsius(ask(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)),
+            power_watts=None if power_mw is None else watts(power_mw / 1000),
+            processes=None if processes is None else len(processes),
+        )
+
+    def _total(self, card: str, memory: Any) -> int:
+        if memory is not None:
+            self._totals[card] = count(memory.total) or 0
+        return self._totals.get(card, 0)
+
+
+def _asked(nvml: ModuleType, function: Callable[..., Any], *arguments: object) -> Any:
+    """One reading; None where it is refused, by MIG or unified memory or an old driver."""
+    try:
+        return function(*arguments)
+    except nvml.NVMLError as error:
+        _raise_if_driver_failed(nvml, error)
+    except UnicodeDecodeError:
+        pass
+    return None
+
+
+def _raise_if_driver_failed(nvml: ModuleType, error: Exception) -> None:
+    """The driver is gone, not just this reading."""
+    gone = (nvml.NVML_ERROR_UNINITIALIZED, nvml.NVML_ERROR_DRIVER_NOT_LOADED)
+    if getattr(error, "value", None) in gone:
+        raise error

@@ -1,0 +1,43 @@
+"""/fleet/status shows what a node reports of its machine."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from coordinator.core.limits import Limits
+from coordinator.status import StatusReader
+from shared.wire import Gpu, Heartbeat, Memory, Power, Thermal
+from tests.fakes.builders import GIB, a_beat, a_desk, with_loaded
+
+
+def shown(**changes: Any) -> dict[str, Any]:
+    """The node of a beat with `changes`, as JSON."""
+    beat: Heartbeat = msgspec.structs.replace(a_beat("n1", with_loaded()), **changes)
+    fleet = StatusReader(a_desk(beat), Limits(), clock=lambda: 0.0).fleet()
+    node: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(fleet))["nodes"][0]
+    return node
+
+
+@pytest.mark.parametrize(
+    ("celsius", "state"), [(None, "unknown"), (40.0, "nominal"), (84.9, "nominal"), (85.0, "warning")]
+)
+def test_thermal_is_a_word_and_a_number(celsius: float | None, state: str) -> None:
+    node = shown(thermal=Thermal(temperature_c=celsius, source="coretemp"))
+    assert node["thermal"] == {"state": state, "temperature_c": celsius, "source": "coretemp"}
+
+
+def test_power_and_swap() -> None:
+    swap = Memory(total_bytes=4 * GIB, available_bytes=GIB, swap_total_bytes=2 * GIB, swap_used_bytes=GIB)
+    node = shown(memory=swap, power=Power(on_battery=True, battery_pct=55.0))
+    assert (node["memory"]["swap_total_gb"], node["memory"]["swap_used_gb"]) == (2.0, 1.0)
+    assert node["power"] == {"on_battery": True, "battery_pct": 55.0}
+
+
+def test_gpus_in_bytes_and_null_for_what_is_not_told() -> None:
+    (gpu,) = shown(gpus=[Gpu(index=1, uuid="u", vram_total_bytes=24 * GIB, vram_used_bytes=GIB)])["gpus"]
+    assert gpu == {
+        **{"index": 1, "uuid": "u", "name": "", "vram_total_bytes": 24 * GIB, "vram_used_bytes": GIB},
+        **{"vram_free_bytes": 0, "utilization_pct": None, "temperature_c": None, "power_watts": None},
+        "processes": None,
+    }
