@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
@@ -15,6 +17,10 @@ from shared.errors import CallerFault
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_TRACES = 1000
 MOST_DAYS = 3650
+READS_AT_ONCE = 2
+"""The threads are few, and the resolver of names needs them as well."""
+
+Read = TypeVar("Read")
 
 
 class Dashboard:
@@ -31,6 +37,7 @@ class Dashboard:
         self._store = store
         self._reader = reader
         self._wall_clock = wall_clock
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
 
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
@@ -49,17 +56,21 @@ class Dashboard:
     async def traces(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/traces?limit=50, newest first."""
         limit = _number(request, "limit", 50, MOST_TRACES)
-        return _json({"traces": await asyncio.to_thread(self._reader.traces, limit)})
+        return _json({"traces": await self._read(partial(self._reader.traces, limit))})
 
     async def overview(self, _request: web.Request) -> web.Response:
         """GET /dashboard/api/overview"""
-        return _json(await asyncio.to_thread(self._reader.overview))
+        return _json(await self._read(self._reader.overview))
 
     async def usage(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/usage?days=7"""
         days = _number(request, "days", 7, MOST_DAYS)
         since = self._wall_clock() - days * DAY_S
-        return _json({"days": days, "data": await asyncio.to_thread(self._reader.usage, since)})
+        return _json({"days": days, "data": await self._read(partial(self._reader.usage, since))})
+
+    async def _read(self, read: Callable[[], Read]) -> Read:
+        async with self._reads:
+            return await asyncio.to_thread(read)
 
 
 def _number(request: web.Request, name: str, default: int, most: int) -> int:

@@ -51,6 +51,10 @@ _INDEXES = {
     TRACES: (["request_id"], ["timestamp"], ["model", "timestamp"], ["node_id", "model"], ["tags"]),
     OBSERVATIONS: (["node_id", "model_name"], ["timestamp"], ["model_name", "timestamp"]),
 }
+_INSERT = {
+    table: f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"  # noqa: S608 - ours
+    for table, (_, *names) in COLUMNS.items()
+}
 
 
 def opened(path: Path, busy_s: float) -> Database:
@@ -88,9 +92,9 @@ def insert(database: Database, traces: list[Trace]) -> None:
     """All of them, or none. Raises sqlite3.Error."""
     observed = [each for each in traces if each.status == "completed" and each.run_s is not None]
     with database.atomic():
-        database.table(TRACES).insert_all([_trace_row(each) for each in traces])
-        if observed:
-            database.table(OBSERVATIONS).insert_all([_observation_row(each) for each in observed])
+        # Prepared once for all rows: this runs beside the event loop, and insert_all takes twice the time.
+        database.conn.executemany(_INSERT[TRACES], map(_trace_row, traces))
+        database.conn.executemany(_INSERT[OBSERVATIONS], map(_observation_row, observed))
 
 
 def prune(database: Database, before: float, at_most: int) -> bool:

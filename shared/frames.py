@@ -38,13 +38,15 @@ class Frames:
         return rest
 
     def _passed(self, body: bytes) -> None:
-        start = self._start_of_last(body, len(body))
-        before = body[self._start_of_last(body, start - 1) : start].rstrip(b"\r\n") if start else b""
-        self.previous, self.last = before or self.last, body[start:]
+        if not body:
+            return  # empty lines only
+        start = self._start_of_last(body)
+        before = body[:start].rstrip(b"\r\n")
+        self.previous = before[self._start_of_last(before) :] if before else self.last
+        self.last = body[start:]
 
-    def _start_of_last(self, body: bytes, stop: int) -> int:
-        """Of the frame that ends before `stop`."""
-        return max((at + len(end) for end in self._ends if (at := body.rfind(end, 0, stop)) >= 0), default=0)
+    def _start_of_last(self, body: bytes) -> int:
+        return max((at + len(end) for end in self._ends if (at := body.rfind(end)) >= 0), default=0)
 
 
 def lines(limit: int) -> Frames:
