@@ -1,5 +1,6 @@
 """The coordinator's settings: FLEET_* in the environment or the env file, or a flag of `herd`."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -58,6 +59,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         64 * 2**20
     )
     frame_limit: Annotated[Positive, _about("bytes of one line or event of a stream")] = 2**20
+    trace_retention_days: Annotated[
+        int, Meta(ge=0), _about("days that rows of latency.db are kept; 0: for ever")
+    ] = 90
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
     score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0
@@ -65,6 +69,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     score_role_affinity_max: Annotated[float, _about("weight of signal role_affinity")] = 15.0
     score_availability_trend_max: Annotated[float, _about("weight of signal availability_trend")] = 10.0
     score_context_fit_max: Annotated[float, _about("weight of signal context_fit")] = 15.0
+
+    def database(self) -> Path:
+        """The file of traces and latencies."""
+        return Path(self.data_dir).expanduser() / "latency.db"
 
     def limits(self) -> Limits:
         """What the core needs of it."""

@@ -12,7 +12,7 @@ import msgspec
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement
 from coordinator.core.desk import Desk
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
-from coordinator.journal import CallRecord, Status, write
+from coordinator.journal import CallRecord, Status, Tokens, Trace, write
 from shared.errors import CallerFault, FleetError
 from shared.names import CallId
 
@@ -26,14 +26,22 @@ Encode = Callable[[Placement], EngineRequest]
 class Dispatcher:
     """Asks the Desk, carries the call, tells the Desk how it went: exactly once."""
 
-    def __init__(self, desk: Desk, forwarder: Forwarder, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        forwarder: Forwarder,
+        clock: Callable[[], float] = time.monotonic,
+        record: Callable[[Trace], None] = write,
+    ) -> None:
+        """`record` is given each failed attempt and each call's end; it must not wait for anything."""
         self._desk = desk
         self._forwarder = forwarder
         self._clock = clock
+        self._record = record
         self._waiting: dict[CallId, asyncio.Future[Placement]] = {}
         self._tasks: dict[CallId, asyncio.Task[object]] = {}
         self._freed: dict[CallId, FleetError] = {}
-        self._moved: set[CallId] = set()
+        self._moved: dict[CallId, FleetError] = {}
         self._serial = itertools.count(2)
 
     async def answer(self, call: Call, encode: Encode) -> "Answer":
@@ -43,18 +51,18 @@ class Dispatcher:
         """
         if self._desk.knows(call.id):  # the caller's own id, used twice at once
             call = msgspec.structs.replace(call, id=CallId(f"{call.id}.{next(self._serial)}"))
-        record = CallRecord(call, started_at=self._clock())
+        record = CallRecord(call, arrived_at=self._clock())
         try:
             with self.interruptible(call.id):
                 return await self._attempts(call, encode, record)
         except FleetError as error:
-            self._drop(call.id, record, "rejected" if record.placement is None else "failed", error.summary)
+            self._drop(call.id, record, "rejected" if record.placement is None else "failed", error)
             raise
         except asyncio.CancelledError:
             self._drop(call.id, record, "client_disconnected")
             raise
         except BaseException:  # a fault of ours: the place must be free all the same
-            self._drop(call.id, record, "failed", "internal error")
+            self._drop(call.id, record, "failed", FleetError("internal error"))
             raise
 
     async def _attempts(self, call: Call, encode: Encode, record: CallRecord) -> "Answer":
@@ -62,22 +70,27 @@ class Dispatcher:
         future = self._expect(call.id)
         self.apply(self._desk.arrived(call, self._clock()))
         while True:
-            placement = record.placement = await future
+            placement = await future
+            record.placed(placement, self._clock())
             future = self._expect(call.id)
             try:
                 reply = await self._forwarder.send(placement.target, encode(placement))
             except FleetError as error:
-                self.apply(self._desk.failed(call.id, error, self._clock()))
+                decisions = self._desk.failed(call.id, error, self._clock())
+                if self._desk.knows(call.id):
+                    self._retried(record, placement, error)
+                self.apply(decisions)
                 continue
             except asyncio.CancelledError:
                 if call.id not in self._moved:
                     raise
-                self._moved.remove(call.id)
+                self._retried(record, placement, self._moved.pop(call.id))
                 if _current_task().uncancel():
                     raise  # the caller left in the same moment
                 continue
             self._waiting.pop(call.id).cancel()
-            self._desk.first_byte(call.id, self._clock())
+            record.first_byte_at, record.answered = self._clock(), reply.status
+            self._desk.first_byte(call.id, record.first_byte_at)
             return Answer(self, record, placement, reply)
 
     def apply(self, decisions: Decisions) -> None:
@@ -101,7 +114,7 @@ class Dispatcher:
         if isinstance(decision, Freed):
             self._freed[decision.call_id] = decision.error
         else:
-            self._moved.add(decision.call_id)
+            self._moved[decision.call_id] = decision.error
         self._tasks[decision.call_id].cancel()
 
     @contextmanager
@@ -136,25 +149,33 @@ class Dispatcher:
         call_id, now = record.call.id, self._clock()
         if status in ("completed", "refused"):
             self.apply(self._desk.finished(call_id, now, good=status == "completed"))
+            if status == "refused" and error is None:
+                error = FleetError(f"the engine answered {record.answered}")
         elif error is not None:
             self.apply(self._desk.failed(call_id, error, now))
-        self._drop(call_id, record, status, error.summary if error else "")
+        self._drop(call_id, record, status, error)
+
+    def _retried(self, record: CallRecord, placement: Placement, error: FleetError) -> None:
+        self._record(record.trace("retried", self._clock(), error))
+        record.excluded.append(placement.place.node_id)
 
     def _expect(self, call_id: CallId) -> asyncio.Future[Placement]:
         future: asyncio.Future[Placement] = asyncio.get_running_loop().create_future()
         self._waiting[call_id] = future
         return future
 
-    def _drop(self, call_id: CallId, record: CallRecord, status: Status, error: str = "") -> None:
+    def _drop(
+        self, call_id: CallId, record: CallRecord, status: Status, error: FleetError | None = None
+    ) -> None:
         """Synchronous, so that no cancellation can come between: the place is free when this returns."""
         self._tasks.pop(call_id, None)
         self._freed.pop(call_id, None)
-        self._moved.discard(call_id)
+        self._moved.pop(call_id, None)
         future = self._waiting.pop(call_id, None)
         if future is not None and not future.cancel() and not future.cancelled():
             future.exception()  # it came too late for anybody to hear of it
         self.apply(self._desk.cancelled(call_id, self._clock()))
-        write(record, status, self._clock(), error)
+        self._record(record.trace(status, self._clock(), error))
 
 
 class Answer:
@@ -185,6 +206,10 @@ class Answer:
         else:
             self._complete = True
         return chunk
+
+    def count(self, tokens: Tokens) -> None:
+        """What the engine said of its work."""
+        self._record.tokens = tokens
 
     async def __aenter__(self) -> "Answer":
         return self

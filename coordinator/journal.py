@@ -1,17 +1,68 @@
-"""One log line for each call that ended: names and numbers, never what was said."""
+"""What a call leaves behind: one Trace for each attempt that failed and one for its end. Never what was said."""
 
 import logging
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
-from coordinator.core.call import Call, Placement
+from msgspec import Struct
 
-Status = Literal["completed", "refused", "failed", "incomplete", "client_disconnected", "rejected"]
-"""refused: the engine found fault with the call. rejected: no node was asked."""
+from coordinator.core.call import Call, Placement
+from shared.errors import FleetError
+
+Status = Literal["completed", "refused", "failed", "incomplete", "client_disconnected", "rejected", "retried"]
+"""refused: the engine found fault with the call. rejected: no node was asked. retried: an attempt, not the last."""
+
+CALLER_LEFT = 499
+"""nginx's word for a caller that closed its connection; nobody reads it as an answer."""
+NO_SCORES: Mapping[str, float] = MappingProxyType({})
 
 log = logging.getLogger("herd.calls")
 
 _LEVELS = {"failed": logging.WARNING, "incomplete": logging.WARNING}
+
+
+class Tokens(Struct, frozen=True):
+    """As the engine counted them; None where it did not say."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+
+NOT_COUNTED = Tokens()
+
+
+class Trace(Struct, frozen=True, kw_only=True):
+    """One attempt that failed, or the end of a call."""
+
+    call: Call
+    status: Status
+    code: int
+    """HTTP status that the caller was sent, or would have been."""
+    node_id: str
+    engine: str
+    model: str
+    """That was served, or asked for where none was."""
+    score: float | None
+    scores: Mapping[str, float]
+    latency_s: float
+    """From the call's arrival."""
+    run_s: float | None
+    """On its node: what later calls may expect of it."""
+    first_byte_s: float | None
+    """From the call's arrival, of a stream."""
+    tokens: Tokens
+    retries: int
+    fallback: bool
+    excluded: tuple[str, ...]
+    """Nodes on which the call failed before."""
+    error: str
+    reason: str
+    """The kind of error, one of a few words."""
+    timestamp: float
+    """Seconds of Unix time at which it ended."""
 
 
 @dataclass(slots=True)
@@ -19,31 +70,72 @@ class CallRecord:
     """What is known of a call while it runs. Times on the coordinator's clock."""
 
     call: Call
-    started_at: float
+    arrived_at: float
     placement: Placement | None = None
+    placed_at: float = 0.0
+    first_byte_at: float | None = None
     bytes_out: int = 0
+    answered: int | None = None
+    """The status of the engine's answer, once it has begun."""
+    tokens: Tokens = NOT_COUNTED
+    excluded: list[str] = field(default_factory=list)
+
+    def placed(self, placement: Placement, now: float) -> None:
+        """An attempt begins."""
+        self.placement, self.placed_at = placement, now
+
+    def trace(self, status: Status, now: float, error: FleetError | None = None) -> Trace:
+        """The call as it stands; `error` tells with its summary, which holds no words of an engine or a caller."""
+        placement = self.placement
+        place = placement.place if placement else None
+        first_byte_at = self.first_byte_at if self.call.stream else None
+        return Trace(
+            call=self.call,
+            status=status,
+            code=self._code(status, error),
+            node_id=place.node_id if place else "",
+            engine=place.engine if place else "",
+            model=place.model if place else self.call.model,
+            score=placement.scores["total"] if placement else None,
+            scores=placement.scores if placement else NO_SCORES,
+            latency_s=now - self.arrived_at,
+            run_s=now - self.placed_at if placement else None,
+            first_byte_s=None if first_byte_at is None else first_byte_at - self.arrived_at,
+            tokens=self.tokens,
+            retries=len(self.excluded),
+            fallback=placement.fallback if placement else False,
+            excluded=tuple(self.excluded),
+            error=error.summary if error else "",
+            reason=(error.code or error.kind) if error else "",
+            timestamp=time.time(),
+        )
+
+    def _code(self, status: Status, error: FleetError | None) -> int:
+        if status == "client_disconnected":
+            return CALLER_LEFT
+        if self.answered is not None and not (status == "failed" and error):
+            return self.answered
+        return error.status if error else 200
 
 
-def write(record: CallRecord, status: Status, now: float, error: str = "") -> None:
-    """`error` is a FleetError's summary, which holds no words of an engine or a caller."""
-    placement = record.placement
-    extra = {
-        "request_id": record.call.id,
-        "model": record.call.model,
-        "status": status,
-        "latency_ms": round((now - record.started_at) * 1000, 1),
+def write(trace: Trace) -> None:
+    """One log line for each call that ended."""
+    call = trace.call
+    extra: dict[str, object] = {
+        "request_id": call.id,
+        "model": call.model,
+        "status": trace.status,
+        "latency_ms": round(trace.latency_s * 1000, 1),
     }
-    node = "-"
-    if placement is not None:
-        node = placement.place.node_id
-        extra |= {"node_id": node, "engine": placement.place.engine, "retries": placement.retries}
+    if trace.node_id:
+        extra |= {"node_id": trace.node_id, "engine": trace.engine, "retries": trace.retries}
     log.log(
-        _LEVELS.get(status, logging.INFO),
+        _LEVELS.get(trace.status, logging.INFO),
         "%s %s on %s: %s%s",
-        record.call.operation,
-        record.call.model,
-        node,
-        status,
-        f" ({error})" if error else "",
+        call.operation,
+        call.model,
+        trace.node_id or "-",
+        trace.status,
+        f" ({trace.error})" if trace.error else "",
         extra=extra,
     )

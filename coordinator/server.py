@@ -35,12 +35,13 @@ class Server:
         bodies: Bodies,
         members: Members,
         status: StatusReader,
+        further: list[web.RouteDef],
         *,
         body_limit: int,
         header_limit: int,
         beat_limit: int,
     ) -> None:
-        """Limits in bytes."""
+        """`further`: routes that need nothing of this class. Limits in bytes."""
         self._dialects = dialects
         self._bodies = bodies
         self._members = members
@@ -58,6 +59,7 @@ class Server:
                 web.get("/fleet/queue", self.fleet_queue),
                 web.get("/health", self.health),
                 web.get("/ready", self.ready),
+                *further,
             ]
         )
 

@@ -13,6 +13,8 @@ class Frames:
         self._rest = b""
         self.last = b""
         """The last whole frame that passed."""
+        self.previous = b""
+        """The whole frame before it."""
         self.in_pieces = False
         """Whether the last frame was longer than the limit, so that `last` is not all of it."""
 
@@ -25,20 +27,26 @@ class Frames:
             cut = len(held)
         self._rest = held[cut:]
         if cut:
-            self.last = self._last_of(held[:cut])
+            self._passed(held[:cut].rstrip(b"\r\n"))
         return held[:cut]
 
     def rest(self) -> bytes:
         """What came after the last end, once the stream has ended well."""
         rest, self._rest = self._rest, b""
         if rest.strip():
-            self.last = rest
+            self.previous, self.last = self.last, rest
         return rest
 
-    def _last_of(self, whole: bytes) -> bytes:
-        body = whole.rstrip(b"\r\n")
-        start = max((at + len(end) for end in self._ends if (at := body.rfind(end)) >= 0), default=0)
-        return body[start:]
+    def _passed(self, body: bytes) -> None:
+        if not body:
+            return  # empty lines only
+        start = self._start_of_last(body)
+        before = body[:start].rstrip(b"\r\n")
+        self.previous = before[self._start_of_last(before) :] if before else self.last
+        self.last = body[start:]
+
+    def _start_of_last(self, body: bytes) -> int:
+        return max((at + len(end) for end in self._ends if (at := body.rfind(end)) >= 0), default=0)
 
 
 def lines(limit: int) -> Frames:

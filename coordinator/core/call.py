@@ -10,6 +10,14 @@ from shared.names import CallId, ModelName, NodeId
 Operation = Literal["chat", "generate", "embed"]
 
 
+class Origin(NamedTuple):
+    """Where a call came from. Kept for its trace; decides nothing."""
+
+    route: str = ""
+    client_ip: str = ""
+    tags: tuple[str, ...] = ()
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """What placing needs to know of a call. The body stays with the dialect."""
 
@@ -29,6 +37,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """Context asked for, in tokens."""
     estimated_tokens: int = 0
     """Prompt length, from its characters."""
+    origin: Origin = Origin()
 
     @property
     def models(self) -> tuple[ModelName, ...]:
@@ -105,6 +114,8 @@ class Moved(Struct, frozen=True):
     """The attempt of a placed call was hopeless: it is over, and another decision for the call follows."""
 
     call_id: CallId
+    error: FleetError
+    """Of the attempt that is over."""
 
 
 Decision = Placed | Held | Refused | Freed | Moved

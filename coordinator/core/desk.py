@@ -8,7 +8,7 @@ from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies import Policy, weighted
 from coordinator.core.scorer import Scorer
 from shared.errors import FleetError, QueueFull
-from shared.names import CallId, NodeId
+from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
 
@@ -167,6 +167,11 @@ class Desk:
         self.failures += len(running)
         return [Freed(call_id, patience.closing()) for call_id in running]
 
+    def remember(self, node_id: NodeId, model: ModelName, seconds: list[float]) -> None:
+        """How long calls for `model` took on `node_id` before this start, oldest first."""
+        for each in seconds:
+            self.fleet.latencies.add(node_id, model, each)
+
     # What the shell may read
 
     def open_calls(self) -> list[OpenCall]:
@@ -247,4 +252,4 @@ class Desk:
         first, *others = self.failed(running.call.id, error, now)
         if isinstance(first, Refused):
             return [Freed(running.call.id, error), *others]
-        return [Moved(running.call.id), first, *others]
+        return [Moved(running.call.id, error), first, *others]

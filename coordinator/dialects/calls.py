@@ -1,9 +1,11 @@
 """A caller's head as the Call that the Dispatcher places."""
 
+import msgspec
 from aiohttp import web
 
-from coordinator.core.call import Call, Operation
-from coordinator.dialects.body import fallback_names, model_name
+from coordinator.core.call import Call, Operation, Origin
+from coordinator.dialects.body import ABSENT, fallback_names, model_name
+from coordinator.dialects.tags import HEADER, tags_of
 from coordinator.requests import identify
 
 
@@ -18,6 +20,8 @@ def call_of(
     abilities: frozenset[str],
     estimated_tokens: int,
     num_ctx: int | None = None,
+    metadata: msgspec.Raw = ABSENT,
+    user: msgspec.Raw = ABSENT,
 ) -> Call:
     """Raises CallerFault where a model's name is missing or absurd."""
     asked, name = model_name(model)
@@ -32,4 +36,7 @@ def call_of(
         abilities=abilities,
         num_ctx=num_ctx,
         estimated_tokens=estimated_tokens,
+        origin=Origin(
+            request.path, request.remote or "", tags_of(request.headers.get(HEADER, ""), metadata, user)
+        ),
     )

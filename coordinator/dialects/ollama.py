@@ -62,6 +62,8 @@ class _Head(Struct):
     tools: list[Raw] | None = None
     options: _Options | None = None
     fallback_models: list[str] | None = None
+    metadata: Raw = ABSENT
+    user: Raw = ABSENT
 
 
 class OllamaExchange:
@@ -233,6 +235,8 @@ class Ollama:
             model=head.model,
             stream=head.stream is not False and operation != "embed",
             fallback_models=head.fallback_models,
+            metadata=head.metadata,
+            user=head.user,
             abilities=_abilities(operation, head),
             num_ctx=head.options.num_ctx if head.options else None,
             estimated_tokens=_tokens(head),

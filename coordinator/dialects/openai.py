@@ -41,6 +41,8 @@ class _Head(Struct):
     input: Raw = ABSENT
     tools: list[Raw] | None = None
     fallback_models: list[str] | None = None
+    metadata: Raw = ABSENT
+    user: Raw = ABSENT
 
 
 class OpenAiExchange:
@@ -153,6 +155,8 @@ class OpenAi:
             model=head.model,
             stream=bool(head.stream) and operation != "embed",
             fallback_models=head.fallback_models,
+            metadata=head.metadata,
+            user=head.user,
             abilities=_abilities(operation, head, images),
             estimated_tokens=_tokens(head, images),
         )

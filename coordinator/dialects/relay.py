@@ -6,6 +6,7 @@ from typing import Protocol
 from aiohttp import hdrs, web
 
 from coordinator.core.call import Call, Placement
+from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.dialect import Decoder, Dialect, Exchange
 from coordinator.dispatch import Answer, Dispatcher
 from coordinator.forward import engine_error_text
@@ -62,11 +63,9 @@ class Relay:
     async def _decoded(self, answer: Answer, exchange: Exchange, decoder: Decoder) -> web.Response:
         headers = _headers(answer, exchange)
         headers[hdrs.CONTENT_TYPE] = "application/json; charset=utf-8"
-        return web.Response(
-            status=answer.status,
-            body=decoder.whole(await read_whole(answer, self._whole_limit)),
-            headers=headers,
-        )
+        body = await read_whole(answer, self._whole_limit)
+        answer.count(tokens_of([body]))
+        return web.Response(status=answer.status, body=decoder.whole(body), headers=headers)
 
     async def _whole(self, request: web.Request, answer: Answer, exchange: Exchange) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status, headers=_headers(answer, exchange))
@@ -74,8 +73,11 @@ class Relay:
             response.content_length = int(length)
         await response.prepare(request)
         try:
-            while chunk := await answer.read():
+            chunk = await answer.read()
+            answer.count(tokens_of([chunk]))  # longer than the buffer, it is in pieces and tells nothing
+            while chunk:
                 await response.write(chunk)
+                chunk = await answer.read()
         except FleetError as error:
             # Longer than the buffer, so part of it has been sent: a body cut short must not look complete.
             answer.failed(error)
@@ -96,8 +98,12 @@ class Relay:
         headers = _headers(answer, exchange)
         if decoder is not None:
             headers[hdrs.CONTENT_TYPE] = dialect.stream_type
-        stream = Stream(dialect.frames(self._frame_limit), headers, dialect.stream_error, dialect.ended_well)
-        return await stream.copy(request, answer, decoder)
+        frames = dialect.frames(self._frame_limit)
+        stream = Stream(frames, headers, dialect.stream_error, dialect.ended_well)
+        try:
+            return await stream.copy(request, answer, decoder)
+        finally:
+            answer.count(tokens_of([frames.last, frames.previous]))
 
 
 class Source(Protocol):

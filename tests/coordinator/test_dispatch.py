@@ -11,6 +11,7 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.dispatch import Dispatcher
 from coordinator.forward import EngineRequest
+from coordinator.journal import Trace
 from shared.errors import FleetError, Stuck
 from tests.fakes.builders import a_beat, a_call, a_desk, with_loaded
 from tests.fakes.waiting import eventually
@@ -59,6 +60,31 @@ async def test_a_stuck_attempt_is_ended_and_another_node_tried() -> None:
     assert task.cancelling() == 0
     assert in_flight(desk) == 0
     assert desk.open_calls() == []
+
+
+async def test_every_attempt_that_failed_and_the_end_are_recorded() -> None:
+    desk = a_desk(a_beat("n1", with_loaded()), a_beat("n2", with_loaded()), limits=LIMITS)
+    now = [1.0]
+    traces: list[Trace] = []
+    forwarder: Any = HeldForwarder()
+    dispatcher = Dispatcher(desk, forwarder, lambda: now[0], traces.append)
+    task = asyncio.create_task(dispatcher.answer(a_call(), encode))
+    await eventually(lambda: forwarder.asked == ["n1"])
+    for at in (21.0, 41.0):
+        now[0] = at
+        dispatcher.apply(desk.expired(at))
+        await eventually(lambda: forwarder.asked == ["n1", "n2"])
+    with pytest.raises(Stuck):
+        await task
+    assert [(each.status, each.node_id, each.excluded, each.retries) for each in traces] == [
+        ("retried", "n1", (), 0),
+        ("failed", "n2", ("n1",), 1),
+    ]
+    assert [(each.latency_s, each.run_s, each.code) for each in traces] == [
+        (20.0, 20.0, 504),
+        (40.0, 20.0, 504),
+    ]
+    assert {each.reason for each in traces} == {"no_progress"}
 
 
 async def test_a_caller_that_leaves_while_its_call_is_moved_takes_it_along() -> None:

@@ -32,15 +32,16 @@ def test_any_cutting_gives_the_same_bytes(parts: list[bytes], places: list[int],
 
 
 @given(st.lists(st.integers(0, 200), max_size=8))
-def test_the_last_frame_is_the_same_for_any_cutting(places: list[int]) -> None:
-    for frames, stream, last in (
-        (lines(LIMIT), NDJSON, b'{"done":true}'),
-        (events(LIMIT), SSE, b"data: [DONE]"),
+def test_the_last_frames_are_the_same_for_any_cutting(places: list[int]) -> None:
+    for frames, stream, previous, last in (
+        (lines(LIMIT), NDJSON, b'{"b":"x\\ny"}', b'{"done":true}'),
+        (lines(LIMIT), NDJSON + b"\n\n", b'{"b":"x\\ny"}', b'{"done":true}'),
+        (events(LIMIT), SSE, b'data: {"b":2}', b"data: [DONE]"),
     ):
         for piece in _cut(stream, places):
             frames.feed(piece)
         frames.rest()
-        assert frames.last == last
+        assert (frames.previous, frames.last) == (previous, last)
 
 
 def test_a_frame_waits_for_its_end() -> None:

@@ -1,0 +1,105 @@
+"""Reads latency.db on connections of its own that cannot write. Call it in a thread: a disk may be slow."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlite_utils import Database
+
+from shared.errors import Unavailable
+from shared.names import ModelName, NodeId
+
+BUSY_S = 1.0
+DAY_S = 86_400.0
+
+_DECODED = ("scores_breakdown", "excluded_nodes", "tags")
+
+_TRACES = "SELECT * FROM request_traces ORDER BY timestamp DESC, id DESC LIMIT ?"
+_OVERVIEW = """
+    SELECT COUNT(*) AS total_requests,
+           COALESCE(SUM(prompt_tokens), 0) AS total_prompt_tokens,
+           COALESCE(SUM(completion_tokens), 0) AS total_completion_tokens,
+           COALESCE(SUM(prompt_tokens), 0) + COALESCE(SUM(completion_tokens), 0) AS total_tokens,
+           COUNT(DISTINCT model_name) AS models_count
+    FROM latency_observations"""
+_USAGE = """
+    SELECT node_id, model, date(timestamp, 'unixepoch') AS day,
+           COUNT(*) AS request_count,
+           SUM(status = 'completed') AS completed,
+           SUM(status IN ('failed', 'incomplete', 'rejected')) AS failed,
+           AVG(CASE WHEN status = 'completed' THEN latency_ms END) AS avg_latency_ms,
+           COALESCE(SUM(prompt_tokens), 0) AS total_prompt_tokens,
+           COALESCE(SUM(completion_tokens), 0) AS total_completion_tokens
+    FROM request_traces
+    WHERE timestamp >= ? AND status != 'retried'
+    GROUP BY node_id, model, day
+    ORDER BY day DESC, request_count DESC, node_id, model"""
+_PAIRS = "SELECT DISTINCT node_id, model_name FROM latency_observations"
+_NEWEST = """
+    SELECT latency_ms FROM latency_observations
+    WHERE node_id = ? AND model_name = ? AND latency_ms IS NOT NULL
+    ORDER BY id DESC LIMIT ?"""
+
+
+class TraceReader:
+    """Raises Unavailable where the file cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def traces(self, limit: int) -> list[dict[str, Any]]:
+        """The newest, newest first."""
+        with self._opened() as database:
+            return [_decoded(row) for row in database.query(_TRACES, [limit])]
+
+    def overview(self) -> dict[str, Any]:
+        """Sums over completed calls."""
+        with self._opened() as database:
+            return next(iter(database.query(_OVERVIEW)))
+
+    def usage(self, since: float) -> list[dict[str, Any]]:
+        """By node, model and day (UTC), from that Unix time on; a retried attempt is no call."""
+        with self._opened() as database:
+            return list(database.query(_USAGE, [since]))
+
+    def latencies(self, newest: int) -> list[tuple[NodeId, ModelName, list[float]]]:
+        """Seconds of the newest calls of each model on each node, oldest first. None before the first start."""
+        if not self._path.exists():
+            return []
+        with self._opened() as database:
+            return [
+                (
+                    node_id,
+                    model,
+                    [ms / 1000 for (ms,) in database.execute(_NEWEST, [node_id, model, newest])][::-1],
+                )
+                for node_id, model in database.execute(_PAIRS).fetchall()
+            ]
+
+    @contextmanager
+    def _opened(self) -> Iterator[Database]:
+        address = self._path.absolute().as_uri() + "?mode=ro"
+        try:
+            with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:
+                yield Database(connection, recursive_triggers=False, execute_plugins=False)
+        except sqlite3.Error as error:
+            raise Unavailable(f"{self._path.name} cannot be read: {error}", retry_after=2) from error
+
+
+def _decoded(row: dict[str, Any]) -> dict[str, Any]:
+    """As scripts read it: lists and the breakdown as values, the flag as one."""
+    row.pop("id", None)
+    for column in _DECODED:
+        row[column] = _value(row.get(column))
+    row["fallback_used"] = bool(row["fallback_used"])
+    return row
+
+
+def _value(text: object) -> object:
+    try:
+        return msgspec.json.decode(text) if isinstance(text, str) and text else None
+    except msgspec.DecodeError:
+        return text

@@ -1,0 +1,157 @@
+"""The two tables of latency.db: columns as people's scripts know them, and how a Trace becomes rows."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+from sqlite_utils import Database
+
+from coordinator.journal import Trace
+
+Row: TypeAlias = dict[str, Any]
+
+TRACES = "request_traces"
+OBSERVATIONS = "latency_observations"
+COLUMNS: dict[str, dict[str, type]] = {
+    TRACES: {
+        "id": int,
+        "request_id": str,
+        "model": str,
+        "original_model": str,
+        "node_id": str,
+        "score": float,
+        "scores_breakdown": str,
+        "status": str,
+        "latency_ms": float,
+        "time_to_first_token_ms": float,
+        "prompt_tokens": int,
+        "completion_tokens": int,
+        "retry_count": int,
+        "fallback_used": int,
+        "excluded_nodes": str,
+        "client_ip": str,
+        "original_format": str,
+        "error_message": str,
+        "timestamp": float,
+        "tags": str,
+    },
+    OBSERVATIONS: {
+        "id": int,
+        "node_id": str,
+        "model_name": str,
+        "latency_ms": float,
+        "tokens_generated": int,
+        "timestamp": float,
+        "prompt_tokens": int,
+        "completion_tokens": int,
+    },
+}
+_INDEXES = {
+    TRACES: (["request_id"], ["timestamp"], ["model", "timestamp"], ["node_id", "model"], ["tags"]),
+    OBSERVATIONS: (["node_id", "model_name"], ["timestamp"], ["model_name", "timestamp"]),
+}
+_INSERT = {
+    table: f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"  # noqa: S608 - ours
+    for table, (_, *names) in COLUMNS.items()
+}
+
+
+def opened(path: Path, busy_s: float) -> Database:
+    """To write, tables made where they are missing. The connection belongs to the thread that opens it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=busy_s)
+    try:
+        database = Database(connection, execute_plugins=False)
+        database.enable_wal()
+        connection.execute(
+            "PRAGMA synchronous=NORMAL"
+        )  # in WAL, a crash of the machine costs the newest rows only
+        for table, columns in COLUMNS.items():
+            _make(database, table, columns)
+    except BaseException:
+        connection.close()
+        raise
+    return database
+
+
+def _make(database: Database, name: str, columns: dict[str, type]) -> None:
+    """An older file keeps its rows and gets what it lacks."""
+    table = database.table(name)
+    if not table.exists():
+        table.create(columns, pk="id", if_not_exists=True)
+    for column in columns.keys() - table.columns_dict.keys():
+        table.add_column(column, columns[column])
+    there = {tuple(index.columns) for index in table.indexes}
+    for index in _INDEXES[name]:
+        if tuple(index) not in there:
+            table.create_index(index, if_not_exists=True)
+
+
+def insert(database: Database, traces: list[Trace]) -> None:
+    """All of them, or none. Raises sqlite3.Error."""
+    observed = [each for each in traces if each.status == "completed" and each.run_s is not None]
+    with database.atomic():
+        # Prepared once for all rows: this runs beside the event loop, and insert_all takes twice the time.
+        database.conn.executemany(_INSERT[TRACES], map(_trace_row, traces))
+        database.conn.executemany(_INSERT[OBSERVATIONS], map(_observation_row, observed))
+
+
+def prune(database: Database, before: float, at_most: int) -> bool:
+    """Deletes older rows, some at a time so that no lock is held for long; whether there may be more."""
+    more = False
+    for table in COLUMNS:
+        with database.atomic():
+            gone = database.execute(
+                f"DELETE FROM {table} WHERE id IN"  # noqa: S608 - a name of ours
+                f" (SELECT id FROM {table} WHERE timestamp < ? ORDER BY timestamp LIMIT ?)",
+                [before, at_most],
+            ).rowcount
+        more |= gone >= at_most
+    return more
+
+
+def _trace_row(trace: Trace) -> Row:
+    call = trace.call
+    return {
+        "request_id": call.id,
+        "model": trace.model,
+        "original_model": call.model,
+        "node_id": trace.node_id,
+        "score": trace.score,
+        "scores_breakdown": _json(dict(trace.scores)),
+        "status": "failed" if trace.status == "refused" else trace.status,
+        "latency_ms": _ms(trace.latency_s),
+        "time_to_first_token_ms": _ms(trace.first_byte_s),
+        "prompt_tokens": trace.tokens.prompt,
+        "completion_tokens": trace.tokens.completion,
+        "retry_count": trace.retries,
+        "fallback_used": int(trace.fallback),
+        "excluded_nodes": _json(trace.excluded),
+        "client_ip": call.origin.client_ip,
+        "original_format": "embed" if call.operation == "embed" else call.dialect,
+        "error_message": trace.error or None,
+        "timestamp": trace.timestamp,
+        "tags": _json(call.origin.tags),
+    }
+
+
+def _observation_row(trace: Trace) -> Row:
+    """Its latency is that on the node, without waiting and earlier attempts: it is what placing learns from."""
+    return {
+        "node_id": trace.node_id,
+        "model_name": trace.model,
+        "latency_ms": _ms(trace.run_s),
+        "tokens_generated": trace.tokens.completion,
+        "timestamp": trace.timestamp,
+        "prompt_tokens": trace.tokens.prompt,
+        "completion_tokens": trace.tokens.completion,
+    }
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

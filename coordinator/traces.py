@@ -1,0 +1,191 @@
+"""TraceStore: rows of finished calls, written in batches by one thread. No call ever waits for it."""
+
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypedDict
+
+from sqlite_utils import Database
+
+from coordinator import trace_tables
+from coordinator.journal import Trace
+
+QUEUE_LIMIT = 10_000
+"""Traces that wait for the writer; beyond it new ones are dropped and counted."""
+BATCH_ROWS = 200
+BATCH_S = 0.25
+"""The oldest of a batch waits no longer, so that it is in the file within half a second."""
+BUSY_S = 1.0
+"""SQLite's own patience with a lock, at each try."""
+LOCKED_TRIES = 20
+OTHER_TRIES = 3
+PAUSE_S = 0.5
+"""Between tries."""
+WARN_EVERY_S = 60.0
+PRUNE_EVERY_S = 3600.0
+PRUNE_ROWS = 2_000
+DAY_S = 86_400.0
+
+log = logging.getLogger("herd.traces")
+
+
+class StoreStatus(TypedDict):
+    """For people: how the store does."""
+
+    path: str
+    written: int
+    dropped: int
+    queued: int
+    error: str
+
+
+class TraceStore:
+    """Give it traces from one thread (the event loop); read the file through TraceReader."""
+
+    def __init__(
+        self,
+        path: Path,
+        retention_days: float,
+        open_database: Callable[[Path, float], Database] = trace_tables.opened,
+        queue_limit: int = QUEUE_LIMIT,
+    ) -> None:
+        """Rows older than `retention_days` are deleted; 0 keeps all."""
+        self.path = path
+        self._retention_s = retention_days * DAY_S
+        self._open = open_database
+        self._queue: queue.Queue[Trace | None] = queue.Queue(queue_limit)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
+        self._database: Database | None = None
+        self._written = 0
+        self._refused = 0
+        """Dropped by the event loop: the queue was full."""
+        self._lost = 0
+        """Dropped by the writer: the file did not take them."""
+        self._error = ""
+        self._next_warning = 0.0
+        self._next_prune = 0.0
+
+    def start(self) -> None:
+        """The thread opens the file; a file that cannot be opened stops nobody."""
+        self._thread.start()
+
+    def record(self, trace: Trace) -> None:
+        """Never waits."""
+        try:
+            self._queue.put_nowait(trace)
+        except queue.Full:
+            self._refused += 1
+            if time.monotonic() >= self._next_warning:
+                self._next_warning = time.monotonic() + WARN_EVERY_S
+                log.warning("traces dropped, the writer is behind: %d so far", self.dropped)
+
+    @property
+    def dropped(self) -> int:
+        """Traces that are in no file."""
+        return self._refused + self._lost
+
+    def store_status(self) -> StoreStatus:
+        """As it is now; `error` is what the last try said, empty while all is well."""
+        return {
+            "path": str(self.path),
+            "written": self._written,
+            "dropped": self.dropped,
+            "queued": self._queue.qsize(),
+            "error": self._error,
+        }
+
+    def close(self, within_s: float) -> None:
+        """Writes what is queued, as far as it gets within that time."""
+        self._closing.set()
+        with contextlib.suppress(queue.Full):  # a full queue wakes the writer by itself
+            self._queue.put_nowait(None)
+        self._thread.join(within_s)
+        if self._thread.is_alive() or self.dropped:
+            log.warning("traces not written: %d dropped, %d queued", self.dropped, self._queue.qsize())
+
+    # In the thread
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and self._queue.empty()):
+            self._prune_if_due()
+            if batch := self._batch():
+                self._write(batch)
+        self._let_go()
+
+    def _batch(self) -> list[Trace]:
+        """Waits for a first trace, then a little for more."""
+        batch: list[Trace] = []
+        wait_until = self._next_prune
+        while len(batch) < BATCH_ROWS:
+            left = wait_until - time.monotonic()
+            try:
+                trace = (
+                    self._queue.get(timeout=left)
+                    if left > 0 and not self._closing.is_set()
+                    else (self._queue.get_nowait())
+                )
+            except queue.Empty:
+                break
+            if trace is not None:
+                batch.append(trace)
+                if len(batch) == 1:
+                    wait_until = time.monotonic() + BATCH_S
+        return batch
+
+    def _write(self, batch: list[Trace]) -> None:
+        tries = 0
+        while True:
+            tries += 1
+            error = self._tried(lambda database: trace_tables.insert(database, batch))
+            if error is None:
+                self._written += len(batch)
+                return
+            if self._closing.is_set() or tries >= (LOCKED_TRIES if _is_lock(error) else OTHER_TRIES):
+                break
+            self._closing.wait(PAUSE_S)
+        self._lost += len(batch)
+        log.warning("%d traces dropped: %s", len(batch), error)
+
+    def _prune_if_due(self) -> None:
+        if time.monotonic() < self._next_prune:
+            return
+        more: list[bool] = []
+        if self._retention_s:
+            before = time.time() - self._retention_s
+            self._tried(lambda database: more.append(trace_tables.prune(database, before, PRUNE_ROWS)))
+        else:
+            self._tried(lambda _: None)  # opens the file
+        # With more to delete, traces that came meanwhile have their turn first.
+        self._next_prune = time.monotonic() + (BATCH_S if any(more) else PRUNE_EVERY_S)
+
+    def _tried(self, work: Callable[[Database], None]) -> Exception | None:
+        """What went wrong, if anything did; the next try then opens the file anew."""
+        try:
+            if self._database is None:
+                self._database = self._open(self.path, BUSY_S)
+            work(self._database)
+        except Exception as error:
+            text = f"{self.path.name}: {error}"
+            if text != self._error:
+                log.warning("traces cannot be written now: %s", text)
+            self._error = text
+            self._let_go()
+            return error
+        self._error = ""
+        return None
+
+    def _let_go(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            database.conn.close()
+
+
+def _is_lock(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
