@@ -18,6 +18,7 @@ def order(candidates: Iterable[Candidate], call: Call, weights: Weights) -> list
 
 def points(candidate: Candidate, call: Call, weights: Weights) -> dict[str, float]:
     """Signal name -> share times weight, and their `total`."""
-    result = {name: score(candidate, call) * getattr(weights, name) for name, score in SIGNALS}
+    # Adding zero makes a plain 0 of the -0.0 that a penalty of nothing is.
+    result = {name: score(candidate, call) * getattr(weights, name) + 0.0 for name, score in SIGNALS}
     result["total"] = sum(result.values())
     return result
