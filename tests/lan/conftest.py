@@ -1,12 +1,11 @@
 """What every test of the laboratory needs: namespaces, and a place for the seconds that it measured."""
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
-from tests.fakes.waiting import eventually
+from tests.lan.measuring import Within
 from tests.lan.namespaces import why_not
 
 REQUIRED = "HERD_LAN_REQUIRED"
@@ -22,25 +21,16 @@ def _namespaces() -> None:
         pytest.skip(reason)
 
 
-Within = Callable[[str, float, Callable[[], object | Awaitable[object]]], Awaitable[float]]
-"""what, limit in seconds, condition -> the seconds it took. Fails past the limit."""
-
-
 @pytest.fixture
 def within(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Within:
     """Waits for a condition with a limit of its own; what it took is told after the tests."""
     told: list[str] = request.config.stash.setdefault(_measured, [])
 
-    async def waited(what: str, limit_s: float, condition: Callable[[], object | Awaitable[object]]) -> float:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        await eventually(condition, limit_s, 0.1)
-        took = loop.time() - started
-        record_property(what, round(took, 2))
-        told.append(f"{took:6.2f} s of {limit_s:g} s  {request.node.name}: {what}")
-        return took
+    def tell(what: str, seconds: float, limit_s: float) -> None:
+        record_property(what, round(seconds, 2))
+        told.append(f"{seconds:6.2f} s of {limit_s:g} s  {request.node.name}: {what}")
 
-    return waited
+    return Within(tell)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
