@@ -20,12 +20,19 @@ from agent.engines.ollama import Ollama
 from agent.gateway import Gateway
 from agent.link import Link
 from agent.report import Reporter
+from agent.route import Discovered, Fixed, Route
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.host import HostSensor
+from shared import __version__
+from shared.adverts import node_advert
 from shared.lifetime import told_to_stop
+from shared.mdns import Mdns
 from shared.serving import cancelled, listening
-from shared.sockets import is_loopback
+from shared.sockets import is_loopback, only_address
 
+COORDINATOR_PORT = 11435
+LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
+"""Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
 GATEWAY_KEEPALIVE_S = 75.0
 """Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
 PARSER_LIMIT = 256 * 2**10
@@ -39,9 +46,9 @@ class StartError(Exception):
 
 async def run_agent(settings: Settings, *, with_parent: bool) -> None:
     """Until it is told to stop; then drains. Raises StartError."""
-    if not settings.router_url:
-        raise StartError("which coordinator? give --router-url http://HOST:11435")
-    router_url = base_url(settings.router_url, 11435)
+    router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    if not router_url and not settings.mdns:
+        raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
     data_dir = _node_directory(settings)
     secret = secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
@@ -60,10 +67,30 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
             engines.values(),
             lambda: gateway.draining,
         )
-        link = Link(router_url, lambda: reporter.beat(port), control, settings.heartbeat_interval)
+        wake = asyncio.Event()
+        mdns = Mdns([settings.mdns_service_type], wake.set)
+        route = _route(settings, router_url, mdns, control, port)
+        link = Link(route, lambda: reporter.beat(port), control, settings.heartbeat_interval, wake)
         for engine in engines.values():
             stack.push_async_callback(engine.stop)
+        if settings.mdns and not is_loopback(router_url):
+            stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
         await _serve(settings, engines, gateway, reporter, link, port, with_parent=with_parent)
+
+
+def _route(
+    settings: Settings, router_url: str, mdns: Mdns, session: aiohttp.ClientSession, port: int
+) -> Route:
+    """To the coordinator; whichever it is, this node is advertised as with it."""
+    only = only_address(settings.gateway_host)
+
+    def with_coordinator(coordinator_id: str) -> None:
+        mdns.advertise(node_advert(settings.name, __version__, port, coordinator_id), only=only)
+
+    with_coordinator("")
+    if router_url:
+        return Fixed(router_url, with_coordinator)
+    return Discovered(mdns, session, LOCAL_URL, with_coordinator)
 
 
 def _node_directory(settings: Settings) -> Path:
@@ -181,7 +208,7 @@ async def _engine_session(settings: Settings) -> AsyncIterator[aiohttp.ClientSes
 
 @asynccontextmanager
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
-    host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "0.0.0.0")
+    host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "")
     async with contextlib.AsyncExitStack() as stack:
         door = listening(
             app,
@@ -196,7 +223,7 @@ async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[
         try:
             _, port = await stack.enter_async_context(door)
         except OSError as error:
-            where = f"{host}:{settings.gateway_port}"
+            where = f"{host or 'port'}{':' if host else ' '}{settings.gateway_port}"
             text = f"the gateway cannot listen on {where}: {error.strerror}; another port: --gateway-port"
             raise StartError(text) from error
         yield port

@@ -10,7 +10,7 @@ from shared import __version__
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="herd-node")
-@click.option("--router-url", help="The coordinator, as http://HOST:11435.")
+@click.option("--router-url", help="The coordinator, as http://HOST:11435.  [default: found over mDNS]")
 @click.option("--ollama-host", help="The Ollama to use.  [default: http://localhost:11434]")
 @click.option("--node-id", help="This node's name.  [default: the host's name]")
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
@@ -24,7 +24,8 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     """Makes this machine a node of a herd: runs and watches its inference engines, carries calls to them.
 
     \b
-    herd-node --router-url http://workstation:11435
+    herd-node                                          with the coordinator that mDNS finds
+    herd-node --router-url http://workstation:11435    with that one
     """
     if context.invoked_subcommand is None:
         sys.exit(_run(flags, with_parent=with_parent))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from shared.adverts import COORDINATORS, SERVICE_TYPE
 from shared.settings import DEFAULT_DATA_DIR
 
 PREFIX = "FLEET_NODE_"
@@ -22,7 +23,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Every setting with its default; README lists them all (a test sees to it)."""
 
     node_id: Annotated[str, _about("this node's name; empty: the host's name up to its first dot")] = ""
-    router_url: Annotated[str, _about("the coordinator's address")] = ""
+    router_url: Annotated[str, _about("the coordinator's address; empty: found over mDNS")] = ""
+    mdns: Annotated[bool, _about("whether mDNS is used")] = True
+    mdns_service_type: Annotated[
+        str, Meta(pattern=SERVICE_TYPE), _about("the type under which coordinators are looked for")
+    ] = COORDINATORS
     ollama_host: Annotated[str, _about("the Ollama to use")] = "http://localhost:11434"
     engine: Annotated[
         tuple[str, ...],

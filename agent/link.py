@@ -8,71 +8,104 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import msgspec
 
+from agent.route import Route
 from shared.wire import Heartbeat, HeartbeatReply
 
 SEND_TIMEOUT_S = 4.0
+RETRY_S = 2.0
+"""After a beat that nobody took, where the interval is longer."""
 
 log = logging.getLogger("herd-node.link")
 
 
+class _Refused(Exception):
+    """The coordinator's words."""
+
+
 class Link:
-    """Sends what `beat` makes to `router_url`. `wake` sends the next one at once."""
+    """Sends what `beat` makes to where `route` leads. `wake` sends the next one at once."""
 
     def __init__(
         self,
-        router_url: str,
+        route: Route,
         beat: Callable[[], Awaitable[Heartbeat]],
         session: aiohttp.ClientSession,
         interval_s: float,
+        wake: asyncio.Event,
     ) -> None:
-        self._url = router_url.rstrip("/") + "/heartbeat"
+        """`wake`, when set: something changed that the coordinator should know now, or the coordinator itself did."""
+        self._route = route
         self._beat = beat
         self._session = session
         self._interval_s = interval_s
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._told = ""
 
     def wake(self) -> None:
-        """Something changed that the coordinator should know now."""
+        """The next beat goes out at once."""
         self._wake.set()
 
     async def run(self) -> None:
-        """For ever. A coordinator that is away is tried again at the next beat."""
+        """For ever. A coordinator that is away is looked for again, a little sooner than the next beat."""
         while True:
             self._wake.clear()
-            await self.send(await self._beat())
+            taken = await self._send_now()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval_s):
+                async with asyncio.timeout(self._interval_s if taken else min(RETRY_S, self._interval_s)):
                     await self._wake.wait()
 
+    async def _send_now(self) -> bool:
+        url = await self._route.where()
+        if url is None:
+            self._tell(
+                "no coordinator is found yet (on any machine: herd); mDNS goes on looking", level=logging.INFO
+            )
+            return False
+        return await self._send(url, await self._beat())
+
     async def send(self, beat: Heartbeat) -> bool:
-        """One beat; whether the coordinator took it. What goes wrong is logged once, until it changes."""
+        """One beat, now; whether a coordinator took it."""
+        url = await self._route.where()
+        return url is not None and await self._send(url, beat)
+
+    async def _send(self, url: str, beat: Heartbeat) -> bool:
+        """What goes wrong is logged once, until it changes."""
         try:
-            async with self._session.post(
-                self._url,
-                data=msgspec.json.encode(beat),
-                headers={"Content-Type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S),
-                allow_redirects=False,
-            ) as response:
-                answer = await response.read()
-                if response.status != 200:
-                    self._tell(
-                        f"the coordinator refused the heartbeat: {answer[:500].decode('utf-8', 'replace')}"
-                    )
-                    return False
-                reply = msgspec.json.decode(answer, type=HeartbeatReply)
+            reply = await self._posted(f"{url}/heartbeat", beat)
+        except _Refused as error:
+            self._tell(f"the coordinator at {url} refused the heartbeat: {error}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._tell(f"no coordinator at {self._url}: {str(error) or 'timed out'}")
-            return False
+            self._tell(f"no coordinator at {url}: {str(error) or 'timed out'}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._tell(f"{self._url} is not a herd coordinator: {error}")
-            return False
-        level = logging.INFO if reply.node_status == "online" or reply.state == "probing" else logging.WARNING
+            self._tell(f"{url} is not a herd coordinator: {error}")
+        else:
+            if self._route.answered(reply.coordinator_id):
+                self._tell_standing(reply)
+                return True
+            self._tell(f"another coordinator answers at {url} now")
+        self._route.silent()
+        return False
+
+    async def _posted(self, url: str, beat: Heartbeat) -> HeartbeatReply:
+        async with self._session.post(
+            url,
+            data=msgspec.json.encode(beat),
+            headers={"Content-Type": "application/json"},
+            timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S),
+            allow_redirects=False,
+        ) as response:
+            answer = await response.read()
+            if response.status != 200:
+                raise _Refused(answer[:500].decode("utf-8", "replace"))
+            return msgspec.json.decode(answer, type=HeartbeatReply)
+
+    def _tell_standing(self, reply: HeartbeatReply) -> None:
+        good = reply.node_status == "online" or reply.state == "probing"
         self._tell(
-            f"the coordinator has this node as {reply.state or reply.node_status}", reply.reason, level
+            f"the coordinator has this node as {reply.state or reply.node_status}",
+            reply.reason,
+            logging.INFO if good else logging.WARNING,
         )
-        return True
 
     def _tell(self, what: str, why: str = "", level: int = logging.WARNING) -> None:
         if what != self._told:

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -22,16 +25,21 @@ from coordinator.dialects.openai import OpenAi
 from coordinator.dialects.relay import Relay
 from coordinator.dispatch import Dispatcher
 from coordinator.forward import Forwarder
+from coordinator.identity import coordinator_id
 from coordinator.journal import Trace, write
 from coordinator.members import Members
 from coordinator.metrics import Metrics
+from coordinator.neighbours import Neighbours
 from coordinator.server import Server
 from coordinator.status import StatusReader
 from coordinator.trace_reader import TraceReader
 from coordinator.traces import TraceStore
+from shared import __version__
+from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
+from shared.mdns import Mdns
 from shared.serving import cancelled, listening
-from shared.sockets import url_of
+from shared.sockets import is_loopback, only_address, url_of
 
 PARSER_FACTOR = 8
 """The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
@@ -66,7 +74,9 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         store.record(trace)
 
     dispatcher = Dispatcher(desk, forwarder, clock, record)
-    members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, clock)
+    identity = await asyncio.to_thread(coordinator_id, settings.directory())
+    neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
+    members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
@@ -75,8 +85,9 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         [Ollama(relay, catalog, errands, bodies, settings.frame_limit), OpenAi(relay, catalog, bodies)],
         bodies,
         members,
-        StatusReader(desk, limits, clock),
+        StatusReader(desk, limits, {"discovery": neighbours.status}, clock),
         Dashboard(metrics, store, reader).routes(),
+        coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
@@ -90,7 +101,22 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)
         stack.push_async_callback(dispatcher.close, settings.stop_grace)
+        if settings.mdns and not is_loopback(address):
+            _advertise(neighbours.mdns, settings, identity, address)
+            stack.push_async_callback(cancelled, asyncio.create_task(neighbours.mdns.run(), name="mdns"))
         yield Running(address, watch)
+
+
+def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> None:
+    advert = coordinator_advert(
+        settings.mdns_service_type,
+        settings.mdns_service_name or socket.gethostname(),
+        identity,
+        __version__,
+        urlsplit(address).port or settings.port,
+        int(time.time()),
+    )
+    mdns.advertise(advert, only=only_address(settings.host))
 
 
 async def _remember(desk: Desk, reader: TraceReader) -> None:

@@ -10,7 +10,7 @@ from shared import __version__
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="herd")
-@click.option("--host", help="Address to listen on.  [default: 0.0.0.0]")
+@click.option("--host", help="Address to listen on.  [default: every one]")
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 11435]")
 @click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
 @click.option("--data-dir", help="Where logs and state are kept.  [default: ~/.fleet-manager]")
@@ -21,7 +21,7 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     """One place to send LLM calls: serves the fleet's machines as one Ollama and one OpenAI address.
 
     \b
-    herd                     serve on 0.0.0.0:11435
+    herd                     serve on port 11435 of every address
     herd demo                a small fleet on this machine that answers a call
     curl localhost:11435/fleet/status
     """
@@ -80,7 +80,7 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
         async with coordinator(settings, time.monotonic) as running:
             click.echo(f"herd {__version__} listening on {running.address}")
             sys.stdout.flush()
-            log.info("add a node: herd-node --router-url %s", _reachable(running.address))
+            _tell_how_to_join(settings, running.address, log)
             if not is_loopback(running.address):
                 log.warning("no access control yet: whoever reaches this port may use the fleet and join it")
             log.info("stopping: %s", await told_to_stop(with_parent=with_parent, unless=running.watch))
@@ -89,6 +89,15 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
         log.error("cannot listen on %s:%d: %s%s", settings.host, settings.port, error.strerror, hint)  # noqa: TRY400
         return 1
     return 0
+
+
+def _tell_how_to_join(settings: Any, address: str, log: Any) -> None:
+    from shared.sockets import is_loopback
+
+    line = f"herd-node --router-url {_reachable(address)}"
+    if settings.mdns and not is_loopback(address):
+        line = f"herd-node (on another network: {line})"
+    log.info("add a node: %s", line)
 
 
 def _reachable(address: str) -> str:

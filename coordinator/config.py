@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from coordinator.core.limits import Limits, Weights
+from shared.adverts import COORDINATORS, SERVICE_TYPE
 from shared.settings import DEFAULT_DATA_DIR
 
 PREFIX = "FLEET_"
@@ -22,8 +23,15 @@ def _about(text: str) -> Meta:
 class Settings(Struct, frozen=True, kw_only=True):
     """Every setting with its default; README lists them all (a test sees to it)."""
 
-    host: Annotated[str, _about("address to listen on")] = "0.0.0.0"
+    host: Annotated[str, _about("address to listen on; empty: every one, IPv4 and IPv6")] = ""
     port: Annotated[int, Meta(ge=0, le=65_535), _about("port to listen on; 0: any free one")] = 11435
+    mdns: Annotated[bool, _about("whether it is advertised over mDNS, where it listens beyond loopback")] = (
+        True
+    )
+    mdns_service_type: Annotated[
+        str, Meta(pattern=SERVICE_TYPE), _about("the type under which it is advertised")
+    ] = COORDINATORS
+    mdns_service_name: Annotated[str, _about("its name there; empty: the host's name")] = ""
     data_dir: Annotated[str, _about("where logs and state are kept")] = DEFAULT_DATA_DIR
     log_level: Annotated[Level, _about("level of the log file")] = "DEBUG"
     console_log_level: Annotated[Level, _about("level of the terminal")] = "INFO"
@@ -70,9 +78,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     score_availability_trend_max: Annotated[float, _about("weight of signal availability_trend")] = 10.0
     score_context_fit_max: Annotated[float, _about("weight of signal context_fit")] = 15.0
 
+    def directory(self) -> Path:
+        """Where everything is kept."""
+        return Path(self.data_dir).expanduser()
+
     def database(self) -> Path:
         """The file of traces and latencies."""
-        return Path(self.data_dir).expanduser() / "latency.db"
+        return self.directory() / "latency.db"
 
     def limits(self) -> Limits:
         """What the core needs of it."""

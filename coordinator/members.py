@@ -33,6 +33,7 @@ class Members:
         forwarder: Forwarder,
         apply: Callable[[Decisions], None],
         probe_timeout_s: float,
+        coordinator_id: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._desk = desk
@@ -40,6 +41,7 @@ class Members:
         self._forwarder = forwarder
         self._apply = apply
         self._probe_timeout_s = probe_timeout_s
+        self._coordinator_id = coordinator_id
         self._clock = clock
         self._wake = asyncio.Event()
         self._decoder = msgspec.json.Decoder(Heartbeat)
@@ -57,7 +59,11 @@ class Members:
         self._wake.set()
         standing = self._desk.fleet.nodes[NodeId(heartbeat.node_id)].standing(now, self._limits)
         return HeartbeatReply(
-            status="ok", node_status=standing.status, state=standing.state, reason=standing.reason
+            status="ok",
+            node_status=standing.status,
+            state=standing.state,
+            reason=standing.reason,
+            coordinator_id=self._coordinator_id,
         )
 
     async def run(self) -> None:

@@ -22,6 +22,7 @@ from shared.errors import (
     RouteNotFound,
     Unavailable,
 )
+from shared.sockets import peer_host
 
 log = logging.getLogger("herd.server")
 
@@ -37,6 +38,7 @@ class Server:
         status: StatusReader,
         further: list[web.RouteDef],
         *,
+        coordinator_id: str,
         body_limit: int,
         header_limit: int,
         beat_limit: int,
@@ -46,6 +48,7 @@ class Server:
         self._bodies = bodies
         self._members = members
         self._status = status
+        self._coordinator_id = coordinator_id
         self._header_limit = header_limit
         self._beat_limit = beat_limit
         self.app = web.Application(client_max_size=body_limit, middlewares=[self._answer_honestly()])
@@ -70,7 +73,7 @@ class Server:
         body = await read_body(request)
         if len(body) > self._beat_limit:
             raise BodyTooLarge(f"the heartbeat is larger than {self._beat_limit} bytes (FLEET_BEAT_LIMIT)")
-        return _json(self._members.heard(body, request.remote or "127.0.0.1"))
+        return _json(self._members.heard(body, peer_host(request.transport)))
 
     async def fleet_status(self, _request: web.Request) -> web.Response:
         """GET /fleet/status"""
@@ -81,8 +84,8 @@ class Server:
         return _json(self._status.queue())
 
     async def health(self, _request: web.Request) -> web.Response:
-        """GET /health: this process answers."""
-        return _json({"status": "ok", "version": __version__})
+        """GET /health: this process answers; by the id an agent knows its coordinator at whatever address."""
+        return _json({"status": "ok", "version": __version__, "coordinator_id": self._coordinator_id})
 
     async def ready(self, _request: web.Request) -> web.Response:
         """GET /ready: some node would be given a call."""

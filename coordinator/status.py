@@ -1,7 +1,7 @@
 """/fleet/status and /fleet/queue: the fleet as scripts read it. Sizes in GiB where the name says gb."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,9 +20,17 @@ WARM_C = 85.0
 class StatusReader:
     """Reads the Desk, changes nothing. Secrets of gateways are left out."""
 
-    def __init__(self, desk: Desk, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        limits: Limits,
+        further: Mapping[str, Callable[[], object]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`further`: parts of /fleet/status that others tell, by name."""
         self._desk = desk
         self._limits = limits
+        self._further = further
         self._clock = clock
 
     def fleet(self) -> dict[str, Any]:
@@ -38,6 +46,7 @@ class StatusReader:
             },
             "nodes": nodes,
             "queues": self._queues(),
+            **{name: tell() for name, tell in self._further.items()},
             "timestamp": time.time(),
         }
 

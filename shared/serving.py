@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import sys
@@ -21,6 +22,7 @@ async def listening(
 ) -> AsyncIterator[tuple[str, int]]:
     """Serves `app` until the block ends; gives the address. Raises OSError where the port is taken.
 
+    An empty `host` stands for every address of this machine, IPv4 and IPv6; port 0 for one that is free on all.
     `header_limit` in bytes, for one header line; `options` go to aiohttp's connection handler.
     """
     runner = web.AppRunner(
@@ -34,8 +36,8 @@ async def listening(
     )
     await runner.setup()
     try:
-        for address in await _addresses(host, port):
-            await web.SockSite(runner, _listener(address)).start()
+        for listener in _listeners(await _addresses(host, port)):
+            await web.SockSite(runner, listener).start()
         yield runner.addresses[0][:2]
     finally:
         await runner.cleanup()
@@ -47,8 +49,37 @@ Address = tuple[int, int, int, tuple[Any, ...]]
 
 async def _addresses(host: str, port: int) -> list[Address]:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, kind, protocol, bound) for family, kind, protocol, _, bound in found))
+
+
+def _listeners(addresses: list[Address]) -> list[socket.socket]:
+    """All on one port. Raises OSError where none can be had, or not all for another reason than a missing IPv6."""
+    made: list[socket.socket] = []
+    try:
+        for address in sorted(addresses):  # IPv4 first
+            try:
+                made.append(_listener(_on_port(address, made)))
+            except OSError as error:
+                if not made or error.errno not in _NO_SUCH_FAMILY:
+                    raise
+    except OSError:
+        for listener in made:
+            listener.close()
+        raise
+    return made
+
+
+_NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+"""What a kernel without IPv6 says."""
+
+
+def _on_port(address: Address, made: list[socket.socket]) -> Address:
+    """The port that the first one got stands for all."""
+    if not made or address[3][1] != 0:
+        return address
+    family, kind, protocol, (host, _, *rest) = address
+    return family, kind, protocol, (host, made[0].getsockname()[1], *rest)
 
 
 def _listener(address: Address) -> socket.socket:

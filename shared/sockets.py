@@ -1,5 +1,6 @@
 """Addresses, and TCP connections that notice a cable that was pulled. Options that a platform lacks are left out."""
 
+import asyncio
 import ipaddress
 import socket
 from typing import Any
@@ -36,6 +37,23 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def peer_host(transport: asyncio.BaseTransport | None) -> str:
+    """Whom a connection is with; a link-local IPv6 address with its zone, without which nobody is reached there."""
+    peer = transport.get_extra_info("peername") if transport else None
+    if not peer:
+        return "127.0.0.1"
+    zone = f"%{peer[3]}" if len(peer) == 4 and peer[3] and "%" not in peer[0] else ""
+    return f"{peer[0]}{zone}"
+
+
+def only_address(host: str) -> str | None:
+    """The one address that listening on `host` means; None: any of this machine's, or a name that stands for some."""
+    try:
+        return host if not ipaddress.ip_address(host).is_unspecified else None
+    except ValueError:
+        return None
 
 
 def url_of(host: str, port: int) -> str:

@@ -180,6 +180,8 @@ class HeartbeatReply(Struct, frozen=True, kw_only=True):
     state: str = ""
     reason: str = ""
     """Why the node is not online, where it is not."""
+    coordinator_id: str = ""
+    """Whose reply this is: an address may have gone to another coordinator meanwhile."""
 
 
 GATEWAY_FAULT_HEADER = "X-Fleet-Gateway-Fault"

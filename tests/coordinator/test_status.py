@@ -14,7 +14,7 @@ from tests.fakes.builders import GIB, a_beat, a_desk, with_loaded
 def shown(**changes: Any) -> dict[str, Any]:
     """The node of a beat with `changes`, as JSON."""
     beat: Heartbeat = msgspec.structs.replace(a_beat("n1", with_loaded()), **changes)
-    fleet = StatusReader(a_desk(beat), Limits(), clock=lambda: 0.0).fleet()
+    fleet = StatusReader(a_desk(beat), Limits(), {}, clock=lambda: 0.0).fleet()
     node: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(fleet))["nodes"][0]
     return node
 

@@ -1,0 +1,179 @@
+"""Where the coordinator is: at an address that was given, or wherever mDNS finds it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from agent.candidates import Candidate, by_coordinator, in_order
+from shared.mdns import Mdns
+
+PROBE_TIMEOUT_S = 2.0
+PROBE_STAGGER_S = 0.25
+"""Between the addresses of one coordinator: the next is tried while the one before has not answered."""
+HEALTH_BYTES = 4096
+"""A coordinator's answer to a probe is shorter."""
+SEARCH_EVERY_S = 10.0
+SEARCH_AT_MOST_EVERY_S = 60.0
+"""While nothing is found everybody is asked anew, ever more rarely: a thousand agents may be searching."""
+
+log = logging.getLogger("herd-node.route")
+
+
+class Route(Protocol):
+    """Asked before each beat, told after it."""
+
+    async def where(self) -> str | None:
+        """The coordinator's base URL; None: not known now."""
+        ...
+
+    def answered(self, coordinator_id: str) -> bool:
+        """The coordinator took a beat; False: it is not the one that was meant."""
+        ...
+
+    def silent(self) -> None:
+        """It did not."""
+        ...
+
+
+class Fixed:
+    """The address that was given. `chosen` is told who answers there."""
+
+    def __init__(self, url: str, chosen: Callable[[str], None]) -> None:
+        self._url = url
+        self._chosen = chosen
+
+    async def where(self) -> str | None:
+        """Always there."""
+        return self._url
+
+    def answered(self, coordinator_id: str) -> bool:
+        """Whoever answers there is meant."""
+        self._chosen(coordinator_id)
+        return True
+
+    def silent(self) -> None:
+        """There is nowhere else to look."""
+
+
+class _Health(Struct):
+    coordinator_id: str
+
+
+class Discovered:
+    """Wherever it is heard of; its id is checked before it is told anything."""
+
+    def __init__(
+        self,
+        mdns: Mdns,
+        session: aiohttp.ClientSession,
+        local_url: str,
+        chosen: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`local_url`: a coordinator of this machine, which may not advertise; `chosen` is told each one's id."""
+        self._mdns = mdns
+        self._session = session
+        self._local_url = local_url
+        self._chosen = chosen
+        self._clock = clock
+        self._current: Candidate | None = None
+        self._sound = False
+        """Whether the current address is worth a beat without another look."""
+        self._answered_at = 0.0
+        self._search_every_s = SEARCH_EVERY_S
+        self._next_search = clock() + SEARCH_EVERY_S
+        self._told = ""
+
+    async def where(self) -> str | None:
+        """The current address while it answers; else what a look around finds."""
+        heard = by_coordinator(self._mdns.found.values(), self._mdns.here)
+        if self._sound and self._current is not None:
+            self._tell_others(self._current, heard)
+            return self._current.urls[0]
+        silent_s = self._clock() - self._answered_at
+        for candidate in in_order(heard, self._local_url, self._current, silent_s):
+            if reached := await first_answer(self._session, candidate):
+                self._take(reached)
+                self._tell_others(reached, heard)
+                return reached.urls[0]
+        self._search()
+        return None
+
+    def answered(self, coordinator_id: str) -> bool:
+        """False where the address has gone to another coordinator meanwhile."""
+        if self._current is not None and coordinator_id != self._current.coordinator_id:
+            self._sound = False
+            return False
+        self._answered_at = self._clock()
+        self._search_every_s = SEARCH_EVERY_S
+        return True
+
+    def silent(self) -> None:
+        """The next beat looks around first."""
+        self._sound = False
+
+    def _take(self, reached: Candidate) -> None:
+        before, self._current, self._sound = self._current, reached, True
+        if before is None or before.coordinator_id != reached.coordinator_id:
+            self._answered_at = self._clock()
+            self._chosen(reached.coordinator_id)
+        if before != reached:
+            log.info("coordinator %s is at %s", reached.coordinator_id, reached.urls[0])
+
+    def _tell_others(self, mine: Candidate, heard: Sequence[Candidate]) -> None:
+        others = [each for each in heard if each.coordinator_id != mine.coordinator_id and each.urls]
+        text = ", ".join(f"{each.coordinator_id} at {each.urls[0]}" for each in others)
+        if text and text != self._told:
+            log.warning(
+                "several coordinators are heard: this node is with %s at %s, not with %s; --router-url chooses",
+                mine.coordinator_id,
+                mine.urls[0],
+                text,
+            )
+        self._told = text
+
+    def _search(self) -> None:
+        if self._clock() >= self._next_search:
+            self._mdns.search()
+            self._next_search = self._clock() + self._search_every_s
+            self._search_every_s = min(2 * self._search_every_s, SEARCH_AT_MOST_EVERY_S)
+
+
+async def first_answer(session: aiohttp.ClientSession, candidate: Candidate) -> Candidate | None:
+    """The coordinator with the one address where it answered first; None: nowhere."""
+
+    async def tried(number: int, url: str) -> Candidate | None:
+        await asyncio.sleep(number * PROBE_STAGGER_S)
+        coordinator_id = await _id_at(session, url)
+        if not coordinator_id or candidate.coordinator_id not in ("", coordinator_id):
+            return None
+        return Candidate(coordinator_id, (url,))
+
+    tries = [asyncio.create_task(tried(number, url)) for number, url in enumerate(candidate.urls)]
+    try:
+        for ended in asyncio.as_completed(tries):
+            if reached := await ended:
+                return reached
+    finally:
+        for task in tries:
+            task.cancel()
+        await asyncio.gather(*tries, return_exceptions=True)
+    return None
+
+
+async def _id_at(session: aiohttp.ClientSession, url: str) -> str:
+    try:
+        async with session.get(
+            f"{url}/health", timeout=aiohttp.ClientTimeout(total=PROBE_TIMEOUT_S), allow_redirects=False
+        ) as response:
+            if response.status != 200 or (response.content_length or 0) > HEALTH_BYTES:
+                return ""
+            return msgspec.json.decode(await response.read(), type=_Health).coordinator_id
+    except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return ""  # nobody there, or somebody else
