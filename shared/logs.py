@@ -67,6 +67,10 @@ class _DroppingQueue(logging.handlers.QueueHandler):
         return record
 
 
+_TALKATIVE = {"zeroconf": logging.ERROR}
+"""Libraries that have a word for each packet or interface; what matters of it our own parts tell."""
+
+
 @contextmanager
 def logging_to(directory: Path, program: str, file_level: str, console_level: str) -> Iterator[None]:
     """Logs to `directory/<program>.jsonl` and to stderr until the block ends, then flushes.
@@ -89,6 +93,8 @@ def logging_to(directory: Path, program: str, file_level: str, console_level: st
     door = _DroppingQueue(records)
     listener = logging.handlers.QueueListener(records, *handlers, respect_handler_level=True)
     root = logging.getLogger()
+    for name, level in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(level)
     root.addHandler(door)
     root.setLevel(min(logging.getLevelName(file_level), logging.getLevelName(console_level)))
     listener.start()

@@ -36,7 +36,7 @@ class Mdns:
         """`browse`: service types."""
         self.found: dict[str, Found] = {}
         self.here: frozenset[Address] = frozenset()
-        """This machine's addresses, as last looked at."""
+        """This machine's addresses that are used, as last looked at."""
         self.problem = ""
         """Why it does not work now; empty: it does."""
         self._browse = list(browse)
@@ -81,7 +81,7 @@ class Mdns:
             await self._close()
 
     async def _tend(self) -> None:
-        here = self._addresses()
+        here = frozenset(in_use(self._addresses()))
         try:
             if self._zeroconf is None or here != self.here or self._anew:
                 await self._close()
@@ -102,11 +102,10 @@ class Mdns:
         if self.found:
             self.found.clear()
             self._changed()
-        usable = in_use(here)
-        if not usable:
+        if not here:
             raise OSError("no network interface is up")
-        ipv4 = [address.ip for address in usable if address.value.version == 4]
-        ipv6 = sorted({address.index for address in usable if address.value.version == 6})
+        ipv4 = [address.ip for address in here if address.value.version == 4]
+        ipv6 = sorted({address.index for address in here if address.value.version == 6})
         self._zeroconf = AsyncZeroconf(interfaces=[*ipv4, *ipv6])
         self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, self._browse, handlers=[self._heard])
         await self._announce(self._zeroconf)
@@ -114,7 +113,7 @@ class Mdns:
     async def _announce(self, zeroconf: AsyncZeroconf) -> None:
         if self._advert is None:
             return
-        made = _service(self._advert, [self._only] if self._only else _ips(self.here))
+        made = _service(self._advert, [self._only] if self._only else sorted(each.ip for each in self.here))
         if self._info is None:
             announcing = await zeroconf.async_register_service(made, allow_name_change=True)
         elif (made.text, made.port) != (self._info.text, self._info.port):
@@ -188,10 +187,6 @@ class Mdns:
             log.warning("mDNS does not work now, it is tried again: %s", problem)
         else:
             log.info("mDNS works")
-
-
-def _ips(addresses: frozenset[Address]) -> list[str]:
-    return [address.ip for address in in_use(addresses)]
 
 
 def _service(advert: Advert, addresses: list[str]) -> ServiceInfo:

@@ -132,6 +132,8 @@ def test_readme_names_every_setting_with_its_default(module: object) -> None:
 def shown(default: object) -> str:
     if default in ("", ()):
         return ""
+    if isinstance(default, bool):
+        return str(default).lower()
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 

@@ -14,6 +14,7 @@ from shared.wire import Engine, Heartbeat, Model, Replica
 Status = Literal["online", "degraded", "offline"]
 Reach = Literal["probing", "unreachable", "reached", "suspect"]
 """probing, unreachable: never reached since it joined. reached: answers. suspect: did, then a connection failed."""
+MEND = "; open that port in its firewall, or tell its agent with --advertise where it can be reached"
 
 
 class Standing(Struct, frozen=True):
@@ -134,7 +135,7 @@ class Node:
         if self.reach == "probing":
             return Standing("degraded", "probing", f"its gateway at {self.address} is being tried")
         if self.reach == "unreachable":
-            return Standing("degraded", "unreachable", f"{self.address}: {self.reach_reason}")
+            return Standing("degraded", "unreachable", f"{self.address}: {self.reach_reason}{MEND}")
         if self.reach == "suspect":
             return Standing("degraded", "suspect", f"{self.address}: {self.reach_reason}")
         if silent > limits.beat_late_s:

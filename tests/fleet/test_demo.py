@@ -19,8 +19,8 @@ from tests.fakes.waiting import eventually
 from tests.fleet.harness import REPOSITORY
 
 DEMO_S = 60.0
-NO_OLLAMA = {"FLEET_NODE_OLLAMA_HOST": "http://127.0.0.1:1"}
-"""A port where nobody listens: a machine of a developer may well run an Ollama."""
+ALONE = {"FLEET_NODE_OLLAMA_HOST": "http://127.0.0.1:1", "FLEET_MDNS": "false", "FLEET_NODE_MDNS": "false"}
+"""A port where nobody listens: a machine of a developer may well run an Ollama. And no word to the real network."""
 
 
 @contextlib.asynccontextmanager
@@ -30,7 +30,7 @@ async def started(module: str, *arguments: str, home: Path) -> AsyncIterator[Pro
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         cwd=REPOSITORY,
-        env=kept | NO_OLLAMA | {"HOME": str(home), "COLUMNS": "300"},
+        env=kept | ALONE | {"HOME": str(home), "COLUMNS": "300"},
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,
@@ -179,5 +179,5 @@ async def test_an_agent_without_a_coordinators_address_says_what_to_do(tmp_path:
     """No engine."""
     code, said = await ran("agent", home=tmp_path)
     assert code == 1
-    assert "which coordinator? give --router-url http://HOST:11435" in said
+    assert "which coordinator? without mDNS give --router-url http://HOST:11435" in said
     assert "Traceback" not in said

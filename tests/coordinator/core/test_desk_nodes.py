@@ -49,7 +49,8 @@ def test_a_node_gets_calls_once_its_gateway_was_reached() -> None:
     assert told(desk.arrived(a_call(), 0.0)) == ["c1 held"]
     desk.not_reached(N1, "timed out")
     assert words(desk, 0.5) == ("degraded", "unreachable")
-    assert standing(desk, 0.5).reason == "http://n1:11436: timed out"
+    assert standing(desk, 0.5).reason.startswith("http://n1:11436: timed out; open that port in its firewall")
+    assert "--advertise" in standing(desk, 0.5).reason
     assert told(desk.reached(N1, 1.0)) == ["c1 on n1"]
     assert words(desk, 1.0) == ("online", "ready")
 
@@ -61,7 +62,7 @@ def test_a_call_that_waited_for_an_unreachable_node_is_told_so() -> None:
     desk.arrived(a_call(), 0.0)
     desk.heard(beat(), an_address("n1"), 29.0)
     (decision,) = desk.expired(30.0)
-    assert "n1 is unreachable (http://n1:11436: timed out)" in str(decision)
+    assert "n1 is unreachable (http://n1:11436: timed out; open that port" in str(decision)
 
 
 # The lease

@@ -1,0 +1,80 @@
+import socket
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from shared.serving import listening
+from shared.sockets import only_address, peer_host, url_of
+
+HAS_IPV6 = socket.has_ipv6 and bool(socket.getaddrinfo("::1", 0, flags=socket.AI_NUMERICHOST))
+
+
+async def said(url: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return await response.text()
+
+
+def an_app() -> web.Application:
+    async def peer(request: web.Request) -> web.Response:
+        return web.Response(text=peer_host(request.transport))
+
+    app = web.Application()
+    app.router.add_get("/", peer)
+    return app
+
+
+async def test_no_host_is_every_address_of_both_kinds_on_one_free_port() -> None:
+    async with listening(an_app(), "", 0, logger="test", header_limit=8190) as (_, port):
+        assert await said(url_of("127.0.0.1", port)) == "127.0.0.1"
+        if HAS_IPV6:
+            assert await said(url_of("::1", port)) == "::1"
+
+
+async def test_a_taken_port_is_said_on_either_kind() -> None:
+    with socket.socket(socket.AF_INET) as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="in use"):
+            async with listening(an_app(), "", taken.getsockname()[1], logger="test", header_limit=8190):
+                pass
+
+
+async def test_one_address_is_that_address_only() -> None:
+    async with listening(an_app(), "127.0.0.1", 0, logger="test", header_limit=8190) as (host, port):
+        assert urlsplit(url_of(host, port)).hostname == "127.0.0.1"
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await said(url_of("::1", port))
+
+
+class Connection:
+    """What a transport tells of its peer."""
+
+    def __init__(self, peer: object) -> None:
+        self.peer = peer
+
+    def get_extra_info(self, _name: str) -> object:
+        return self.peer
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        (("10.0.0.7", 5), "10.0.0.7"),
+        (("fd00::7", 5, 0, 0), "fd00::7"),
+        (("fe80::7", 5, 0, 3), "fe80::7%3"),
+        (("fe80::7%eth0", 5, 0, 3), "fe80::7%eth0"),
+        (None, "127.0.0.1"),
+    ],
+)
+def test_a_link_local_peer_keeps_its_zone(peer: object, expected: str) -> None:
+    assert peer_host(Connection(peer)) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("host", "only"),
+    [("", None), ("0.0.0.0", None), ("::", None), ("workstation", None), ("10.0.0.7", "10.0.0.7")],
+)
+def test_which_address_alone_is_listened_on(host: str, only: str | None) -> None:
+    assert only_address(host) == only
