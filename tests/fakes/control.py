@@ -45,10 +45,16 @@ class FakeEngine:
         slots: int = 1,
         name: str = "fakeA",
         port: int = 0,
+        inside: Sequence[str] = (),
+        connector: aiohttp.TCPConnector | None = None,
         **switches: Any,
     ) -> AsyncIterator[Self]:
-        """Starts a fake engine with these switches set, and ends it."""
+        """Starts a fake engine with these switches set, and ends it.
+
+        In another network: `inside` is the command before the program's, `connector` reaches it there.
+        """
         process = await asyncio.create_subprocess_exec(
+            *inside,
             sys.executable,
             str(_PROGRAM),
             *("--port", str(port), "--models", ",".join(models), "--loaded", ",".join(loaded)),
@@ -58,7 +64,8 @@ class FakeEngine:
         )
         try:
             address = await _address(process)
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+            timeout = aiohttp.ClientTimeout(total=10)
+            async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
                 fake = cls(process, address, session)
                 if switches:
                     await fake.switch(**switches)

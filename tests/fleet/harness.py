@@ -122,7 +122,7 @@ async def herd(data_dir: Path, *, port: int = 0, **settings: Any) -> AsyncIterat
     """`herd` on loopback; `settings` become FLEET_* variables (hold_timeout=1 is FLEET_HOLD_TIMEOUT=1)."""
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir / "herd")]
     async with (
-        _program("coordinator", arguments, data_dir / "herd.log", _environment("FLEET_", settings)) as (
+        program("coordinator", arguments, data_dir / "herd.log", _environment("FLEET_", settings)) as (
             process,
             log,
         ),
@@ -154,7 +154,7 @@ async def node(
         arguments += ["--engine", "embedded"]
     settings.setdefault("heartbeat_interval", 0.5)
     environment = _environment("FLEET_NODE_", settings) | {"OLLAMA_NUM_PARALLEL": str(slots)}
-    async with _program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):
+    async with program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):
         yield Program(process, log)
 
 
@@ -205,13 +205,22 @@ def _environment(prefix: str, settings: dict[str, object]) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def _program(
-    module: str, arguments: list[str], log: Path, environment: dict[str, str]
+async def program(
+    module: str,
+    arguments: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    *,
+    inside: Sequence[str] = (),
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Path]]:
+    """Runs the module until the block ends; its standard output is a pipe, its errors go to `log`.
+
+    `inside`: the command before it, where it is to run in another network.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, "--with-parent", *arguments),
+            *(*inside, sys.executable, "-m", module, "--with-parent", *arguments),
             cwd=REPOSITORY,
             env=environment,
             stdin=asyncio.subprocess.PIPE,
