@@ -1,7 +1,8 @@
 """/dashboard/api/recommendations: which models each node would do well to hold.
 
 First what was used there during the last day. Then, category by category, the one most in demand: the largest that
-fits among what the fleet was asked for and a few well-known models. Size is all that is compared: no quality scores.
+fits among what the fleet was asked for and a few well-known models, and leaves room for a small one of each category
+that follows. Size is all that is compared: no quality scores.
 """
 
 from collections import Counter
@@ -69,6 +70,10 @@ class Plan:
         if candidate.memory > min(self.node.largest, self.node.usable - self.memory):
             return False
         return self.has(candidate.key) or (self.node.can_pull and candidate.size <= self._disk)
+
+    def usable_beside(self, reserved: int) -> int:
+        """Bytes that are left, without those `reserved`."""
+        return self.node.usable - self.memory - reserved
 
     def has(self, key: ModelName) -> bool:
         """Whether it is on the node already."""
@@ -161,17 +166,38 @@ def planned(
         if plan.memory + held.memory <= node.usable:
             times = demand.here[node.node_id, held.canonical]
             plan.take(_candidate(held), "high", f"Used here {times} time(s) in the last 24 hours")
-    for kind in demand.order:
-        if kind in plan.categories:
-            continue
+    open_kinds = [kind for kind in demand.order if kind not in plan.categories]
+    for place, kind in enumerate(open_kinds, start=1):
         fitting = [each for each in all_candidates if each.category == kind and plan.fits(each)]
-        if fitting:
-            best = min(
-                fitting,
-                key=lambda each: (-demand.models[each.key], each.key in elsewhere, -each.memory, each.name),
-            )
+        modest = plan.usable_beside(_least(all_candidates, open_kinds[place:], plan))
+        best = min(
+            [each for each in fitting if each.memory <= modest] or fitting,
+            key=lambda each: _rank(each, plan, demand, elsewhere),
+            default=None,
+        )
+        if best is not None:
             plan.take(best, "medium" if demand.categories[kind] else "low", _reason(best, plan, demand))
     return plan
+
+
+def _least(all_candidates: Sequence[Candidate], kinds: Sequence[Category], plan: Plan) -> int:
+    """Bytes that the smallest of each of these kinds would take."""
+    sizes = {kind: [each.memory for each in all_candidates if each.category == kind] for kind in kinds}
+    return sum(min(filter(plan.node.largest.__ge__, found), default=0) for found in sizes.values())
+
+
+def _rank(
+    candidate: Candidate, plan: Plan, demand: Demand, elsewhere: set[ModelName]
+) -> tuple[int, bool, bool, int, str]:
+    """The least is the best. Vectors of different models cannot be compared: what embeds here already stays."""
+    stays = candidate.category == "embedding" and plan.has(candidate.key)
+    return (
+        -demand.models[candidate.key],
+        not stays,
+        candidate.key in elsewhere,
+        -candidate.memory,
+        candidate.name,
+    )
 
 
 def _reason(candidate: Candidate, plan: Plan, demand: Demand) -> str:

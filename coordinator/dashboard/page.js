@@ -66,12 +66,21 @@ function showStatus(status) {
     card("Loaded", count(fleet.models_loaded)),
     card("Running", count(fleet.requests_active)),
     card("Waiting", count(fleet.requests_held)),
+    scoreCard(),
   );
   fill($("nodes"), ...(nodes.length ? nodes.map(nodeCard) : [nobody()]));
 }
 
 const card = (name, value) =>
   make("div", { children: [make("dt", { text: name }), make("dd", { text: value })] });
+
+let score = null;
+
+function scoreCard() {
+  const kind = score === null ? "quiet" : score >= 80 ? "good" : score >= 50 ? "warn" : "bad";
+  const link = make("a", { href: "#health-title", className: kind, text: score === null ? "–" : `${score} of 100` });
+  return make("div", { children: [make("dt", { text: "Health" }), make("dd", { children: [link] })] });
+}
 
 const nobody = () =>
   make("p", { className: "notice", text: `No node has joined. On each machine: herd-node --router-url ${location.origin}` });
@@ -92,6 +101,8 @@ function nodeCard(node) {
       }),
       node.reason && make("p", { className: "reason", text: node.reason }),
       make("p", { className: "quiet machine", text: machine(node) }),
+      node.memory.pressure !== "normal" &&
+        make("p", { className: "reason", children: [badge("warning", `memory pressure: ${node.memory.pressure}`)] }),
       ...gauges(node),
       make("ul", { className: "engines", children: engines(node) }),
     ],
@@ -114,11 +125,7 @@ function gauges(node) {
   const found = [
     gauge("CPU", node.cpu.utilization_pct / 100, `${node.cpu.utilization_pct.toFixed(0)} %`),
     memory.total_gb > 0 &&
-      gauge(
-        memory.pressure === "normal" ? "Memory" : `Memory: ${memory.pressure}`,
-        memory.used_gb / memory.total_gb,
-        `${gib(memory.used_gb)} of ${gib(memory.total_gb)} GiB`,
-      ),
+      gauge("Memory", memory.used_gb / memory.total_gb, `${gib(memory.used_gb)} of ${gib(memory.total_gb)} GiB`),
   ];
   for (const gpu of node.gpus) {
     const name = node.gpus.length > 1 ? `GPU ${gpu.index}` : "GPU";
@@ -183,7 +190,7 @@ function engines(node) {
 
 function showTraces({ traces }) {
   if (!traces.length) {
-    fill($("calls"), make("tr", { children: [make("td", { colspan: "8", className: "quiet", text: "No call yet." })] }));
+    fill($("calls"), make("tr", { role: "row", children: [make("td", { colspan: "8", className: "only quiet", text: "No call yet.", role: "cell" })] }));
     return;
   }
   fill($("calls"), ...traces.map(callRow));
@@ -191,15 +198,16 @@ function showTraces({ traces }) {
 
 function callRow(trace) {
   const when = new Date(trace.timestamp * 1000);
-  const cell = (text, className = "", name = "") => make("td", { className, text, ...(name && { "data-name": name }) });
+  const cell = (text, className = "", name = "") => make("td", { role: "cell", className, text, ...(name && { "data-name": name }) });
   const asked = trace.original_model && trace.original_model !== trace.model ? ` (asked for ${trace.original_model})` : "";
   return make("tr", {
+    role: "row",
     ...(trace.error_message && { title: trace.error_message }),
     children: [
-      make("td", { children: [make("time", { text: clock(when), datetime: when.toISOString() })] }),
+      make("td", { role: "cell", children: [make("time", { text: clock(when), datetime: when.toISOString() })] }),
       cell(`${trace.model}${asked}`, "model"),
-      cell(trace.node_id || "–"),
-      make("td", { className: "status", children: [badge(trace.status, trace.status.replace("_", " "))] }),
+      cell(trace.node_id || "–", "where"),
+      make("td", { role: "cell", className: "status", children: [badge(trace.status, trace.status.replace("_", " "))] }),
       cell(duration(trace.latency_ms), "number", "latency"),
       cell(duration(trace.time_to_first_token_ms), "number", "TTFT"),
       cell(count(trace.prompt_tokens), "number", "tokens in"),
@@ -217,15 +225,14 @@ function clock(when) {
 // Health
 
 function showHealth({ vitals, recommendations }) {
-  const score = vitals.health_score;
-  $("score").textContent = `${score} of 100`;
-  $("score").className = score >= 80 ? "good" : score >= 50 ? "warn" : "bad";
+  score = vitals.health_score;
+  $("fleet").lastElementChild?.replaceWith(scoreCard());
   $("vitals").textContent = vitals.total_requests_24h === null ? "" : [
-    `In 24 hours: ${count(vitals.total_requests_24h)} calls`,
-    `${vitals.overall_error_rate_pct} % failed`,
-    `${count(vitals.total_retries_24h)} retries`,
-    `${count(vitals.client_disconnects_24h)} callers left`,
-    vitals.avg_ttft_ms === null ? "" : `first token after ${duration(vitals.avg_ttft_ms)} on average`,
+    `Calls in 24 hours: ${count(vitals.total_requests_24h)}`,
+    `failed: ${vitals.overall_error_rate_pct} %`,
+    `retries: ${count(vitals.total_retries_24h)}`,
+    `stopped by their caller: ${count(vitals.client_disconnects_24h)}`,
+    vitals.avg_ttft_ms === null ? "" : `first token: ${duration(vitals.avg_ttft_ms)} on average`,
   ].filter(Boolean).join(" · ");
   fill($("findings"), ...(recommendations.length ? recommendations.map(finding) : [make("li", { children: [badge("completed", "Nothing to mend.")] })]));
 }

@@ -30,7 +30,12 @@ def standing(node: NodeSeen) -> Iterator[Finding]:
             check_id="node_degraded",
             severity="warning",
             title=f"{beat.node_id} is {is_.state}",
-            description=f"It gets calls only when nobody else can take them: {is_.reason}.",
+            description=(
+                "No call goes there"
+                if is_.state == "unreachable"
+                else "It gets calls only when nobody else can"
+            )
+            + f": {is_.reason}.",
             fix=_REMEDIES.get(is_.state, _REMEDIES["late"]),
             node_id=beat.node_id,
             data=told,
