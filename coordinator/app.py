@@ -17,7 +17,11 @@ from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.policies import POLICIES
-from coordinator.dashboard import Dashboard
+from coordinator.dashboard.orders import Orders
+from coordinator.dashboard.page import Page
+from coordinator.dashboard.past import Past
+from coordinator.dashboard.present import Present
+from coordinator.dashboard.reads import Reads
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.ollama import Ollama
 from coordinator.dialects.ollama_errands import OllamaErrands
@@ -33,6 +37,7 @@ from coordinator.neighbours import Neighbours
 from coordinator.server import Server
 from coordinator.status import StatusReader
 from coordinator.trace_reader import TraceReader
+from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
 from shared import __version__
 from shared.adverts import coordinator_advert
@@ -81,12 +86,16 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     relay = Relay(dispatcher, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
     errands = OllamaErrands(forwarder, catalog, settings.frame_limit, settings.whole_limit)
+    reads, reports = Reads(), TraceReports(reader)
+    past = Past(metrics, store, reader, reports, reads)
+    present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
+    orders = Orders(catalog, errands)
     server = Server(
         [Ollama(relay, catalog, errands, bodies, settings.frame_limit), OpenAi(relay, catalog, bodies)],
         bodies,
         members,
         StatusReader(desk, limits, {"discovery": neighbours.status}, clock),
-        Dashboard(metrics, store, reader).routes(),
+        [route for part in (past, present, orders, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,

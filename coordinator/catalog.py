@@ -1,7 +1,7 @@
 """What the fleet can serve, as a client sees it: one entry a model, over all nodes that are not offline."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -10,7 +10,8 @@ from coordinator.core.call import Target
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot
-from shared.names import ModelName, NodeId
+from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
+from shared.names import ModelName, NodeId, near
 from shared.wire import Model, Replica
 
 
@@ -74,19 +75,56 @@ class Catalog:
             if engine.kind == kind and engine.up and (model is None or _has(node, engine.name, model))
         ]
 
+    def target(self, node_id: str, kind: str) -> Target:
+        """That node's engine of that kind.
+
+        Raises RouteNotFound for an unknown node, CallerFault where it has no such engine, Unavailable where it has
+        one that cannot be asked now.
+        """
+        node = self._desk.fleet.nodes.get(NodeId(node_id))
+        if node is None:
+            raise RouteNotFound(f'no node is named "{node_id}"{_perhaps(node_id, self._desk.fleet.nodes)}')
+        engines = [engine for engine in node.heartbeat.engines if engine.kind == kind]
+        if not engines:
+            there = ", ".join(sorted({engine.kind for engine in node.heartbeat.engines})) or "no engine"
+            raise CallerFault(
+                f"{node_id} runs {there}: only an engine of kind {kind} can pull and delete models"
+            )
+        standing = node.standing(self._clock(), self._limits)
+        if standing.status == "offline" or node.reach not in ("reached", "suspect"):
+            raise Unavailable(
+                f"{node_id} is {standing.state} and cannot be asked now: {standing.reason}", retry_after=5
+            )
+        engine = next((each for each in engines if each.up), None)
+        if engine is None:
+            raise Unavailable(f"{kind} on {node_id} is down: {engines[0].reason}", retry_after=5)
+        return node.target(engine.name)
+
+    def spelled(self, target: Target, model: ModelName) -> str:
+        """The model as that engine calls it. Raises ModelNotFound where it is not there, with near names."""
+        node = self._desk.fleet.nodes[target.node_id]
+        for spot in node.spots.get(model, ()):
+            if spot.engine.name == target.engine:
+                return spot.model.name
+        there = [name for name in node.spots if _has(node, target.engine, name)]
+        raise ModelNotFound(
+            f'model "{model}" not found on {target.engine} of {target.node_id}{_perhaps(model, there)}'
+        )
+
     def engine_version(self, kind: str) -> str | None:
         """Of the first engine of that kind that is up."""
         engines = [engine for node in self._present() for engine in node.heartbeat.engines]
         return next((engine.version for engine in engines if engine.kind == kind and engine.up), None)
 
-    def knows_node(self, node_id: str) -> bool:
-        """Whether a node of this name was ever heard of."""
-        return NodeId(node_id) in self._desk.fleet.nodes
-
     def _present(self) -> list[Node]:
         now = self._clock()
         nodes = sorted(self._desk.fleet.nodes.values(), key=lambda node: node.node_id)
         return [node for node in nodes if node.standing(now, self._limits).status != "offline"]
+
+
+def _perhaps(name: str, known: Iterable[str]) -> str:
+    close = near(name, known)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _has(node: Node, engine: str, model: ModelName) -> bool:

@@ -52,24 +52,24 @@ class TraceReader:
 
     def traces(self, limit: int) -> list[dict[str, Any]]:
         """The newest, newest first."""
-        with self._opened() as database:
+        with self.opened() as database:
             return [_decoded(row) for row in database.query(_TRACES, [limit])]
 
     def overview(self) -> dict[str, Any]:
         """Sums over completed calls."""
-        with self._opened() as database:
+        with self.opened() as database:
             return next(iter(database.query(_OVERVIEW)))
 
     def usage(self, since: float) -> list[dict[str, Any]]:
         """By node, model and day (UTC), from that Unix time on; a retried attempt is no call."""
-        with self._opened() as database:
+        with self.opened() as database:
             return list(database.query(_USAGE, [since]))
 
     def latencies(self, newest: int) -> list[tuple[NodeId, ModelName, list[float]]]:
         """Seconds of the newest calls of each model on each node, oldest first. None before the first start."""
         if not self._path.exists():
             return []
-        with self._opened() as database:
+        with self.opened() as database:
             return [
                 (
                     node_id,
@@ -80,7 +80,8 @@ class TraceReader:
             ]
 
     @contextmanager
-    def _opened(self) -> Iterator[Database]:
+    def opened(self) -> Iterator[Database]:
+        """A connection for one question. Raises Unavailable where the file cannot be read."""
         address = self._path.absolute().as_uri() + "?mode=ro"
         try:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:

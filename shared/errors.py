@@ -2,9 +2,11 @@
 
 FleetError                       status  another node may be tried
 ├── CallerFault                  400     no: the same call fails everywhere
+│   ├── Forbidden                403
 │   ├── ModelNotFound            404
 │   ├── RouteNotFound            404
 │   ├── MethodNotAllowed         405
+│   ├── Conflict                 409
 │   ├── BodyTooLarge             413
 │   ├── HeadersTooLarge          431
 │   └── EngineFault              4xx     the engine's own
@@ -53,6 +55,14 @@ class CallerFault(FleetError):
     kind = "invalid_request_error"
 
 
+class Forbidden(CallerFault):
+    """This caller may not ask for it."""
+
+    status = 403
+    kind = "permission_error"
+    code = "forbidden"
+
+
 class ModelNotFound(CallerFault):
     """No node has this model."""
 
@@ -77,6 +87,13 @@ class MethodNotAllowed(CallerFault):
         """`allowed`: the value of the Allow header."""
         super().__init__(message)
         self.allowed = allowed
+
+
+class Conflict(CallerFault):
+    """The same is being done already."""
+
+    status = 409
+    code = "conflict"
 
 
 class BodyTooLarge(CallerFault):

@@ -1,5 +1,9 @@
 """Requests to an Ollama that are not calls and take no place: show, pull, delete."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aiohttp import web
 from msgspec import Struct
 
@@ -8,10 +12,10 @@ from coordinator.core.call import Target
 from coordinator.dialects.body import decode_head, model_name, read_body, replaced
 from coordinator.dialects.ollama_ends import error_line, pull_ended
 from coordinator.dialects.relay import Stream, passed_headers, read_whole, relayed
-from coordinator.forward import EngineRequest, Forwarder
-from shared.errors import CallerFault, FleetError, ModelNotFound, NodeFailure, RouteNotFound, Unavailable
+from coordinator.forward import EngineRequest, Forwarder, engine_error_text
+from shared.errors import CallerFault, EngineFault, FleetError, ModelNotFound, NodeFailure, Unavailable
 from shared.frames import lines
-from shared.names import ModelName
+from shared.names import ModelName, NodeId
 
 
 class _Head(Struct):
@@ -30,6 +34,7 @@ class OllamaErrands:
         self._catalog = catalog
         self._frame_limit = frame_limit
         self._whole_limit = whole_limit
+        self._pulling: Counter[tuple[NodeId, str, ModelName]] = Counter()
 
     async def show(self, request: web.Request, body: bytes, model: ModelName) -> web.Response:
         """From the first Ollama that has the model and answers."""
@@ -45,7 +50,7 @@ class OllamaErrands:
     async def pull(self, request: web.Request) -> web.StreamResponse:
         """POST /api/pull: onto `node_id`, else the Ollama node with most free disk. Progress streams."""
         body, head = await self._read(request)
-        model_name(head.model or head.name)
+        _, model = model_name(head.model or head.name)
         if head.insecure:
             raise CallerFault("insecure pulls are not allowed through the coordinator")
         target = self._pull_target(head.node_id)
@@ -53,15 +58,23 @@ class OllamaErrands:
         asked = EngineRequest(
             "/api/pull", replaced(body, {}, ("node_id",)), passed_headers(request), whole=not stream
         )
-        if not stream:
-            return await self._ask(target, asked)
-        reply = await self._forwarder.send(target, asked)
+        with self.pulling(target, model):
+            return await (self._stream(request, target, asked) if stream else self._ask(target, asked))
+
+    @contextmanager
+    def pulling(self, target: Target, model: ModelName) -> Iterator[None]:
+        """Within it, `is_pulling` says so."""
+        key = (target.node_id, target.engine, model)
+        self._pulling[key] += 1
         try:
-            headers = relayed(reply.headers) | _node_header(target)
-            copy = Stream(lines(self._frame_limit), headers, error_line, pull_ended)
-            return await copy.copy(request, reply)
+            yield
         finally:
-            reply.close()
+            self._pulling[key] -= 1
+            self._pulling += Counter()  # drops what is at zero
+
+    def is_pulling(self, target: Target, model: ModelName) -> bool:
+        """Whether this engine is being made to pull this model, by anybody here."""
+        return (target.node_id, target.engine, model) in self._pulling
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /api/delete: from `node_id`, else from every Ollama that has it."""
@@ -80,16 +93,36 @@ class OllamaErrands:
                 return answer
         return web.Response(headers={"X-Fleet-Node": ",".join(target.node_id for target in targets)})
 
+    async def carry_out(self, target: Target, order: EngineRequest) -> bytes:
+        """What the engine said once it was done. Raises FleetError, EngineFault where it would not."""
+        reply = await self._forwarder.send(target, order)
+        try:
+            whole = await read_whole(reply, self._whole_limit)
+        finally:
+            reply.close()
+        if reply.status >= 400:
+            raise EngineFault(engine_error_text(whole), status=reply.status)
+        return whole
+
+    async def _stream(self, request: web.Request, target: Target, asked: EngineRequest) -> web.StreamResponse:
+        reply = await self._forwarder.send(target, asked)
+        try:
+            headers = relayed(reply.headers) | _node_header(target)
+            copy = Stream(lines(self._frame_limit), headers, error_line, pull_ended)
+            return await copy.copy(request, reply)
+        finally:
+            reply.close()
+
     async def _read(self, request: web.Request) -> tuple[bytes, _Head]:
         body = await read_body(request)
         return body, decode_head(body, _Head)
 
     def _pull_target(self, node_id: str | None) -> Target:
-        targets = self._catalog.targets("ollama", node_id=node_id)
+        if node_id is not None:
+            return self._catalog.target(node_id, "ollama")
+        targets = self._catalog.targets("ollama")
         if targets:
             return targets[0]
-        if node_id is not None and not self._catalog.knows_node(node_id):
-            raise RouteNotFound(f'no node is named "{node_id}"')
         raise CallerFault("no node runs an Ollama, the only engine here that can pull a model")
 
     async def _ask(self, target: Target, asked: EngineRequest) -> web.Response:

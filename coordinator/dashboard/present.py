@@ -1,0 +1,129 @@
+"""How the fleet is now and what would make it better: health, recommendations, models on disk, settings."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+from aiohttp import web
+
+from coordinator.advice.holdings import Holdings, holdings
+from coordinator.advice.inventory import inventory
+from coordinator.advice.recommend import recommendations
+from coordinator.advice.use import ModelUse
+from coordinator.config import Settings
+from coordinator.core.desk import Desk
+from coordinator.core.limits import Limits
+from coordinator.dashboard.asked import answer, flag
+from coordinator.dashboard.reads import Kept, Reads
+from coordinator.dashboard.settings import shown
+from coordinator.health.report import report
+from coordinator.health.snapshot import CallFigures, NodeSeen, Snapshot, Storage
+from coordinator.trace_reports import TraceReports
+from coordinator.traces import TraceStore
+from shared import __version__
+from shared.errors import Unavailable
+
+FIGURES_KEPT_S = 30.0
+"""How old the sums over the last day's calls may be. What the nodes say is always of now."""
+ADVICE_KEPT_S = 300.0
+
+
+class Present:
+    """Its addresses. Reads the Desk, changes nothing."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        limits: Limits,
+        store: TraceStore,
+        reports: TraceReports,
+        reads: Reads,
+        settings: Settings,
+        hostname: str,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._desk = desk
+        self._limits = limits
+        self._store = store
+        self._reports = reports
+        self._read = reads
+        self._settings = settings
+        self._hostname = hostname
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._figures: Kept[CallFigures] = Kept(FIGURES_KEPT_S, clock)
+        self._advice: Kept[dict[str, object]] = Kept(ADVICE_KEPT_S, clock)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Its addresses."""
+        return [
+            web.get("/dashboard/api/health", self.health),
+            web.get("/dashboard/api/recommendations", self.recommendations),
+            web.get("/dashboard/api/model-management", self.model_management),
+            web.get("/dashboard/api/settings", self.settings),
+        ]
+
+    async def health(self, request: web.Request) -> web.Response:
+        """GET /dashboard/api/health?refresh=false; also while latency.db cannot be read."""
+        anew = flag(request, "refresh")
+        calls, error = None, ""
+        try:
+            calls = await self._figures.get(self._ask_figures, anew=anew)
+        except Unavailable as unread:
+            error = str(unread)
+        return answer(report(self._snapshot(calls, error)))
+
+    async def recommendations(self, request: web.Request) -> web.Response:
+        """GET /dashboard/api/recommendations?refresh=false"""
+        return answer(await self._advice.get(self._ask_advice, anew=flag(request, "refresh")))
+
+    async def model_management(self, _request: web.Request) -> web.Response:
+        """GET /dashboard/api/model-management"""
+        return answer(inventory(self._holdings(), await self._use(), self._wall_clock()))
+
+    async def settings(self, request: web.Request) -> web.Response:
+        """GET /dashboard/api/settings"""
+        bound = request.get_extra_info("sockname")
+        port = bound[1] if bound else self._settings.port
+        return answer(shown(self._settings, self._hostname, port, self._nodes()))
+
+    async def _ask_figures(self) -> CallFigures:
+        return await self._read(partial(self._reports.figures, self._wall_clock()))
+
+    async def _ask_advice(self) -> dict[str, object]:
+        present = [node for node in self._holdings() if node.status != "offline"]
+        return recommendations(present, await self._use(), self._wall_clock())
+
+    async def _use(self) -> list[ModelUse]:
+        return await self._read(partial(self._reports.use, self._wall_clock()))
+
+    def _snapshot(self, calls: CallFigures | None, error: str) -> Snapshot:
+        return Snapshot(
+            now=self._wall_clock(),
+            version=__version__,
+            nodes=tuple(self._nodes()),
+            running=sum(node.in_flight.total() for node in self._desk.fleet.nodes.values()),
+            held=len(self._desk.holding),
+            held_limit=self._limits.held_calls,
+            retries_limit=self._limits.retries,
+            storage=msgspec.convert(self._store.store_status(), Storage),
+            calls=calls,
+            calls_error=error,
+        )
+
+    def _nodes(self) -> list[NodeSeen]:
+        now = self._clock()
+        return [
+            NodeSeen(
+                beat=node.heartbeat,
+                standing=node.standing(now, self._limits),
+                address=node.address,
+                cordoned=node.cordoned,
+            )
+            for _, node in sorted(self._desk.fleet.nodes.items())
+        ]
+
+    def _holdings(self) -> list[Holdings]:
+        return [holdings(node) for node in self._nodes()]

@@ -1,0 +1,74 @@
+"""/dashboard/api/settings: what the coordinator runs with, and which agents belong to it. No secrets are among it."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from coordinator.config import Settings
+from coordinator.health.snapshot import NodeSeen
+from shared import __version__
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+OFF = (
+    *("auto_pull", "vram_fallback", "image_generation", "transcription", "dynamic_num_ctx"),
+    *("num_ctx_auto_calculate", "fleet_intelligence"),
+)
+"""Switches that scripts look for, of things that this coordinator does not do."""
+
+
+def shown(settings: Settings, hostname: str, port: int, nodes: Iterable[NodeSeen]) -> dict[str, Any]:
+    """`port`: the one it listens on. Groups that have no settings here are there, and empty."""
+    score = {
+        name: getattr(settings, name) for name in settings.__struct_fields__ if name.startswith("score_")
+    }
+    return {
+        "router_version": __version__,
+        "router_hostname": hostname,
+        "config": {
+            "toggles": dict.fromkeys(OFF, False),
+            "context": {},
+            "server": {
+                "host": settings.host,
+                "port": port,
+                "data_dir": settings.data_dir,
+                "max_retries": settings.max_retries,
+                "hold_timeout": settings.hold_timeout,
+                "hold_limit": settings.hold_limit,
+                "body_limit": settings.body_limit,
+                "trace_retention_days": settings.trace_retention_days,
+            },
+            "heartbeat": {
+                "heartbeat_timeout": settings.heartbeat_timeout,
+                "heartbeat_offline": settings.heartbeat_offline,
+                "forget_time": settings.forget_time,
+            },
+            "scoring": {"policy": settings.policy, **score},
+            "rebalancer": {},
+            "pre_warm": {},
+            "auto_pull_config": {},
+            "context_protection": {},
+            "reaper": {"stale_timeout": settings.stale_timeout},
+        },
+        "nodes": [_node(node) for node in nodes],
+    }
+
+
+def _node(node: NodeSeen) -> dict[str, Any]:
+    beat = node.beat
+    return {
+        "node_id": beat.node_id,
+        "status": node.standing.status,
+        "agent_version": beat.agent_version,
+        "ip": node.address,
+        "models_loaded_count": sum(len(engine.replicas) for engine in beat.engines),
+        "is_router": urlsplit(node.address).hostname in LOOPBACK,
+        "image_models": [],
+        "image_port": None,
+        "stt_models": [],
+        "transcription_port": None,
+        "embed_models": [
+            model.name for engine in beat.engines for model in engine.models if "embedding" in model.abilities
+        ],
+        "vision_embed_models": [],
+        "vision_embedding_port": None,
+    }

@@ -1,0 +1,1 @@
+"""What is wrong with the fleet, and what to do about it: checks over plain values."""

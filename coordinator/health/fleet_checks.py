@@ -1,0 +1,79 @@
+"""Checks of the fleet as a whole: anybody there, anybody waiting, anything lost?"""
+
+from collections.abc import Iterator
+
+from coordinator.health.finding import Finding, Severity
+from coordinator.health.snapshot import Snapshot
+
+LOST_CRITICAL = 50
+"""Traces that are in no file."""
+HELD_CRITICAL_SHARE = 0.5
+"""Of FLEET_HOLD_LIMIT, beyond which callers are turned away."""
+
+
+def members(snapshot: Snapshot) -> Iterator[Finding]:
+    """no_nodes, no_models."""
+    if not snapshot.nodes:
+        yield Finding(
+            check_id="no_nodes",
+            severity="critical",
+            title="No node has joined",
+            description="There is nobody who could answer a call.",
+            fix="Start an agent on each machine: herd-node --router-url http://THIS-HOST:PORT",
+        )
+    elif snapshot.present and not any(
+        engine.models or engine.replicas for node in snapshot.present for engine in node.beat.engines
+    ):
+        yield Finding(
+            check_id="no_models",
+            severity="critical",
+            title="No node has a model",
+            description=f"{len(snapshot.present)} node(s) are there, and none has a model on disk.",
+            fix="Pull one: OLLAMA_HOST=http://THIS-HOST:PORT ollama pull llama3.2",
+        )
+
+
+def queue(snapshot: Snapshot) -> Iterator[Finding]:
+    """queue_pressure."""
+    if not snapshot.held:
+        return
+    severity: Severity = "warning" if snapshot.held > snapshot.running else "info"
+    if snapshot.held >= snapshot.held_limit * HELD_CRITICAL_SHARE:
+        severity = "critical"
+    yield Finding(
+        check_id="queue_pressure",
+        severity=severity,
+        title=f"{snapshot.held} call(s) wait for a place",
+        description=f"{snapshot.running} run; beyond {snapshot.held_limit} waiting ones callers are turned away "
+        "(FLEET_HOLD_LIMIT).",
+        fix="Add a node that has these models (held in /fleet/queue names them), or let an engine take more "
+        "calls at once (OLLAMA_NUM_PARALLEL).",
+        data={"held": snapshot.held, "running": snapshot.running, "limit": snapshot.held_limit},
+    )
+
+
+def storage(snapshot: Snapshot) -> Iterator[Finding]:
+    """trace_store_write_failures, trace_store_unreadable."""
+    held = snapshot.storage
+    if held.error or held.dropped:
+        severity: Severity = "warning" if held.error else "info"
+        if held.error and held.dropped >= LOST_CRITICAL:
+            severity = "critical"
+        yield Finding(
+            check_id="trace_store_write_failures",
+            severity=severity,
+            title="Traces are not being written" if held.error else "Traces were lost",
+            description=f"{held.dropped} since the start are in no file, {held.queued} wait."
+            + (f" The last try said: {held.error}." if held.error else " Writing works again."),
+            fix=f"See whether the disk is full and who else holds {held.path} open.",
+            data={"dropped": held.dropped, "queued": held.queued, "error": held.error},
+        )
+    if snapshot.calls is None:
+        yield Finding(
+            check_id="trace_store_unreadable",
+            severity="warning",
+            title="The figures of the last day are not known",
+            description=f"{snapshot.calls_error}. Calls are served all the same.",
+            fix=f"See whether {held.path} is there, whole, and readable to the coordinator.",
+            data={"error": snapshot.calls_error},
+        )

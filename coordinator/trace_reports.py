@@ -1,0 +1,126 @@
+"""Sums over latency.db: by hour, model, tag and node. Call it in a thread, as TraceReader."""
+
+from typing import Any
+
+from coordinator.advice.use import ModelUse
+from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
+from coordinator.trace_reader import DAY_S, TraceReader
+
+HOUR_S = 3_600.0
+ERRORS_SHOWN = 20
+
+Rows = list[dict[str, Any]]
+
+_TOKENS = """
+    COALESCE(SUM(prompt_tokens), 0) AS total_prompt_tokens,
+    COALESCE(SUM(completion_tokens), 0) AS total_completion_tokens"""
+_HOURS = f"""
+    SELECT CAST(timestamp / 3600 AS INTEGER) * 3600 AS hour_bucket,
+           COUNT(*) AS request_count, AVG(latency_ms) AS avg_latency_ms, {_TOKENS}
+    FROM latency_observations WHERE timestamp >= ? AND timestamp < ?
+    GROUP BY hour_bucket ORDER BY hour_bucket"""  # noqa: S608 - ours, here and below
+_MODEL_DAYS = f"""
+    SELECT model_name, CAST(timestamp / 86400 AS INTEGER) * 86400 AS day_bucket,
+           COUNT(*) AS request_count, AVG(latency_ms) AS avg_latency_ms, {_TOKENS}
+    FROM latency_observations WHERE timestamp >= ? AND timestamp < ?
+    GROUP BY model_name, day_bucket ORDER BY day_bucket, model_name"""  # noqa: S608
+_MODELS = f"""
+    SELECT model_name, COUNT(*) AS total_requests, AVG(latency_ms) AS avg_latency_ms,
+           MIN(latency_ms) AS min_latency_ms, MAX(latency_ms) AS max_latency_ms, {_TOKENS},
+           MIN(timestamp) AS first_seen, MAX(timestamp) AS last_seen
+    FROM latency_observations WHERE timestamp >= ? AND timestamp < ?
+    GROUP BY model_name ORDER BY total_requests DESC, model_name"""  # noqa: S608
+_TAGGED = """
+    FROM request_traces, json_each(CASE WHEN json_valid(tags) THEN tags END) AS each_tag
+    WHERE timestamp >= ? AND timestamp < ? AND status != 'retried'"""
+_OUTCOMES = """
+    SUM(status = 'completed') AS completed_count,
+    SUM(status IN ('failed', 'incomplete', 'rejected')) AS failed_count,
+    AVG(CASE WHEN status = 'completed' THEN latency_ms END) AS avg_latency_ms"""
+_TAGS = f"""
+    SELECT each_tag.value AS tag, COUNT(*) AS request_count, {_OUTCOMES},
+           AVG(time_to_first_token_ms) AS avg_ttft_ms, {_TOKENS},
+           ROUND(AVG(status IN ('failed', 'incomplete', 'rejected')), 4) AS error_rate
+    {_TAGGED} GROUP BY tag ORDER BY request_count DESC, tag"""
+_TAG_SUMMARY = f"""
+    SELECT each_tag.value AS tag, COUNT(*) AS total_requests, {_OUTCOMES}, {_TOKENS},
+           MIN(timestamp) AS first_seen, MAX(timestamp) AS last_seen
+    {_TAGGED} GROUP BY tag ORDER BY total_requests DESC, tag"""
+_TAG_DAYS = f"""
+    SELECT each_tag.value AS tag, CAST(timestamp / 86400 AS INTEGER) * 86400 AS day_bucket,
+           COUNT(*) AS request_count,
+           AVG(CASE WHEN status = 'completed' THEN latency_ms END) AS avg_latency_ms,
+           COALESCE(SUM(prompt_tokens), 0) + COALESCE(SUM(completion_tokens), 0) AS total_tokens
+    {_TAGGED} GROUP BY tag, day_bucket ORDER BY day_bucket, tag"""
+# The engine's own refusal of a call is stored as failed; its words are those of journal and EngineFault.
+_STATUSES = """
+    SELECT COALESCE(node_id, ''),
+           CASE WHEN status = 'failed' AND error_message LIKE 'the engine answered 4%'
+                THEN 'refused' ELSE status END AS kind,
+           COUNT(*), SUM(timestamp >= ?)
+    FROM request_traces WHERE timestamp >= ? GROUP BY 1, 2 ORDER BY 1, 2"""
+_FIRST_TOKENS = "SELECT AVG(time_to_first_token_ms) FROM request_traces WHERE timestamp >= ?"
+_ERRORS = """
+    SELECT COALESCE(node_id, ''), error_message, COUNT(*) AS n FROM request_traces
+    WHERE timestamp >= ? AND status IN ('failed', 'incomplete', 'rejected', 'retried') AND error_message IS NOT NULL
+    GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT ?"""
+_OVERFLOWS = """
+    SELECT node_id, model, COUNT(*), SUM(timestamp >= ?) FROM request_traces
+    WHERE timestamp >= ? AND status != 'retried' AND json_valid(scores_breakdown)
+      AND json_extract(scores_breakdown, '$.context_fit') < 0
+    GROUP BY node_id, model ORDER BY 3 DESC, 1, 2"""
+_USE = """
+    SELECT node_id, model, COUNT(*) AS total, SUM(timestamp >= ?) AS last_day, MAX(timestamp) AS last_used
+    FROM request_traces WHERE node_id != '' AND status != 'retried' GROUP BY node_id, model"""
+
+
+class TraceReports:
+    """Raises Unavailable where the file cannot be read."""
+
+    def __init__(self, reader: TraceReader) -> None:
+        self._reader = reader
+
+    def hours(self, since: float, until: float) -> Rows:
+        """Completed calls by hour (UTC, seconds of Unix time at its start); hours without any are left out."""
+        return self._rows(_HOURS, since, until)
+
+    def model_days(self, since: float, until: float) -> Rows:
+        """Completed calls by model and day (UTC)."""
+        return self._rows(_MODEL_DAYS, since, until)
+
+    def models(self, since: float, until: float) -> Rows:
+        """Completed calls by model."""
+        return self._rows(_MODELS, since, until)
+
+    def tags(self, since: float, until: float) -> Rows:
+        """Calls by tag; one with two tags counts for both. `error_rate` from 0 to 1."""
+        return self._rows(_TAGS, since, until)
+
+    def tag_summary(self, until: float) -> Rows:
+        """By tag, over all that is kept."""
+        return self._rows(_TAG_SUMMARY, 0.0, until)
+
+    def tag_days(self, since: float, until: float) -> Rows:
+        """Calls by tag and day (UTC)."""
+        return self._rows(_TAG_DAYS, since, until)
+
+    def figures(self, now: float) -> CallFigures:
+        """What health looks at: the 24 hours before `now`."""
+        day, hour = now - DAY_S, now - HOUR_S
+        with self._reader.opened() as database:
+            ((first_token_ms,),) = database.execute(_FIRST_TOKENS, [day]).fetchall()
+            return CallFigures(
+                counts=tuple(StatusCount(*row) for row in database.execute(_STATUSES, [hour, day])),
+                avg_ttft_ms=first_token_ms,
+                errors=tuple(ErrorCount(*row) for row in database.execute(_ERRORS, [day, ERRORS_SHOWN])),
+                overflows=tuple(Overflow(*row) for row in database.execute(_OVERFLOWS, [hour, day])),
+            )
+
+    def use(self, now: float) -> list[ModelUse]:
+        """Of every model on every node that ever served a call."""
+        with self._reader.opened() as database:
+            return [ModelUse(*row) for row in database.execute(_USE, [now - DAY_S])]
+
+    def _rows(self, query: str, *values: float) -> Rows:
+        with self._reader.opened() as database:
+            return list(database.query(query, list(values)))
