@@ -57,7 +57,8 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
     database = settings.database()
-    store, reader = TraceStore(database, settings.trace_retention_days), TraceReader(database)
+    store = TraceStore(database, settings.trace_retention_days)
+    reader = TraceReader(database, store.suspect)
     metrics = Metrics(desk, limits, clock)
 
     def record(trace: Trace) -> None:
@@ -75,7 +76,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         [Ollama(relay, catalog, errands, bodies, settings.frame_limit), OpenAi(relay, catalog, bodies)],
         bodies,
         members,
-        StatusReader(desk, limits, clock),
+        StatusReader(desk, limits, store.store_status, clock),
         Dashboard(metrics, store, reader).routes(),
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,

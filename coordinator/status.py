@@ -9,6 +9,7 @@ import msgspec
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
+from coordinator.traces import StoreStatus
 from shared.names import ModelName, normalise
 from shared.wire import Engine, Heartbeat, Memory, Thermal
 
@@ -20,9 +21,16 @@ WARM_C = 85.0
 class StatusReader:
     """Reads the Desk, changes nothing. Secrets of gateways are left out."""
 
-    def __init__(self, desk: Desk, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        limits: Limits,
+        traces: Callable[[], StoreStatus],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._desk = desk
         self._limits = limits
+        self._traces = traces
         self._clock = clock
 
     def fleet(self) -> dict[str, Any]:
@@ -38,6 +46,7 @@ class StatusReader:
             },
             "nodes": nodes,
             "queues": self._queues(),
+            "traces": self._traces(),
             "timestamp": time.time(),
         }
 
