@@ -118,14 +118,17 @@ class Herd(Program):
 
 
 @contextlib.asynccontextmanager
-async def herd(data_dir: Path, *, port: int = 0, **settings: Any) -> AsyncIterator[Herd]:
-    """`herd` on loopback; `settings` become FLEET_* variables (hold_timeout=1 is FLEET_HOLD_TIMEOUT=1)."""
+async def herd(
+    data_dir: Path, *, port: int = 0, within: Sequence[str] = (), **settings: Any
+) -> AsyncIterator[Herd]:
+    """`herd` on loopback; `settings` become FLEET_* variables (hold_timeout=1 is FLEET_HOLD_TIMEOUT=1).
+
+    `within`: a command that prepares something and then becomes the command that follows it.
+    """
+    environment = _environment("FLEET_", settings)
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir / "herd")]
     async with (
-        _program("coordinator", arguments, data_dir / "herd.log", _environment("FLEET_", settings)) as (
-            process,
-            log,
-        ),
+        _program("coordinator", arguments, data_dir / "herd.log", environment, within) as (process, log),
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
     ):
         assert process.stdout is not None
@@ -206,12 +209,12 @@ def _environment(prefix: str, settings: dict[str, object]) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def _program(
-    module: str, arguments: list[str], log: Path, environment: dict[str, str]
+    module: str, arguments: list[str], log: Path, environment: dict[str, str], within: Sequence[str] = ()
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Path]]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, "--with-parent", *arguments),
+            *(*within, sys.executable, "-m", module, "--with-parent", *arguments),
             cwd=REPOSITORY,
             env=environment,
             stdin=asyncio.subprocess.PIPE,
