@@ -43,5 +43,5 @@ def test_gpus_in_bytes_and_null_for_what_is_not_told() -> None:
     assert gpu == {
         **{"index": 1, "uuid": "u", "name": "", "vram_total_bytes": 24 * GIB, "vram_used_bytes": GIB},
         **{"vram_free_bytes": 0, "utilization_pct": None, "temperature_c": None, "power_watts": None},
-        "processes": None,
+        **{"processes": None, "bus": "", "pcie": None, "links": None},
     }
