@@ -167,7 +167,7 @@ class Hardware(Struct, frozen=True, kw_only=True):
     chip: str = ""
     memory_bandwidth_gbps: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
     """GB/s, of the memory in which a model would live; 0: unknown."""
-    memory_bandwidth_source: str = ""
+    memory_bandwidth_source: Label = ""
     """table (the maker's figure for the chip or GPU), measured (by copying, which finds less), or empty: unknown."""
     unified_memory: bool = False
 

@@ -156,6 +156,7 @@ async def node(
     elif "engine" not in settings:
         arguments += ["--engine", "embedded"]
     settings.setdefault("heartbeat_interval", 0.5)
+    settings.setdefault("measure_memory", False)
     environment = _environment("FLEET_NODE_", settings) | {"OLLAMA_NUM_PARALLEL": str(slots)}
     async with _program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):
         yield Program(process, log)
