@@ -62,7 +62,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
             time.time_ns() // 1_000_000,
             secret,
             settings.advertise,
-            HostSensor(data_dir),
+            HostSensor(data_dir, measure_memory=settings.measure_memory),
             GpuSensor(),
             engines.values(),
             lambda: gateway.draining,

@@ -48,7 +48,8 @@ def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
         return 2
     settings = resolved.values
     directory = Path(settings.data_dir).expanduser() / "logs"
-    with logging_to(directory, "herd-node", settings.log_level, settings.console_log_level):
+    always = {"node_id": settings.name}
+    with logging_to(directory, "herd-node", settings.log_level, settings.console_log_level, always):
         log = logging.getLogger("herd-node")
         for warning in resolved.warnings:
             log.warning("%s", warning)

@@ -43,6 +43,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, _about("host under which the coordinator reaches the gateway; empty: where beats come from")
     ] = ""
     heartbeat_interval: Annotated[float, Meta(gt=0), _about("seconds between heartbeats")] = 5.0
+    measure_memory: Annotated[
+        bool, _about("whether the speed of memory is measured, once, where no table knows the chip")
+    ] = True
     data_dir: Annotated[str, _about("where logs, models and state are kept")] = DEFAULT_DATA_DIR
     log_level: Annotated[Level, _about("level of the log file")] = "DEBUG"
     console_log_level: Annotated[Level, _about("level of the terminal")] = "INFO"

@@ -94,6 +94,7 @@ class Gateway:
         try:
             return await self._pass_on(request, engine, engine.url, path)
         finally:
+            engine.relayed(path)
             self._running -= 1
             if not self._running:
                 self._idle.set()

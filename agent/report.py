@@ -7,7 +7,7 @@ import msgspec
 
 from agent.engines.engine import Engine
 from agent.sensors.gpu import GpuSensor
-from agent.sensors.hardware import with_gpus
+from agent.sensors.hardware import with_gpus, with_measured
 from agent.sensors.host import HostSensor, Surroundings
 from shared import __version__
 from shared.wire import Engine as Report
@@ -54,7 +54,7 @@ class Reporter:
             agent_version=__version__,
             draining=self._draining(),
             leaving=leaving,
-            hardware=with_gpus(self._hardware, gpus),
+            hardware=self._hardware_with(gpus),
             cpu=self._host.cpu(),
             memory=self._host.memory(),
             disk=around.disk,
@@ -69,6 +69,10 @@ class Reporter:
 
     async def _machine_now(self) -> tuple[Surroundings, list[Gpu]]:
         return await asyncio.gather(self._host.surroundings(), self._gpu.gpus())
+
+    def _hardware_with(self, gpus: list[Gpu]) -> Hardware:
+        told = with_gpus(self._hardware, gpus)
+        return with_measured(told, gpus, lambda: self._host.measured_gbps(told.chip))
 
     def _remembering(self, report: Report) -> Report:
         """An engine that is down for a moment still has its models: calls for them wait rather than get a 404."""

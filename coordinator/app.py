@@ -70,7 +70,8 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
     database = settings.database()
-    store, reader = TraceStore(database, settings.trace_retention_days), TraceReader(database)
+    store = TraceStore(database, settings.trace_retention_days)
+    reader = TraceReader(database, store.suspect)
     metrics = Metrics(desk, limits, clock)
 
     def record(trace: Trace) -> None:
@@ -94,7 +95,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         [Ollama(relay, catalog, errands, bodies, settings.frame_limit), OpenAi(relay, catalog, bodies)],
         bodies,
         members,
-        StatusReader(desk, limits, {"discovery": neighbours.status}, clock),
+        StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock),
         [route for part in (past, present, orders, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,

@@ -93,6 +93,7 @@ def _child(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env=os.environ | {"FLEET_NODE_MEASURE_MEMORY": "false"},  # they would disturb each other
             start_new_session=os.name == "posix",  # ctrl-C is ours to pass on
         )
     try:

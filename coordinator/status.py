@@ -130,6 +130,7 @@ def _machine(beat: Heartbeat) -> dict[str, Any]:
             "cores_physical": beat.cpu.cores_physical,
             "chip": beat.hardware.chip,
             "memory_bandwidth_gbps": beat.hardware.memory_bandwidth_gbps,
+            "memory_bandwidth_source": beat.hardware.memory_bandwidth_source,
             "unified_memory": beat.hardware.unified_memory,
             "arch": beat.hardware.arch,
         },

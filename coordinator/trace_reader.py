@@ -1,7 +1,7 @@
 """Reads latency.db on connections of its own that cannot write. Call it in a thread: a disk may be slow."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlite_utils import Database
 
+from coordinator import trace_tables
 from shared.errors import Unavailable
 from shared.names import ModelName, NodeId
 
@@ -45,10 +46,11 @@ _NEWEST = """
 
 
 class TraceReader:
-    """Raises Unavailable where the file cannot be read."""
+    """Raises Unavailable where the file cannot be read. `suspect` is told where its bytes are at fault."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, suspect: Callable[[], None] = lambda: None) -> None:
         self._path = path
+        self._suspect = suspect
 
     def traces(self, limit: int) -> list[dict[str, Any]]:
         """The newest, newest first."""
@@ -87,6 +89,8 @@ class TraceReader:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:
                 yield Database(connection, recursive_triggers=False, execute_plugins=False)
         except sqlite3.Error as error:
+            if trace_tables.is_corrupt(error):
+                self._suspect()
             raise Unavailable(f"{self._path.name} cannot be read: {error}", retry_after=2) from error
 
 

@@ -57,6 +57,11 @@ _INSERT = {
 }
 
 
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_BESIDE = ("-wal", "-shm")
+"""What SQLite keeps beside a file in WAL mode, by the end of its name."""
+
+
 def opened(path: Path, busy_s: float) -> Database:
     """To write, tables made where they are missing. The connection belongs to the thread that opens it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +91,36 @@ def _make(database: Database, name: str, columns: dict[str, type]) -> None:
     for index in _INDEXES[name]:
         if tuple(index) not in there:
             table.create_index(index, if_not_exists=True)
+
+
+def is_corrupt(error: Exception) -> bool:
+    """The bytes of the file are at fault, not a lock, the disk or a permission: no later try could succeed."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+
+
+def check(database: Database) -> None:
+    """Reads the whole file. Raises sqlite3.DatabaseError, `is_corrupt`, where its structure is broken."""
+    found = [str(text) for (text,) in database.execute("PRAGMA quick_check(1)").fetchall()]
+    if found != ["ok"]:
+        error = sqlite3.DatabaseError("; ".join(found))
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def put_aside(path: Path, stamp: str) -> Path:
+    """Renames a file that nobody here has open, with what lies beside it, to `PATH.corrupt-STAMP`.
+
+    Raises OSError; FileExistsError rather than replace another.
+    """
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    if aside.exists():
+        raise FileExistsError(f"{aside} is there already")
+    # The log first: left beside a new file, SQLite would play it back into that.
+    for end in (*_BESIDE, ""):
+        part = path.with_name(path.name + end)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + end))
+    return aside
 
 
 def insert(database: Database, traces: list[Trace]) -> None:

@@ -27,6 +27,8 @@ OTHER_TRIES = 3
 PAUSE_S = 0.5
 """Between tries."""
 WARN_EVERY_S = 60.0
+ASIDE_EVERY_S = 60.0
+"""A disk that spoils every new file must not be filled with spoilt ones."""
 PRUNE_EVERY_S = 3600.0
 PRUNE_ROWS = 2_000
 DAY_S = 86_400.0
@@ -68,6 +70,8 @@ class TraceStore:
         self._lost = 0
         """Dropped by the writer: the file did not take them."""
         self._error = ""
+        self._suspected = threading.Event()
+        self._next_aside = 0.0
         self._next_warning = 0.0
         self._next_prune = 0.0
 
@@ -100,20 +104,29 @@ class TraceStore:
             "error": self._error,
         }
 
+    def suspect(self) -> None:
+        """Somebody who reads the file found it corrupt: the writer looks for itself, at all of it. From any thread."""
+        self._suspected.set()
+        self._wake()
+
     def close(self, within_s: float) -> None:
         """Writes what is queued, as far as it gets within that time."""
         self._closing.set()
-        with contextlib.suppress(queue.Full):  # a full queue wakes the writer by itself
-            self._queue.put_nowait(None)
+        self._wake()
         self._thread.join(within_s)
         if self._thread.is_alive() or self.dropped:
             log.warning("traces not written: %d dropped, %d queued", self.dropped, self._queue.qsize())
+
+    def _wake(self) -> None:
+        with contextlib.suppress(queue.Full):  # a full queue wakes the writer by itself
+            self._queue.put_nowait(None)
 
     # In the thread
 
     def _run(self) -> None:
         while not (self._closing.is_set() and self._queue.empty()):
             self._prune_if_due()
+            self._check_if_suspected()
             if batch := self._batch():
                 self._write(batch)
         self._let_go()
@@ -132,10 +145,11 @@ class TraceStore:
                 )
             except queue.Empty:
                 break
-            if trace is not None:
-                batch.append(trace)
-                if len(batch) == 1:
-                    wait_until = time.monotonic() + BATCH_S
+            if trace is None:
+                break  # somebody wants something else done
+            batch.append(trace)
+            if len(batch) == 1:
+                wait_until = time.monotonic() + BATCH_S
         return batch
 
     def _write(self, batch: list[Trace]) -> None:
@@ -164,8 +178,15 @@ class TraceStore:
         # With more to delete, traces that came meanwhile have their turn first.
         self._next_prune = time.monotonic() + (BATCH_S if any(more) else PRUNE_EVERY_S)
 
+    def _check_if_suspected(self) -> None:
+        if self._suspected.is_set():
+            self._suspected.clear()
+            self._let_go()
+            self._tried(trace_tables.check)
+
     def _tried(self, work: Callable[[Database], None]) -> Exception | None:
         """What went wrong, if anything did; the next try then opens the file anew."""
+        at_once = self._database is None
         try:
             if self._database is None:
                 self._database = self._open(self.path, BUSY_S)
@@ -176,9 +197,25 @@ class TraceStore:
                 log.warning("traces cannot be written now: %s", text)
             self._error = text
             self._let_go()
+            # Only a file that is corrupt as soon as it is opened: an older connection may hold one that has gone.
+            if at_once and trace_tables.is_corrupt(error) and self._moved_aside():
+                return self._tried(work)
             return error
         self._error = ""
         return None
+
+    def _moved_aside(self) -> bool:
+        """Whether the corrupt file is out of the way, so that a new one can be begun."""
+        if time.monotonic() < self._next_aside:
+            return False
+        self._next_aside = time.monotonic() + ASIDE_EVERY_S
+        try:
+            aside = trace_tables.put_aside(self.path, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
+        except OSError as error:
+            log.warning("%s is corrupt and cannot be moved aside: %s", self.path.name, error)
+            return False
+        log.warning("%s is corrupt: moved aside to %s, a new one is begun", self.path.name, aside)
+        return True
 
     def _let_go(self) -> None:
         database, self._database = self._database, None

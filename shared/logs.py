@@ -8,13 +8,15 @@ import logging
 import logging.handlers
 import queue
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
+
+from shared.log_file import DailyFile
 
 KEPT_DAYS = 30
 QUEUE_LIMIT = 10_000
@@ -24,7 +26,11 @@ _FIELDS = ("request_id", "node_id", "model", "engine", "status", "latency_ms", "
 
 
 class JsonLines(logging.Formatter):
-    """`{"ts", "level", "logger", "msg"}` and what of `_FIELDS` the record carries."""
+    """`{"ts", "level", "logger", "msg"}`, what of `_FIELDS` the record carries, and `always`."""
+
+    def __init__(self, always: Mapping[str, object]) -> None:
+        super().__init__()
+        self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON, without a line end."""
@@ -34,6 +40,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "msg": record.getMessage(),
         }
+        line.update(self._always)
         line.update((field, record.__dict__[field]) for field in _FIELDS if field in record.__dict__)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -57,9 +64,7 @@ class _DroppingQueue(logging.handlers.QueueHandler):
             return
         if self._dropped and not self._records.full():
             lost, self._dropped = self._dropped, 0
-            self._records.put_nowait(
-                logging.LogRecord("logs", logging.WARNING, "", 0, "%d log lines dropped", (lost,), None)
-            )
+            self._records.put_nowait(_warning(f"{lost} log lines dropped"))
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Formats the message here, so that its arguments cannot change before the thread writes it."""
@@ -72,65 +77,41 @@ _TALKATIVE = {"zeroconf": logging.ERROR}
 
 
 @contextmanager
-def logging_to(directory: Path, program: str, file_level: str, console_level: str) -> Iterator[None]:
+def logging_to(
+    directory: Path,
+    program: str,
+    file_level: str,
+    console_level: str,
+    always: Mapping[str, object] = MappingProxyType({}),
+) -> Iterator[None]:
     """Logs to `directory/<program>.jsonl` and to stderr until the block ends, then flushes.
 
-    Where the file cannot be opened, the terminal alone is used and says so.
+    `always`: fields of every line, to tell apart the processes that share the file. While the file cannot be written,
+    the terminal alone is used and says so.
     """
     console = logging.StreamHandler(sys.stderr)
     console.setLevel(console_level)
     console.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
-    handlers: list[logging.Handler] = [console]
-    problem = None
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = _daily_file(directory / f"{program}.jsonl")
-        file.setLevel(file_level)
-        handlers.append(file)
-    except OSError as error:
-        problem = error
+    file = DailyFile(directory / f"{program}.jsonl", KEPT_DAYS, lambda text: console.handle(_warning(text)))
+    file.setLevel(file_level)
+    file.setFormatter(JsonLines(always))
     records: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_LIMIT)
     door = _DroppingQueue(records)
-    listener = logging.handlers.QueueListener(records, *handlers, respect_handler_level=True)
+    listener = logging.handlers.QueueListener(records, console, file, respect_handler_level=True)
     root = logging.getLogger()
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)
     root.addHandler(door)
     root.setLevel(min(logging.getLevelName(file_level), logging.getLevelName(console_level)))
     listener.start()
-    if problem:
-        root.warning("no log file: %s", problem)
     try:
         yield
     finally:
         root.removeHandler(door)
         listener.stop()
-        for handler in handlers:
-            handler.close()
+        console.close()
+        file.close()
 
 
-class _SharedDailyFile(logging.handlers.TimedRotatingFileHandler):
-    """Several agents of one user write the same file: the first turns it over, the others only follow."""
-
-    def doRollover(self) -> None:  # noqa: N802 - the base class's name
-        """The base class would delete the day that another process has put aside already."""
-        ended = time.gmtime(self.rolloverAt - self.interval)
-        if not Path(
-            self.rotation_filename(f"{self.baseFilename}.{time.strftime(self.suffix, ended)}")
-        ).exists():
-            super().doRollover()
-            return
-        if self.stream is not None:
-            self.stream.close()
-        self.stream = self._open()
-        self.rolloverAt = self.computeRollover(int(time.time()))
-
-
-def _daily_file(path: Path) -> logging.Handler:
-    handler = _SharedDailyFile(
-        path, when="midnight", utc=True, backupCount=KEPT_DAYS, encoding="utf-8", delay=False
-    )
-    formatter = JsonLines()
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    return handler
+def _warning(text: str) -> logging.LogRecord:
+    return logging.LogRecord("logs", logging.WARNING, "", 0, text, None, None)

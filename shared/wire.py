@@ -17,6 +17,7 @@ Host = Annotated[
 """A name, an IPv4 address, or an IPv6 one without brackets; empty: not given."""
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Slots = Annotated[int, Meta(ge=1, le=65_536)]
+Few = Annotated[int, Meta(ge=1, le=1024)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Celsius = Annotated[float, Meta(ge=-100, le=250)]
 Label = Annotated[str, Meta(max_length=128)]
@@ -94,6 +95,25 @@ class Memory(Struct, frozen=True, kw_only=True):
     swap_used_bytes: Count = 0
 
 
+class Pcie(Struct, frozen=True, kw_only=True):
+    """A card's connection to the host, as it is now: an idle card lowers its generation."""
+
+    generation: Few
+    width: Few
+    """Lanes."""
+
+
+class GpuLink(Struct, frozen=True, kw_only=True):
+    """Direct links of a card to one peer."""
+
+    kind: Label
+    """`nvlink`."""
+    peer: Label = ""
+    """Its place on the bus: another card's `bus`, or a switch; empty: the driver does not tell."""
+    count: Few = 1
+    """Active links to it."""
+
+
 class Gpu(Struct, frozen=True, kw_only=True):
     """One GPU; VRAM in bytes. None: the driver does not tell."""
 
@@ -101,6 +121,8 @@ class Gpu(Struct, frozen=True, kw_only=True):
     """Among the GPUs of its maker, as the driver counts."""
     uuid: Label = ""
     """Stays with the card: its own number, else its place on the bus."""
+    bus: Label = ""
+    """Its place on the PCI bus, in small letters."""
     name: str = ""
     vram_total_bytes: Count = 0
     """0: it has none of its own, it works in the host's memory; or unknown."""
@@ -111,6 +133,9 @@ class Gpu(Struct, frozen=True, kw_only=True):
     power_watts: Annotated[float, Meta(ge=0, le=100_000)] | None = None
     processes: Count | None = None
     """That compute on it."""
+    pcie: Pcie | None = None
+    links: Annotated[list[GpuLink], Meta(max_length=256)] | None = None
+    """To other cards, without the host between; empty: none is active."""
 
 
 class Disk(Struct, frozen=True, kw_only=True):
@@ -141,7 +166,9 @@ class Hardware(Struct, frozen=True, kw_only=True):
     arch: str = ""
     chip: str = ""
     memory_bandwidth_gbps: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
-    """GB/s; 0: unknown."""
+    """GB/s, of the memory in which a model would live; 0: unknown."""
+    memory_bandwidth_source: Label = ""
+    """table (the maker's figure for the chip or GPU), measured (by copying, which finds less), or empty: unknown."""
     unified_memory: bool = False
 
 

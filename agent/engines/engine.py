@@ -57,6 +57,10 @@ class Engine(Protocol):
         """What an error answer's status should have been."""
         ...
 
+    def relayed(self, path: str, /) -> None:
+        """A call of that path has ended, well or not: what the engine has may be different now."""
+        ...
+
     async def look(self) -> Report:
         """What it is and has now. Never raises: an engine that is down is a report too."""
         ...

@@ -6,8 +6,10 @@ size_vram, context_length, expires_at}]}; POST /api/show {model} -> {capabilitie
 """
 
 import asyncio
+import math
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
@@ -29,6 +31,12 @@ NATIVE_PATHS = frozenset(
         "DELETE /api/delete",
     }
 )
+CHANGING_PATHS = frozenset({"/api/pull", "/api/delete"})
+TAGS_AGE_S = 10.0
+"""The list of models is told from memory for so long, unless something hints at a change: what somebody pulls by hand
+is told after this and one beat."""
+VERSION_AGE_S = 60.0
+"""Likewise the version: an Ollama may be replaced between two beats."""
 LARGEST_SIZE = 2**53
 """Bytes. A size outside 0 to this is no size: unknown."""
 
@@ -88,12 +96,19 @@ class Ollama:
         session: aiohttp.ClientSession,
         timeout_s: float,
         environment: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._session = session
         self._timeout_s = timeout_s
         self._slots = slots_from(environment)
+        self._clock = clock
         self._shown: dict[str, tuple[frozenset[str], int | None]] = {}
+        self._version = ""
+        self._models: list[Model] = []
+        self._loaded: frozenset[str] = frozenset()
+        self._changes = 0
+        self._forget()
 
     @property
     def url(self) -> str | None:
@@ -114,33 +129,58 @@ class Ollama:
         """Its own word."""
         return status
 
+    def relayed(self, path: str) -> None:
+        """A pull or a delete may have changed what it has."""
+        if path in CHANGING_PATHS:
+            self._changes += 1
+            self._models_until = -math.inf
+
     async def look(self) -> Engine:
-        """Version, models and replicas; down with a reason where any of that cannot be read."""
+        """Version, models and replicas; down with a reason where any of that cannot be read.
+
+        What is loaded is asked at each look, the rest only when it may have changed.
+        """
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._report()
         except EngineError as error:
-            return Engine(name=self.name, kind="ollama", up=False, reason=str(error))
+            reason = str(error)
         except TimeoutError:
             reason = f"{self._url} told too little within {self._timeout_s:g} s"
-            return Engine(name=self.name, kind="ollama", up=False, reason=reason)
+        self._forget()
+        return Engine(name=self.name, kind="ollama", up=False, reason=reason)
+
+    def _forget(self) -> None:
+        """When it is back, it may be another one."""
+        self._version_until = self._models_until = -math.inf
 
     async def _report(self) -> Engine:
-        version = await self._get("/api/version", _Version)
-        tags = await self._get("/api/tags", _Tags)
-        loaded = await self._get("/api/ps", _Ps)
-        models = [await self._model(tag) for tag in tags.models or [] if is_model_name(tag.name)]
+        ps = await self._get("/api/ps", _Ps)
+        loaded = [each for each in ps.models or [] if is_model_name(each.name)]
+        names = frozenset(each.name for each in loaded)
+        if self._clock() >= self._models_until or names != self._loaded:
+            await self._read_models()
+        self._loaded = names
+        if self._clock() >= self._version_until:
+            self._version = (await self._get("/api/version", _Version)).version
+            self._version_until = self._clock() + VERSION_AGE_S
         return Engine(
             name=self.name,
             kind="ollama",
-            version=version.version,
+            version=self._version,
             dialects=frozenset({"ollama", "openai"}),
             slots_per_model=self._slots,
-            models=models,
-            replicas=[
-                _replica(each, self._slots) for each in loaded.models or [] if is_model_name(each.name)
-            ],
+            models=self._models,
+            replicas=[_replica(each, self._slots) for each in loaded],
         )
+
+    async def _read_models(self) -> None:
+        changes, now = self._changes, self._clock()
+        tags = [tag for tag in (await self._get("/api/tags", _Tags)).models or [] if is_model_name(tag.name)]
+        self._models = [await self._model(tag) for tag in tags]
+        self._shown = {key: self._shown[key] for key in map(_key, tags) if key in self._shown}
+        if changes == self._changes:  # else something was pulled or deleted meanwhile
+            self._models_until = now + TAGS_AGE_S
 
     async def _model(self, tag: _Tag) -> Model:
         details = tag.details or _Details()
@@ -160,7 +200,7 @@ class Ollama:
 
     async def _about(self, tag: _Tag) -> tuple[frozenset[str], int | None]:
         """Abilities and largest context; asked once per digest, since they come with the weights."""
-        key = f"{tag.name}@{tag.digest}"
+        key = _key(tag)
         if key not in self._shown:
             try:
                 shown = await self._ask("POST", "/api/show", _Show, {"model": tag.name})
@@ -201,6 +241,10 @@ def slots_from(environment: Mapping[str, str]) -> int:
 def size_or_none(value: object) -> int | None:
     """A count that can be meant; None for a negative or absurd one."""
     return value if isinstance(value, int) and 0 <= value <= LARGEST_SIZE else None
+
+
+def _key(tag: _Tag) -> str:
+    return f"{tag.name}@{tag.digest}"
 
 
 def _replica(loaded: _Loaded, slots: int) -> Replica:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from agent.sensors.bounds import celsius, count, percent, text, watts
+from agent.sensors.links import bus_address, generation_of, pcie
 from shared.wire import Gpu
 
 DRM = Path("/sys/class/drm")
@@ -29,10 +30,12 @@ def amd_gpus(root: Path = DRM) -> list[Gpu]:
 def _gpu(index: int, device: Path) -> Gpu:
     total, used = _bytes(device / "mem_info_vram_total"), _bytes(device / "mem_info_vram_used")
     busy = _number(device / "gpu_busy_percent")
+    bus = _bus(device)
     card = total if total is not None and total > OWN_GRAPHICS_BYTES else 0
     return Gpu(
         index=index,
-        uuid=_identity(device),
+        uuid=text(_line(device / "unique_id")) or bus,
+        bus=bus,
         name=text(_line(device / "product_name")) or text(f"AMD GPU {_line(device / 'device')}"),
         vram_total_bytes=card,
         vram_used_bytes=used,
@@ -40,6 +43,9 @@ def _gpu(index: int, device: Path) -> Gpu:
         utilization_pct=None if busy is None else percent(busy),
         temperature_c=celsius(_monitored(device, 1e3, "temp1_input")),
         power_watts=_power(device),
+        pcie=pcie(
+            generation_of(_line(device / "current_link_speed")), _number(device / "current_link_width")
+        ),
     )
 
 
@@ -48,10 +54,9 @@ def _power(device: Path) -> float | None:
     return None if microwatts is None else watts(microwatts)
 
 
-def _identity(device: Path) -> str:
-    """The card's own number, else its place on the bus."""
+def _bus(device: Path) -> str:
     slot = re.search(r"^PCI_SLOT_NAME=(\S+)$", _text(device / "uevent"), re.MULTILINE)
-    return text(_line(device / "unique_id")) or (text(slot[1]) if slot else "")
+    return bus_address(slot[1]) if slot else ""
 
 
 def _monitored(device: Path, unit: float, *names: str) -> float | None:

@@ -3,7 +3,7 @@
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,10 +20,12 @@ ASK_S = 5.0
 def hardware(cpuinfo: Path = CPUINFO) -> Hardware:
     """Without GPUs. Apple's chips share their memory with the GPU."""
     chip = chip_name(cpuinfo)
+    speed = bandwidth_gbps(chip)
     return Hardware(
         arch=platform.machine(),
         chip=chip,
-        memory_bandwidth_gbps=bandwidth_gbps(chip),
+        memory_bandwidth_gbps=speed,
+        memory_bandwidth_source="table" if speed else "",
         unified_memory=platform.system() == "Darwin" and platform.machine() == "arm64",
     )
 
@@ -35,7 +37,21 @@ def with_gpus(host: Hardware, gpus: Sequence[Gpu]) -> Hardware:
     largest = max(gpus, key=lambda gpu: gpu.vram_total_bytes)
     unified = host.unified_memory or not largest.vram_total_bytes
     speed = bandwidth_gbps(largest.name) or (host.memory_bandwidth_gbps if unified else 0.0)
-    return msgspec.structs.replace(host, memory_bandwidth_gbps=speed, unified_memory=unified)
+    return msgspec.structs.replace(
+        host,
+        memory_bandwidth_gbps=speed,
+        memory_bandwidth_source="table" if speed else "",
+        unified_memory=unified,
+    )
+
+
+def with_measured(told: Hardware, gpus: Sequence[Gpu], host_gbps: Callable[[], float]) -> Hardware:
+    """Where no table knows it: the host's memory as measured, but never for the VRAM of a card. `told`: with GPUs."""
+    if told.memory_bandwidth_gbps or (gpus and not told.unified_memory):
+        return told
+    speed = host_gbps()
+    source = "measured" if speed else ""
+    return msgspec.structs.replace(told, memory_bandwidth_gbps=speed, memory_bandwidth_source=source)
 
 
 def chip_name(cpuinfo: Path = CPUINFO) -> str:

@@ -10,6 +10,7 @@ from agent.sensors.climate import power, thermal
 from agent.sensors.hardware import hardware
 from agent.sensors.latest import Latest
 from agent.sensors.memory import memory
+from agent.sensors.memory_speed import MemorySpeed
 from shared.wire import Cpu, Disk, Hardware, Memory, Power, Thermal
 
 
@@ -22,10 +23,11 @@ class Surroundings(NamedTuple):
 
 
 class HostSensor:
-    """Reads this machine; `directory` chooses the disk."""
+    """Reads this machine; `directory` chooses the disk, and keeps what was measured where `measure_memory`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, measure_memory: bool = False) -> None:
         self._directory = directory
+        self._speed = MemorySpeed(directory) if measure_memory else None
         self._cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 0
         self._latest = Latest("disk and temperature", self.look_around, Surroundings())
         psutil.cpu_percent(None)  # the next reading covers the time from here on
@@ -33,6 +35,10 @@ class HostSensor:
     def hardware(self) -> Hardware:
         """What does not change."""
         return hardware()
+
+    def measured_gbps(self, chip: str) -> float:
+        """Of this machine's memory; 0.0 until it is known, and where it may not be measured. Never waits."""
+        return self._speed.gbps(chip) if self._speed else 0.0
 
     def cpu(self) -> Cpu:
         """Utilisation since the last reading by the same thread: psutil counts for each."""

@@ -1,19 +1,26 @@
 """NVIDIA GPUs through NVML. What the driver refuses is None; what it cannot do at all is a reason."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from agent.sensors.bounds import celsius, count, percent, text, watts
-from shared.wire import Gpu
+from agent.sensors.links import bus_address, nvlinks, pcie
+from shared.wire import Gpu, GpuLink
+
+LINKS_AGE_S = 60.0
+"""Links are told from memory for so long: a card may have dozens, and each is two questions to the driver."""
 
 
 class Nvidia:
     """The driver's library, entered at the first reading and again after a failure (a driver that was reloaded)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._entered = False
+        self._links: dict[str, tuple[float, list[GpuLink] | None]] = {}
         self._totals: dict[str, int] = {}
         """VRAM by UUID: a card keeps its size while it refuses to tell what is free."""
 
@@ -40,6 +47,7 @@ class Nvidia:
             with contextlib.suppress(nvml.NVMLError):
                 nvml.nvmlShutdown()
         self._entered = False
+        self._links.clear()
 
     def _all(self, nvml: ModuleType) -> tuple[list[Gpu], str]:
         gpus, reason = [], ""
@@ -62,9 +70,12 @@ class Nvidia:
         rates = ask(nvml.nvmlDeviceGetUtilizationRates)
         power_mw = ask(nvml.nvmlDeviceGetPowerUsage)
         processes = ask(nvml.nvmlDeviceGetComputeRunningProcesses)
+        place = ask(nvml.nvmlDeviceGetPciInfo)
+        generation = ask(nvml.nvmlDeviceGetCurrPcieLinkGeneration)
         return Gpu(
             index=index,
             uuid=uuid,
+            bus="" if place is None else bus_address(place.busId),
             name=text(ask(nvml.nvmlDeviceGetName)),
             vram_total_bytes=self._total(uuid or str(index), memory),
             vram_used_bytes=None if memory is None else count(memory.used),
@@ -73,7 +84,17 @@ class Nvidia:
             temperature_c=celsius(ask(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)),
             power_watts=None if power_mw is None else watts(power_mw / 1000),
             processes=None if processes is None else len(processes),
+            pcie=pcie(generation, ask(nvml.nvmlDeviceGetCurrPcieLinkWidth)),
+            links=self._links_of(nvml, ask, uuid or str(index)),
         )
+
+    def _links_of(self, nvml: ModuleType, ask: Callable[..., Any], card: str) -> list[GpuLink] | None:
+        now = self._clock()
+        asked, known = self._links.get(card, (-LINKS_AGE_S, None))
+        if now - asked >= LINKS_AGE_S:
+            asked, known = now, nvlinks(nvml, ask)
+            self._links[card] = asked, known
+        return known
 
     def _total(self, card: str, memory: Any) -> int:
         if memory is not None:

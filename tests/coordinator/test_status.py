@@ -7,14 +7,18 @@ import pytest
 
 from coordinator.core.limits import Limits
 from coordinator.status import StatusReader
+from coordinator.traces import StoreStatus
 from shared.wire import Gpu, Heartbeat, Memory, Power, Thermal
 from tests.fakes.builders import GIB, a_beat, a_desk, with_loaded
+
+TRACES = StoreStatus(path="latency.db", written=3, dropped=1, queued=0, error="latency.db: disk full")
 
 
 def shown(**changes: Any) -> dict[str, Any]:
     """The node of a beat with `changes`, as JSON."""
     beat: Heartbeat = msgspec.structs.replace(a_beat("n1", with_loaded()), **changes)
-    fleet = StatusReader(a_desk(beat), Limits(), {}, clock=lambda: 0.0).fleet()
+    fleet = StatusReader(a_desk(beat), Limits(), {"traces": lambda: TRACES}, clock=lambda: 0.0).fleet()
+    assert fleet["traces"] == TRACES
     node: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(fleet))["nodes"][0]
     return node
 
@@ -39,5 +43,5 @@ def test_gpus_in_bytes_and_null_for_what_is_not_told() -> None:
     assert gpu == {
         **{"index": 1, "uuid": "u", "name": "", "vram_total_bytes": 24 * GIB, "vram_used_bytes": GIB},
         **{"vram_free_bytes": 0, "utilization_pct": None, "temperature_c": None, "power_watts": None},
-        "processes": None,
+        **{"processes": None, "bus": "", "pcie": None, "links": None},
     }

@@ -4,16 +4,23 @@
  *   STANDIN_DRIVER   what every call after that returns (0: they work)
  *   STANDIN_REFUSES  names of calls that are not supported, each followed by a comma
  *   STANDIN_LOST     index of a GPU that fell off its bus
+ *   STANDIN_HANG     seconds that counting the GPUs takes
  * and standin_entered() tells how often the library was entered.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { OK = 0, NOT_SUPPORTED = 3, INVALID = 2, TOO_SMALL = 7, LOST = 15 };
 
 typedef struct { unsigned long long total, free, used; } memory_t;
 typedef struct { unsigned int gpu, memory; } rates_t;
+typedef struct {
+    char legacy[16];
+    unsigned int domain, bus, device, id, subsystem;
+    char place[32];
+} pci_t;
 typedef struct { unsigned int pid; unsigned long long used; unsigned int instance, compute; } process_t;
 
 static char cards[64];
@@ -47,6 +54,7 @@ int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
 int nvmlShutdown(void) { return OK; }
 
 int nvmlDeviceGetCount_v2(unsigned int *count) {
+    sleep((unsigned int)number("STANDIN_HANG"));
     *count = (unsigned int)number("STANDIN_GPUS");
     return answer("count");
 }
@@ -92,6 +100,45 @@ int nvmlDeviceGetTemperature(void *card, int sensor, unsigned int *celsius) {
 int nvmlDeviceGetPowerUsage(void *card, unsigned int *milliwatts) {
     *milliwatts = 215500 + 1000 * index_of(card);
     return answer("power");
+}
+
+static void put_place(pci_t *pci, unsigned int bus) {
+    memset(pci, 0, sizeof *pci);
+    pci->bus = bus;
+    snprintf(pci->place, sizeof pci->place, "00000000:%02X:00.0", bus);
+}
+
+static unsigned int bus_of(unsigned int index) { return 0x1A + index; }
+
+int nvmlDeviceGetPciInfo_v3(void *card, pci_t *pci) {
+    put_place(pci, bus_of(index_of(card)));
+    return answer("bus");
+}
+
+int nvmlDeviceGetCurrPcieLinkGeneration(void *card, unsigned int *generation) {
+    *generation = 4 + index_of(card);
+    return answer("generation");
+}
+
+int nvmlDeviceGetCurrPcieLinkWidth(void *card, unsigned int *width) {
+    (void)card;
+    *width = 16;
+    return answer("width");
+}
+
+/* Four links: two to the neighbour, where there is one; one to a switch; one that is down. */
+enum { LINKS = 4, SWITCH = 0xC0 };
+
+int nvmlDeviceGetNvLinkState(void *card, unsigned int link, unsigned int *active) {
+    (void)card;
+    if (link >= LINKS) return INVALID;
+    *active = link < 2 ? number("STANDIN_GPUS") > 1 : link == 2;
+    return answer("nvlink");
+}
+
+int nvmlDeviceGetNvLinkRemotePciInfo_v2(void *card, unsigned int link, pci_t *pci) {
+    put_place(pci, link < 2 ? bus_of(index_of(card) ^ 1) : SWITCH);
+    return answer("peer");
 }
 
 /* As many processes as the index of the GPU. */

@@ -118,11 +118,17 @@ class Herd(Program):
 
 
 @contextlib.asynccontextmanager
-async def herd(data_dir: Path, *, port: int = 0, **settings: Any) -> AsyncIterator[Herd]:
-    """`herd` on loopback; `settings` become FLEET_* variables (hold_timeout=1 is FLEET_HOLD_TIMEOUT=1)."""
+async def herd(
+    data_dir: Path, *, port: int = 0, inside: Sequence[str] = (), **settings: Any
+) -> AsyncIterator[Herd]:
+    """`herd` on loopback; `settings` become FLEET_* variables (hold_timeout=1 is FLEET_HOLD_TIMEOUT=1).
+
+    `inside`: a command that prepares something and then becomes the command that follows it.
+    """
+    environment = _environment("FLEET_", settings)
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir / "herd")]
     async with (
-        program("coordinator", arguments, data_dir / "herd.log", _environment("FLEET_", settings)) as (
+        program("coordinator", arguments, data_dir / "herd.log", environment, inside=inside) as (
             process,
             log,
         ),
@@ -153,6 +159,7 @@ async def node(
     elif "engine" not in settings:
         arguments += ["--engine", "embedded"]
     settings.setdefault("heartbeat_interval", 0.5)
+    settings.setdefault("measure_memory", False)
     environment = _environment("FLEET_NODE_", settings) | {"OLLAMA_NUM_PARALLEL": str(slots)}
     async with program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):
         yield Program(process, log)
@@ -215,7 +222,7 @@ async def program(
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Path]]:
     """Runs the module until the block ends; its standard output is a pipe, its errors go to `log`.
 
-    `inside`: the command before it, where it is to run in another network.
+    `inside`: the command before it, which prepares something (another network, say) and then becomes it.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:

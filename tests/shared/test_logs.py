@@ -55,7 +55,7 @@ def test_an_exception_stays_one_line() -> None:
         raise ValueError("broken")
     except ValueError:
         record.exc_info = sys.exc_info()
-    text = JsonLines().format(record)
+    text = JsonLines({}).format(record)
     assert "\n" not in text
     assert "ValueError: broken" in json.loads(text)["exception"]
 

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from agent.app import ollama_url
-from agent.engines.ollama import Ollama, slots_from
+from agent.engines.ollama import TAGS_AGE_S, VERSION_AGE_S, Ollama, slots_from
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 
@@ -75,6 +75,97 @@ async def test_what_comes_with_the_weights_is_asked_once(session: aiohttp.Client
         for _ in range(3):
             await ollama.look()
         assert (await fake.state()).by_path["/api/show"] == 1
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def counts(fake: FakeEngine) -> tuple[int, ...]:
+    """How often it was asked for: what is loaded, the list, the version, about a model."""
+    seen = (await fake.state()).by_path
+    return tuple(seen.get(f"/api/{name}", 0) for name in ("ps", "tags", "version", "show"))
+
+
+async def names(ollama: Ollama) -> list[str]:
+    return [model.name for model in (await ollama.look()).models]
+
+
+async def test_each_look_asks_only_for_what_changes_fast(session: aiohttp.ClientSession) -> None:
+    clock = Clock()
+    async with FakeEngine.run(models=["m", "n"], loaded=["m"]) as fake:
+        ollama = Ollama(fake.address, session, 2.0, {}, clock)
+        reports = [await ollama.look() for _ in range(20)]
+        assert await counts(fake) == (20, 1, 1, 2)
+        assert all(report.models == reports[0].models for report in reports)
+        assert len({report.version for report in reports}) == 1
+        assert reports[-1].version
+        clock.now += TAGS_AGE_S
+        assert (await ollama.look()).models == reports[0].models
+        assert await counts(fake) == (21, 2, 1, 2)
+        clock.now += VERSION_AGE_S
+        await ollama.look()
+        assert await counts(fake) == (22, 3, 2, 2)
+
+
+async def test_a_model_pulled_by_hand_is_told_within_the_age_of_the_list(
+    session: aiohttp.ClientSession,
+) -> None:
+    clock = Clock()
+    async with FakeEngine.run(models=["m"]) as fake:
+        ollama = Ollama(fake.address, session, 2.0, {}, clock)
+        assert await names(ollama) == ["m"]
+        await fake.switch(models=["m", "by hand"])
+        clock.now += TAGS_AGE_S - 0.1
+        assert await names(ollama) == ["m"]
+        clock.now += 0.1
+        assert await names(ollama) == ["m", "by hand"]
+    assert TAGS_AGE_S + 5 <= 15, "with a beat of 5 s"
+
+
+@pytest.mark.parametrize("hint", ["loaded", "/api/pull", "/api/delete"])
+async def test_a_hint_of_a_change_brings_the_list_at_once(session: aiohttp.ClientSession, hint: str) -> None:
+    async with FakeEngine.run(models=["m"]) as fake:
+        ollama = Ollama(fake.address, session, 2.0, {}, Clock())
+        assert await names(ollama) == ["m"]
+        await fake.switch(models=["new"], loaded=["new"] if hint == "loaded" else [])
+        if hint != "loaded":
+            ollama.relayed("/api/chat")
+            assert await names(ollama) == ["m"]
+            ollama.relayed(hint)
+        assert await names(ollama) == ["new"]
+
+
+async def test_a_pull_that_ends_while_the_list_is_read_is_not_missed(session: aiohttp.ClientSession) -> None:
+    async with FakeEngine.run(models=["m"]) as fake:
+        ollama = Ollama(fake.address, session, 2.0, {}, Clock())
+        looking = asyncio.create_task(names(ollama))
+
+        async def being_read() -> bool:
+            return (await counts(fake))[1] == 1
+
+        await eventually(being_read, every_s=0)
+        ollama.relayed("/api/pull")
+        await looking
+        await fake.switch(models=["m", "pulled"])
+        assert await names(ollama) == ["m", "pulled"]
+
+
+async def test_one_that_comes_back_is_asked_everything_anew(session: aiohttp.ClientSession) -> None:
+    async with FakeEngine.run(models=["m"]) as fake:
+        ollama = Ollama(fake.address, session, 0.5, {}, Clock())
+        assert await names(ollama) == ["m"]
+        fake.stop_process()
+        assert not (await ollama.look()).up
+        fake.continue_process()
+        await fake.switch(models=["another"])
+        assert await names(ollama) == ["another"]
+        assert (await counts(fake))[1:3] == (2, 2)
 
 
 @pytest.mark.parametrize(

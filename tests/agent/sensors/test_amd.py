@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agent.sensors.amd import amd_gpus
-from shared.wire import Gpu
+from shared.wire import Gpu, Pcie
 from tests.fakes.builders import GIB
 
 
@@ -34,10 +34,13 @@ def test_a_card_that_tells_all(tmp_path: Path) -> None:
         gpu_busy_percent=37,
         hwmon__hwmon4__temp1_input=61500,
         hwmon__hwmon4__power1_average=312_250_000,
+        current_link_speed="32.0 GT/s PCIe",
+        current_link_width=16,
     )
     assert amd_gpus(tmp_path) == [
         Gpu(
             uuid="8a1b2c",
+            bus="0000:03:00.0",
             name="AMD Instinct MI300X",
             vram_total_bytes=192 * GIB,
             vram_used_bytes=2 * GIB,
@@ -45,6 +48,7 @@ def test_a_card_that_tells_all(tmp_path: Path) -> None:
             utilization_pct=37.0,
             temperature_c=61.5,
             power_watts=312.25,
+            pcie=Pcie(generation=5, width=16),
         )
     ]
 
@@ -60,7 +64,10 @@ def test_what_a_file_does_not_tell_is_none(tmp_path: Path) -> None:
         hwmon__hwmon1__power1_input=25_000_000,
     )
     (gpu,) = amd_gpus(tmp_path)
-    assert gpu == Gpu(uuid="0000:03:00.0", name="AMD GPU 0x744c", vram_total_bytes=24 * GIB, power_watts=25.0)
+    place = "0000:03:00.0"
+    assert gpu == Gpu(
+        uuid=place, bus=place, name="AMD GPU 0x744c", vram_total_bytes=24 * GIB, power_watts=25.0
+    )
 
 
 def test_only_amds_cards_in_order_of_their_number(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.sensors.bandwidth import GBPS, bandwidth_gbps
-from agent.sensors.hardware import chip_name, with_gpus
+from agent.sensors.hardware import chip_name, with_gpus, with_measured
 from shared.wire import Gpu, Hardware
 from tests.fakes.builders import GIB
 
@@ -68,7 +68,7 @@ def test_some_name_where_none_is_told(tmp_path: Path) -> None:
     assert chip_name(tmp_path / "absent")
 
 
-HOST = Hardware(chip="Apple M9", memory_bandwidth_gbps=100.0)
+HOST = Hardware(chip="Apple M9", memory_bandwidth_gbps=100.0, memory_bandwidth_source="table")
 LARGE = Gpu(name="NVIDIA GeForce RTX 4090", vram_total_bytes=24 * GIB)
 SMALL = Gpu(name="Tesla T4", vram_total_bytes=16 * GIB)
 
@@ -88,3 +88,29 @@ def test_the_memory_in_which_a_model_would_live(gpus: list[Gpu], speed: float, u
     told = with_gpus(HOST, gpus)
     assert (told.memory_bandwidth_gbps, told.unified_memory) == (speed, unified)
     assert told.chip == HOST.chip
+    assert told.memory_bandwidth_source == ("table" if speed else "")
+
+
+UNKNOWN = Hardware(chip="nobody's")
+STRANGE = Gpu(name="nobody's", vram_total_bytes=GIB)
+
+
+@pytest.mark.parametrize(
+    ("host", "gpus", "speed", "source"),
+    [
+        (UNKNOWN, [], 31.5, "measured"),
+        (UNKNOWN, [Gpu(name="AMD GPU 0x1586")], 31.5, "measured"),  # works in the host's memory
+        (UNKNOWN, [STRANGE], 0, ""),  # its own memory is another matter
+        (UNKNOWN, [LARGE], 1008, "table"),
+        (HOST, [], 100, "table"),
+    ],
+)
+def test_what_was_measured_is_told_for_host_memory_that_no_table_knows(
+    host: Hardware, gpus: list[Gpu], speed: float, source: str
+) -> None:
+    told = with_measured(with_gpus(host, gpus), gpus, lambda: 31.5)
+    assert (told.memory_bandwidth_gbps, told.memory_bandwidth_source) == (speed, source)
+
+
+def test_nothing_is_told_before_it_is_measured() -> None:
+    assert with_measured(UNKNOWN, [], lambda: 0.0) == UNKNOWN

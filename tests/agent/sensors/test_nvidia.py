@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.wire import Gpu
+from shared.wire import Gpu, GpuLink, Pcie
 from tests.fakes.builders import GIB
 from tests.fakes.nvml import build_nvml
 
@@ -55,11 +55,21 @@ def read(library: Path, *worlds: dict[str, str]) -> list[Reading]:
     return [msgspec.json.decode(line, type=Reading) for line in ran.stdout.splitlines()]
 
 
+SWITCH = GpuLink(kind="nvlink", peer="0000:c0:00.0", count=1)
+
+
+def pair(**changes: Any) -> list[Gpu]:
+    """Two cards, linked to each other."""
+    peers = [GpuLink(kind="nvlink", peer=card(1 - index).bus, count=2) for index in range(2)]
+    return [card(index, **({"links": [peers[index], SWITCH]} | changes)) for index in range(2)]
+
+
 def card(index: int, **changes: Any) -> Gpu:
     """What the stand-in says of a card."""
     whole = Gpu(
         index=index,
         uuid=f"GPU-0000-{index}",
+        bus=f"0000:1{'ab'[index]}:00.0",
         name="NVIDIA GeForce RTX 4090",
         vram_total_bytes=24 * GIB,
         vram_used_bytes=(1 + index) * GIB,
@@ -68,14 +78,21 @@ def card(index: int, **changes: Any) -> Gpu:
         temperature_c=60.0 + index,
         power_watts=215.5 + index,
         processes=index,
+        pcie=Pcie(generation=4 + index, width=16),
+        links=[SWITCH],
     )
     return msgspec.structs.replace(whole, **changes)
 
 
 def test_two_gpus(library: Path) -> None:
     first, second = read(library, {"STANDIN_GPUS": "2"}, {})
-    assert (first.gpus, first.reason) == ([card(0), card(1)], "")
+    assert (first.gpus, first.reason) == (pair(), "")
     assert second == first  # entered once
+
+
+def test_links_are_asked_about_once_a_minute(library: Path) -> None:
+    _, later = read(library, {"STANDIN_GPUS": "2"}, {"STANDIN_REFUSES": "nvlink,generation,"})
+    assert later.gpus == pair(pcie=None)
 
 
 def test_no_gpu(library: Path) -> None:
@@ -91,16 +108,21 @@ def test_no_gpu(library: Path) -> None:
         ("processes", {"processes": None}),
         ("name", {"name": ""}),
         ("uuid", {"uuid": ""}),
+        ("bus", {"bus": ""}),
+        ("generation", {"pcie": None}),
+        ("width", {"pcie": None}),
+        ("nvlink", {"links": None}),
+        ("peer", {"links": [GpuLink(kind="nvlink", count=3)]}),
         ("memory", {"vram_total_bytes": 0, "vram_used_bytes": None, "vram_free_bytes": 0}),
     ],
 )
 def test_a_reading_that_is_refused(library: Path, refused: str, changes: dict[str, Any]) -> None:
     (reading,) = read(library, {"STANDIN_GPUS": "2", "STANDIN_REFUSES": f"{refused},"})
-    assert (reading.gpus, reading.reason) == ([card(0, **changes), card(1, **changes)], "")
+    assert (reading.gpus, reading.reason) == (pair(**changes), "")
 
 
 def test_everything_is_refused(library: Path) -> None:
-    refused = "name,uuid,memory,utilization,temperature,power,processes,"
+    refused = "name,uuid,bus,memory,utilization,temperature,power,processes,generation,width,nvlink,"
     (reading,) = read(library, {"STANDIN_GPUS": "1", "STANDIN_REFUSES": refused})
     assert (reading.gpus, reading.reason) == ([Gpu()], "")
 
@@ -112,7 +134,7 @@ def test_a_card_keeps_its_size_while_it_does_not_tell_what_is_free(library: Path
 
 def test_a_lost_card_hides_no_other(library: Path) -> None:
     (reading,) = read(library, {"STANDIN_GPUS": "2", "STANDIN_LOST": "0"})
-    assert reading.gpus == [card(1)]
+    assert reading.gpus == pair()[1:]
     assert reading.reason == "GPU 0: GPU is lost"
 
 

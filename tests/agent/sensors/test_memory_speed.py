@@ -1,0 +1,94 @@
+"""The speed of memory: measured in the background, once, and never when memory is short."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.sensors import memory_speed
+from agent.sensors.memory_speed import FILE, MemorySpeed, best_of_copying, remembered, threads_for
+from tests.fakes.waiting import eventually
+
+GIB, MIB = 2**30, 2**20
+
+
+@pytest.mark.parametrize(
+    ("cores", "available", "threads"), [(1, 8 * GIB, 1), (4, 8 * GIB, 4), (64, 512 * GIB, 8), (4, GIB - 1, 0)]
+)
+def test_how_many_copy_at_once(cores: int, available: int, threads: int) -> None:
+    assert threads_for(cores, available) == threads
+
+
+def test_copying_gives_a_plausible_figure_soon() -> None:
+    began = time.monotonic()
+    gbps = best_of_copying(2, 16 * MIB, window_s=0.05)
+    assert 0.1 < gbps < memory_speed.MOST_GBPS
+    assert time.monotonic() - began < 5
+
+
+def test_a_block_that_does_not_fit_is_an_error_and_hangs_nobody() -> None:
+    with pytest.raises(MemoryError, match="no room"):
+        best_of_copying(3, 2**46)
+
+
+async def test_the_loop_runs_on_while_it_is_measured() -> None:
+    """It holds the interpreter for moments only, though it copies all the time."""
+    measuring = asyncio.create_task(asyncio.to_thread(best_of_copying, 2, 32 * MIB))
+    pauses = []
+    while not measuring.done():
+        before = time.monotonic()
+        await asyncio.sleep(0)
+        pauses.append(time.monotonic() - before)
+    assert await measuring > 0
+    assert len(pauses) > 100
+    assert sorted(pauses)[-len(pauses) // 20] < 0.05
+
+
+async def test_it_is_measured_once_for_a_chip(tmp_path: Path) -> None:
+    figures = iter((31.46, 22.0))
+    asked = 0
+
+    def measure() -> float:
+        nonlocal asked
+        asked += 1
+        return next(figures)
+
+    async def known(speed: MemorySpeed, chip: str, gbps: float) -> None:
+        await eventually(lambda: speed.gbps(chip) == gbps)
+
+    await known(MemorySpeed(tmp_path, measure), "a chip", 31.5)
+    await eventually(lambda: remembered(tmp_path / FILE, "a chip") == 31.5)
+    again = MemorySpeed(tmp_path, measure)
+    await known(again, "a chip", 31.5)
+    assert asked == 1
+    await known(MemorySpeed(tmp_path, measure), "another chip", 22.0)
+    assert asked == 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"chip":"c","gbps":-1}', b'{"chip":"c","gbps":1e9}', b"\xff\xfe"]
+)
+def test_a_file_that_makes_no_sense_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    assert remembered(tmp_path / FILE, "c") == 0.0
+
+
+async def test_a_figure_that_cannot_be_kept_is_told_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    speed = MemorySpeed(tmp_path / "nowhere", lambda: 12.0)
+    await eventually(lambda: speed.gbps("c") == 12.0)
+    await eventually(lambda: "not remembered" in caplog.text)
+
+
+async def test_a_machine_that_cannot_be_measured_stays_unknown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def short() -> float:
+        raise MemoryError("short")
+
+    speed = MemorySpeed(tmp_path, short)
+    assert speed.gbps("c") == 0.0
+    await eventually(lambda: "cannot be measured" in caplog.text)
+    assert speed.gbps("c") == 0.0
