@@ -55,7 +55,11 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         session = await stack.enter_async_context(_engine_session(settings))
         control = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         engines = {engine.name: engine for engine in await _engines(settings, session, data_dir)}
-        gateway = Gateway(settings.name, secret, engines, session, settings.body_limit)
+
+        async def announce() -> None:
+            await link.announce()
+
+        gateway = Gateway(settings.name, secret, engines, session, settings.body_limit, announce)
         port = await stack.enter_async_context(_listening(gateway.app, settings))
         reporter = Reporter(
             settings.name,

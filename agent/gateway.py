@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 import msgspec
@@ -43,13 +43,16 @@ class Gateway:
         engines: Mapping[str, Engine],
         session: aiohttp.ClientSession,
         body_limit: int,
+        announce: Callable[[], Awaitable[None]],
     ) -> None:
+        """`announce` tells the coordinator how this node stands now, and returns once it knows."""
         self.draining = False
         self._node_id = node_id
         self._expected = f"Bearer {secret}".encode()
         self._engines = engines
         self._session = session
         self._body_limit = body_limit
+        self._announce = announce
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -119,7 +122,7 @@ class Gateway:
                 return await self._fault(engine, response)
             if carriage is not None and carriage.content_type is not None:
                 return await self._put_together(response, carriage, carriage.content_type)
-            return await self._copy(request, engine, response, carriage)
+            return await self._copy(request, engine, response, carriage, path)
         finally:
             response.close()  # before its end this ends the engine's work; after it, it does nothing
 
@@ -150,8 +153,13 @@ class Gateway:
         engine: Engine,
         response: aiohttp.ClientResponse,
         carriage: Carriage | None,
+        path: str,
     ) -> web.StreamResponse:
         answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
+        if (
+            response.content_length is not None
+        ):  # with its length known an answer is over before its last write
+            await self._tell_change(engine, path)
         await answer.prepare(request)
         try:
             while out := await _next(response, carriage):
@@ -161,8 +169,15 @@ class Gateway:
             if request.transport is not None:
                 request.transport.abort()  # so that the coordinator does not take the part for the whole
             return answer
+        if response.content_length is None:
+            await self._tell_change(engine, path)
         await answer.write_eof()
         return answer
+
+    async def _tell_change(self, engine: Engine, path: str) -> None:
+        """Whoever pulled a model may ask for it with the next breath: the coordinator has to know it by then."""
+        if engine.relayed(path):
+            await self._announce()
 
     def _guarded(self) -> Middleware:
         @web.middleware

@@ -40,6 +40,8 @@ class Link:
         self._interval_s = interval_s
         self._wake = wake
         self._told = ""
+        self._one_at_a_time = asyncio.Lock()
+        """Beats are numbered: an older one that came later would be refused."""
 
     def wake(self) -> None:
         """The next beat goes out at once."""
@@ -54,7 +56,17 @@ class Link:
                 async with asyncio.timeout(self._interval_s if taken else min(RETRY_S, self._interval_s)):
                     await self._wake.wait()
 
+    async def announce(self) -> None:
+        """A beat of this moment; returns once it was taken, or that took too long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._send_now()
+
     async def _send_now(self) -> bool:
+        async with self._one_at_a_time:
+            return await self._send_if_known()
+
+    async def _send_if_known(self) -> bool:
         url = await self._route.where()
         if url is None:
             self._tell(
@@ -66,8 +78,9 @@ class Link:
 
     async def send(self, beat: Heartbeat) -> bool:
         """One beat, now; whether a coordinator took it."""
-        url = await self._route.where()
-        return url is not None and await self._send(url, beat)
+        async with self._one_at_a_time:
+            url = await self._route.where()
+            return url is not None and await self._send(url, beat)
 
     async def _send(self, url: str, beat: Heartbeat) -> bool:
         """What goes wrong is logged once, until it changes."""

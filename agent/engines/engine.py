@@ -57,8 +57,8 @@ class Engine(Protocol):
         """What an error answer's status should have been."""
         ...
 
-    def relayed(self, path: str, /) -> None:
-        """A call of that path has ended, well or not: what the engine has may be different now."""
+    def relayed(self, path: str, /) -> bool:
+        """A call of that path has ended, well or not. Whether what the engine has may be different now."""
         ...
 
     async def look(self) -> Report:

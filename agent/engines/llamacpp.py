@@ -137,8 +137,9 @@ class LlamaCpp:
         """500 is said of some calls that are wrong themselves."""
         return llamacpp_calls.true_status(status, body)
 
-    def relayed(self, _path: str) -> None:
+    def relayed(self, _path: str) -> bool:
         """No call changes what it has."""
+        return False
 
     async def look(self) -> Engine:
         """The one model and its slots."""

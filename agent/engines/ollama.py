@@ -129,11 +129,13 @@ class Ollama:
         """Its own word."""
         return status
 
-    def relayed(self, path: str) -> None:
+    def relayed(self, path: str) -> bool:
         """A pull or a delete may have changed what it has."""
-        if path in CHANGING_PATHS:
-            self._changes += 1
-            self._models_until = -math.inf
+        if path not in CHANGING_PATHS:
+            return False
+        self._changes += 1
+        self._models_until = -math.inf
+        return True
 
     async def look(self) -> Engine:
         """Version, models and replicas; down with a reason where any of that cannot be read.

@@ -18,10 +18,14 @@ KEY = {"Authorization": f"Bearer {SECRET}"}
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
 
+async def nothing() -> None:
+    """Nobody is told of changes."""
+
+
 @asynccontextmanager
 async def gateway_before(url: str) -> AsyncIterator[tuple[Gateway, str, aiohttp.ClientSession]]:
     async with aiohttp.ClientSession() as session:
-        gateway = Gateway("n", SECRET, {"ollama": Ollama(url, session, 2.0, {})}, session, body_limit=10_000)
+        gateway = Gateway("n", SECRET, {"ollama": Ollama(url, session, 2.0, {})}, session, 10_000, nothing)
         runner = web.AppRunner(gateway.app, handler_cancellation=True)
         await runner.setup()
         try:
