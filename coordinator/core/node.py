@@ -1,7 +1,7 @@
 """One node as the coordinator knows it: its last beat, its lease, whether its gateway answers, what runs there."""
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from typing import Literal
 
 from msgspec import Struct
@@ -15,6 +15,10 @@ Status = Literal["online", "degraded", "offline"]
 Reach = Literal["probing", "unreachable", "reached", "suspect"]
 """probing, unreachable: never reached since it joined. reached: answers. suspect: did, then a connection failed."""
 MEND = "; open that port in its firewall, or tell its agent with --advertise where it can be reached"
+
+
+LOADS_KEPT = 1_000
+"""Of each node: more than any machine loads in a day."""
 
 
 class Standing(Struct, frozen=True):
@@ -54,6 +58,8 @@ class Node:
         self.cordoned = False
         self.last_used: defaultdict[tuple[str, ModelName], int] = defaultdict(int)
         self.unloaded_at: dict[ModelName, float] = {}
+        self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
+        """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
         self._trouble_until: dict[tuple[str, ModelName], float] = {}
         self._accept(heartbeat, address, now)
@@ -65,15 +71,20 @@ class Node:
         """
         before, silent = self.heartbeat, now - self.last_heard
         moved = address != self.address or heartbeat.gateway_secret != before.gateway_secret
-        loaded = {model for model, spots in self.spots.items() if any(spot.replicas for spot in spots)}
+        loaded = self.loaded()
         self._accept(heartbeat, address, now)
-        for model in loaded:
-            if not any(spot.replicas for spot in self.spots.get(model, ())):
-                self.unloaded_at[model] = now
+        for model in loaded - self.loaded():
+            self.unloaded_at[model] = now
+        if heartbeat.epoch == before.epoch:  # a restarted agent knows of no earlier load
+            self.loads.extend((now, model) for model in sorted(self.loaded() - loaded))
         if moved or heartbeat.epoch != before.epoch or silent > limits.lease_s:
             self._probe_anew(now)
         elif silent > limits.beat_late_s:
             self.suspect(f"it was silent for {silent:.0f} s", now)
+
+    def loaded(self) -> set[ModelName]:
+        """Models that are in memory here."""
+        return {model for model, spots in self.spots.items() if any(spot.replicas for spot in spots)}
 
     def _accept(self, heartbeat: Heartbeat, address: str, now: float) -> None:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now

@@ -78,7 +78,7 @@ let score = null;
 
 function scoreCard() {
   const kind = score === null ? "quiet" : score >= 80 ? "good" : score >= 50 ? "warn" : "bad";
-  const link = make("a", { href: "#health-title", className: kind, text: score === null ? "–" : `${score} of 100` });
+  const link = make("a", { href: "#health-title", className: kind, text: score === null ? "–" : `${score}/100` });
   return make("div", { children: [make("dt", { text: "Health" }), make("dd", { children: [link] })] });
 }
 
@@ -101,10 +101,8 @@ function nodeCard(node) {
       }),
       node.reason && make("p", { className: "reason", text: node.reason }),
       make("p", { className: "quiet machine", text: machine(node) }),
-      node.memory.pressure !== "normal" &&
-        make("p", { className: "reason", children: [badge("warning", `memory pressure: ${node.memory.pressure}`)] }),
-      ...gauges(node),
-      make("ul", { className: "engines", children: engines(node) }),
+      // What an offline node said last is the past.
+      ...(node.status === "offline" ? [] : [...gauges(node), make("ul", { className: "engines", children: engines(node) })]),
     ],
   });
 }
@@ -122,7 +120,9 @@ function machine(node) {
 
 function gauges(node) {
   const { memory } = node;
+  const pressed = badge("warning", `memory pressure: ${memory.pressure}`);
   const found = [
+    memory.pressure !== "normal" && make("p", { className: "reason", children: [pressed] }),
     gauge("CPU", node.cpu.utilization_pct / 100, `${node.cpu.utilization_pct.toFixed(0)} %`),
     memory.total_gb > 0 &&
       gauge("Memory", memory.used_gb / memory.total_gb, `${gib(memory.used_gb)} of ${gib(memory.total_gb)} GiB`),
@@ -198,16 +198,23 @@ function showTraces({ traces }) {
 
 function callRow(trace) {
   const when = new Date(trace.timestamp * 1000);
-  const cell = (text, className = "", name = "") => make("td", { role: "cell", className, text, ...(name && { "data-name": name }) });
+  const cell = (text, className = "", name = "") =>
+    make("td", { role: "cell", className, text, title: text, ...(name && { "data-name": name }) });
   const asked = trace.original_model && trace.original_model !== trace.model ? ` (asked for ${trace.original_model})` : "";
   return make("tr", {
     role: "row",
-    ...(trace.error_message && { title: trace.error_message }),
     children: [
       make("td", { role: "cell", children: [make("time", { text: clock(when), datetime: when.toISOString() })] }),
       cell(`${trace.model}${asked}`, "model"),
       cell(trace.node_id || "–", "where"),
-      make("td", { role: "cell", className: "status", children: [badge(trace.status, trace.status.replace("_", " "))] }),
+      make("td", {
+        role: "cell",
+        className: "status",
+        children: [
+          badge(trace.status, trace.status.replace("_", " ")),
+          trace.error_message && make("div", { className: "quiet why", text: trace.error_message }),
+        ],
+      }),
       cell(duration(trace.latency_ms), "number", "latency"),
       cell(duration(trace.time_to_first_token_ms), "number", "TTFT"),
       cell(count(trace.prompt_tokens), "number", "tokens in"),

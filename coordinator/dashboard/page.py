@@ -14,6 +14,7 @@ HEADERS = {
 }
 FILES = {
     "/dashboard": ("page.html", "text/html"),
+    "/dashboard/": ("page.html", "text/html"),
     "/dashboard/page.css": ("page.css", "text/css"),
     "/dashboard/page.js": ("page.js", "text/javascript"),
     "/dashboard/icon.svg": ("icon.svg", "image/svg+xml"),

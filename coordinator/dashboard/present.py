@@ -18,7 +18,7 @@ from coordinator.dashboard.asked import answer, flag
 from coordinator.dashboard.reads import Kept, Reads
 from coordinator.dashboard.settings import shown
 from coordinator.health.report import report
-from coordinator.health.snapshot import CallFigures, NodeSeen, Snapshot, Storage
+from coordinator.health.snapshot import CallFigures, NodeSeen, Snapshot, Storage, loads_of
 from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
 from shared import __version__
@@ -121,6 +121,7 @@ class Present:
                 standing=node.standing(now, self._limits),
                 address=node.address,
                 cordoned=node.cordoned,
+                loads=loads_of(node.loads, now),
             )
             for _, node in sorted(self._desk.fleet.nodes.items())
         ]

@@ -16,6 +16,8 @@ DISK_LOW = 10 * GIB
 DISK_FULL = 2 * GIB
 IDLE_SHARE = 0.50
 IDLE_MODELS = 2
+LOADS_AN_HOUR = 3
+"""From so many loads of one model on, it is not by chance that it is loaded again."""
 SPILL_SHARE = 0.90
 """Of a replica's memory in VRAM: below it, a part that matters is computed by the processor."""
 
@@ -67,6 +69,28 @@ def idle_memory(node: NodeSeen) -> Iterator[Finding]:
         node_id=beat.node_id,
         data={"available_gb": _rounded(free), "total_gb": _rounded(total), "models_loaded": loaded},
     )
+
+
+def thrashing(node: NodeSeen) -> Iterator[Finding]:
+    """model_thrashing: models that are loaded again and again, each time before they can answer."""
+    often = [each for each in node.loads if each.recent >= LOADS_AN_HOUR]
+    if often:
+        yield Finding(
+            check_id="model_thrashing",
+            severity="warning",
+            title=f"{node.beat.node_id} loads the same model again and again",
+            description=", ".join(f"{each.model} {each.recent} times" for each in often)
+            + " in the last hour. "
+            "Each time the calls wait for it.",
+            fix="Let it stay longer (keep_alive of the calls, OLLAMA_KEEP_ALIVE), or use fewer or smaller models.",
+            node_id=node.beat.node_id,
+            data={
+                "models": [
+                    {"model": each.model, "loads_24h": each.count, "loads_last_hour": each.recent}
+                    for each in often
+                ]
+            },
+        )
 
 
 def disk(node: NodeSeen) -> Iterator[Finding]:

@@ -39,7 +39,10 @@ def _of_node(node: NodeSeen, version: str) -> Iterator[Finding]:
     yield from machine_checks.disk(node)
     yield from machine_checks.temperature(node)
     yield from machine_checks.spilled(node)
-    yield from machine_checks.idle_memory(node)
+    thrashing = list(machine_checks.thrashing(node))
+    yield from thrashing
+    if not thrashing:  # else its spare memory is that of models that have just been put out
+        yield from machine_checks.idle_memory(node)
 
 
 def vitals(snapshot: Snapshot) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def vitals(snapshot: Snapshot) -> dict[str, Any]:
         "nodes_degraded": statuses.count("degraded"),
         "nodes_offline": statuses.count("offline"),
         **_of_calls(snapshot),
-        "cold_loads_24h": None,  # no engine tells when it loads a model
+        "cold_loads_24h": sum(each.count for node in snapshot.nodes for each in node.loads),
         "image_generations_24h": 0,  # no engine here makes images or transcribes
         "transcriptions_24h": 0,
     }

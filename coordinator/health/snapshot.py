@@ -1,11 +1,23 @@
 """What the checks look at: the fleet at one moment and its calls of the last day, as values."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from coordinator.core.node import Standing
 from shared.wire import Heartbeat
+
+DAY_S = 86_400.0
+HOUR_S = 3_600.0
+
+
+class Loads(Struct, frozen=True):
+    """How often a model came into a node's memory, as far as beats showed it: in 24 hours, and in the last one."""
+
+    model: str
+    count: int
+    recent: int
 
 
 class NodeSeen(Struct, frozen=True, kw_only=True):
@@ -16,6 +28,18 @@ class NodeSeen(Struct, frozen=True, kw_only=True):
     address: str
     """Base URL of its gateway."""
     cordoned: bool = False
+    loads: tuple[Loads, ...] = ()
+    """The most frequent first."""
+
+
+def loads_of(events: Iterable[tuple[float, str]], now: float) -> tuple[Loads, ...]:
+    """From the times at which models were loaded; the same clock as `now`."""
+    day = [(at, model) for at, model in events if now - at < DAY_S]
+    recent = Counter(model for at, model in day if now - at < HOUR_S)
+    return tuple(
+        Loads(model, count, recent[model])
+        for model, count in Counter(model for _, model in day).most_common()
+    )
 
 
 class StatusCount(Struct, frozen=True):

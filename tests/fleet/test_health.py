@@ -55,6 +55,27 @@ async def test_health_names_what_is_wrong_with_nodes(tmp_path: Path) -> None:
         assert (vitals["nodes_total"], vitals["nodes_online"], vitals["nodes_offline"]) == (2, 1, 1)
 
 
+async def test_loads_of_a_model_are_counted(tmp_path: Path) -> None:
+    async with FakeEngine.run(["m"]) as fake, fleet_of_fakes(tmp_path, [fake]) as herd:
+
+        async def seen() -> tuple[int, int]:
+            """Models in memory now, and loads so far."""
+            loaded = (await herd.get("/fleet/status"))["fleet"]["models_loaded"]
+            return loaded, (await herd.get("/dashboard/api/health"))["vitals"]["cold_loads_24h"]
+
+        assert await seen() == (0, 0)
+        for number in range(1, 4):
+            for loaded in (["m"], []):
+                await fake.switch(loaded=loaded)
+
+                async def shown(expected: tuple[int, int] = (len(loaded), number)) -> bool:
+                    return await seen() == expected
+
+                await eventually(shown)
+        health = await herd.get("/dashboard/api/health")
+        assert checks(health, "node-1")["model_thrashing"] == "warning"
+
+
 async def test_health_answers_while_the_file_is_broken(tmp_path: Path) -> None:
     async with coordinator(tmp_path) as before:
         await eventually(database(tmp_path).exists)

@@ -48,6 +48,18 @@ def test_when_a_model_left_memory_is_remembered() -> None:
     assert node.unloaded_at == {"llama3.2:latest": 7.0}
 
 
+def test_when_a_model_came_into_memory_is_remembered() -> None:
+    idle, busy = an_engine(a_model()), an_engine(a_model(), replicas=[a_replica()])
+    node = a_node(busy)
+    beats = [(2, idle, 1), (3, busy, 1), (4, busy, 1), (5, idle, 1), (6, busy, 1), (1, idle, 2), (2, busy, 2)]
+    for at, (seq, engine, epoch) in enumerate(beats):
+        node.heard(a_beat("n1", engine, seq=seq, epoch=epoch), node.address, float(at), Limits())
+    assert list(node.loads) == [(1.0, "llama3.2:latest"), (4.0, "llama3.2:latest"), (6.0, "llama3.2:latest")]
+    restarted = a_node(idle)
+    restarted.heard(a_beat("n1", busy, epoch=2), restarted.address, 1.0, Limits())
+    assert not restarted.loads
+
+
 def test_p75_of_the_newest_calls() -> None:
     latencies, model = Latencies(), normalise(MODEL)
     assert latencies.p75(NodeId("n1"), model) is None

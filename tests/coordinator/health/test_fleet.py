@@ -164,7 +164,7 @@ def test_report_has_the_shape_that_scripts_know() -> None:
         **{"nodes_total": 3, "nodes_online": 1, "nodes_degraded": 1, "nodes_offline": 1},
         **{"total_requests_24h": 12, "overall_error_rate_pct": 33.3, "avg_ttft_ms": 12.3},
         **{"total_retries_24h": 4, "client_disconnects_24h": 2, "incomplete_streams_24h": 1},
-        **{"cold_loads_24h": None, "image_generations_24h": 0, "transcriptions_24h": 0, "health_score": 77},
+        **{"cold_loads_24h": 0, "image_generations_24h": 0, "transcriptions_24h": 0, "health_score": 77},
     }
     keys = {"check_id", "severity", "title", "description", "fix", "node_id", "data"}
     assert all(set(each) == keys for each in told["recommendations"])

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from coordinator.core.node import Standing, Status
+from coordinator.health.report import report
+from coordinator.health.snapshot import Loads, loads_of
 from shared.wire import Disk, Gpu, Hardware, Memory, Replica, Thermal
 from tests.fakes.builders import GIB, a_model, an_engine, with_loaded
 from tests.fakes.seen import a_node, a_snapshot, found, the
@@ -117,6 +119,19 @@ def test_idle_memory_counts_where_models_live() -> None:
     used = Memory(total_bytes=16 * GIB, available_bytes=GIB)
     finding = the(a_snapshot(a_node(two, memory=used, gpus=empty_card)), "underutilized_memory")
     assert finding.data == {"available_gb": 20.0, "total_gb": 24.0, "models_loaded": 2}
+
+
+def test_a_model_that_is_loaded_again_and_again() -> None:
+    now = 100_000.0
+    events = [(now - 90_000, "m"), (now - 4000, "m"), *[(now - ago, "m") for ago in (30, 20, 10)], (now, "n")]
+    loads = loads_of(events, now)
+    assert loads == (Loads("m", 4, 3), Loads("n", 1, 1))
+    idle = Memory(total_bytes=16 * GIB, available_bytes=15 * GIB)
+    node = msgspec.structs.replace(a_node(with_loaded("a"), memory=idle), loads=loads)
+    assert found(a_snapshot(node)) == {"model_thrashing": "warning"}
+    assert report(a_snapshot(node))["vitals"]["cold_loads_24h"] == 5
+    calm = msgspec.structs.replace(node, loads=loads_of(events[:-2], now))
+    assert found(a_snapshot(calm)) == {"underutilized_memory": "info"}
 
 
 def test_a_model_that_spills_out_of_vram() -> None:
