@@ -1,6 +1,8 @@
 """The GPUs of this machine, whoever made them."""
 
 import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.sensors.amd import DRM, amd_gpus
@@ -14,9 +16,9 @@ log = logging.getLogger("herd-node")
 class GpuSensor:
     """NVIDIA's cards, then AMD's; each maker's in the order of its driver. `drm` is where AMD's are looked for."""
 
-    def __init__(self, drm: Path = DRM) -> None:
+    def __init__(self, drm: Path = DRM, clock: Callable[[], float] = time.monotonic) -> None:
         self._drm = drm
-        self._nvidia = Nvidia()
+        self._nvidia = Nvidia(clock)
         self._latest: Latest[list[Gpu]] = Latest("gpus", self.read, [])
         self._seen = False
         self.reason = ""

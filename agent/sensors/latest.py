@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import queue
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -19,7 +20,8 @@ T = TypeVar("T")
 class Latest(Generic[T]):
     """The last value of `read`; `first` until there is one.
 
-    The thread is a daemon, not one of asyncio's pool: a driver that hangs must not keep the agent from ending.
+    The thread is its own and stays for the next reading: to start one costs more than most readings. It is a daemon,
+    not one of asyncio's pool: a driver that hangs must not keep the agent from ending.
     At most one reading is under way, however often it is asked for.
     """
 
@@ -38,6 +40,10 @@ class Latest(Generic[T]):
         self._wait_s = first_patience_s
         self._under_way: asyncio.Future[T] | None = None
         self._late = False
+        self._has_thread = False
+        self._asked: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[T]]] = (
+            queue.SimpleQueue()
+        )
 
     async def value(self) -> T:
         """Of this moment, or the last one where the reading is late or fails."""
@@ -61,18 +67,25 @@ class Latest(Generic[T]):
         self._late = True
 
     def _start(self) -> asyncio.Future[T]:
+        if not self._has_thread:
+            threading.Thread(target=self._read_when_asked, name=self._name, daemon=True).start()
+            self._has_thread = True
         loop = asyncio.get_running_loop()
         self._under_way = future = loop.create_future()
-        threading.Thread(target=self._run, args=(loop, future), name=self._name, daemon=True).start()
+        self._asked.put((loop, future))
         return future
 
-    def _run(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> None:
-        try:
-            outcome: T | Exception = self._read()
-        except Exception as error:
-            outcome = error
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits
-            loop.call_soon_threadsafe(_settle, future, outcome)
+    def _read_when_asked(self) -> None:
+        """The thread. A reading that hangs keeps it, and nobody asks for another."""
+        while True:
+            loop, future = self._asked.get()
+            try:
+                outcome: T | Exception = self._read()
+            except Exception as error:
+                outcome = error
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits
+                loop.call_soon_threadsafe(_settle, future, outcome)
+            del loop, future, outcome  # nothing is kept until the next
 
 
 def _settle(future: asyncio.Future[T], outcome: T | Exception) -> None:

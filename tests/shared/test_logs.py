@@ -49,6 +49,14 @@ def test_a_line_is_json_with_what_the_record_carries(tmp_path: Path) -> None:
     }
 
 
+def test_lines_of_processes_that_share_a_file_say_whose_they_are(tmp_path: Path) -> None:
+    for name in ("n1", "n2"):
+        with logging_to(tmp_path, "herd", "DEBUG", "ERROR", {"node_id": name}):
+            log.info("mine")
+            log.info("of another", extra={"node_id": "n3"})
+    assert [line["node_id"] for line in lines(tmp_path)] == ["n1", "n3", "n2", "n3"]
+
+
 def test_an_exception_stays_one_line() -> None:
     record = a_record()
     try:
