@@ -32,7 +32,7 @@ _MODELS = f"""
     GROUP BY model_name ORDER BY total_requests DESC, model_name"""  # noqa: S608
 _TAGGED = """
     FROM request_traces, json_each(CASE WHEN json_valid(tags) THEN tags END) AS each_tag
-    WHERE timestamp >= ? AND timestamp < ? AND status != 'retried'"""
+    WHERE timestamp >= ? AND timestamp < ? AND status != 'retried' AND tags != '[]'"""
 _OUTCOMES = """
     SUM(status = 'completed') AS completed_count,
     SUM(status IN ('failed', 'incomplete', 'rejected')) AS failed_count,

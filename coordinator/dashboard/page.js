@@ -266,8 +266,13 @@ let freshAt = 0;
 let trouble = "";
 
 async function ask(source) {
-  const response = await fetch(source.path, { signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
-  const body = await response.json();
+  let response, body;
+  try {
+    response = await fetch(source.path, { signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
+    body = await response.json();
+  } catch (error) {
+    throw new Error("the coordinator does not answer", { cause: error });
+  }
   if (!response.ok) throw new Error(`${source.path} says ${response.status}: ${body.error ?? ""}`);
   return body;
 }
@@ -282,7 +287,7 @@ async function turn(name) {
     if (name === "status") freshAt = Date.now();
   } catch (error) {
     source.failures = (source.failures ?? 0) + 1;
-    source.trouble = error instanceof TypeError || error.name === "TimeoutError" ? "the coordinator does not answer" : error.message;
+    source.trouble = error.message;
   }
   trouble = Object.values(SOURCES).map((each) => each.trouble).find(Boolean) ?? "";
   tellFreshness();

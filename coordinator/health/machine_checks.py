@@ -60,6 +60,8 @@ def idle_memory(node: NodeSeen) -> Iterator[Finding]:
     loaded = sum(len(engine.replicas) for engine in beat.engines)
     if node.standing.status != "online" or free <= total * IDLE_SHARE or loaded > IDLE_MODELS:
         return
+    if not any(engine.kind == "ollama" for engine in beat.engines):
+        return  # nobody there could pull a model
     yield Finding(
         check_id="underutilized_memory",
         severity="info",

@@ -62,7 +62,7 @@ def test_engines() -> None:
     beside = a_node(with_loaded("a", "b", "c"), down)
     assert found(a_snapshot(beside)) == {"engine_down": "warning"}
     without = a_node(engines=[])
-    assert found(a_snapshot(a_node(), without)) == {"no_engine": "warning", "underutilized_memory": "info"}
+    assert found(a_snapshot(a_node(), without)) == {"no_engine": "warning"}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,8 @@ def test_idle_memory_counts_where_models_live() -> None:
     free = Memory(total_bytes=16 * GIB, available_bytes=9 * GIB)
     assert found(a_snapshot(a_node(two, memory=free))) == {"underutilized_memory": "info"}
     assert found(a_snapshot(a_node(memory=free))) == {}
+    fixed = msgspec.structs.replace(two, kind="llama.cpp")
+    assert found(a_snapshot(a_node(fixed, memory=free))) == {}
     full_card = [Gpu(vram_total_bytes=24 * GIB, vram_free_bytes=GIB)]
     assert found(a_snapshot(a_node(two, memory=free, gpus=full_card))) == {}
     empty_card = [Gpu(vram_total_bytes=24 * GIB, vram_free_bytes=20 * GIB)]
