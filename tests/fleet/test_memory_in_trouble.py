@@ -28,6 +28,8 @@ CLIENTS = 8
 ON_DISK_S = 0.5
 """A row is in the file that long after its call was answered."""
 LOCKED_S = 3.0
+BROKEN = 0
+"""In place of a status: no answer, or not all of it."""
 IDS = "SELECT request_id FROM request_traces"
 
 
@@ -163,7 +165,7 @@ async def test_a_kill_under_load_costs_the_last_half_second_at_most(tmp_path: Pa
                 await eventually(lambda: time.monotonic() > began + 3)
                 killed_at = time.monotonic()
                 await herd.kill()
-        assert all_good(load.answers)
+        assert all_good([answer for answer in load.answers if answer.at < killed_at])
         due = {answer.call_id for answer in load.answers if answer.at < killed_at - ON_DISK_S}
         assert len(due) > 50
         found = ids(database(tmp_path))
