@@ -28,6 +28,8 @@ CLIENTS = 8
 ON_DISK_S = 0.5
 """A row is in the file that long after its call was answered."""
 LOCKED_S = 3.0
+BROKEN = 0
+"""In place of a status: no answer, or not all of it."""
 IDS = "SELECT request_id FROM request_traces"
 
 
@@ -91,8 +93,8 @@ async def fleet(data_dir: Path, fake: FakeEngine, within: Sequence[str] = ()) ->
         yield coordinator
 
 
-def an_engine() -> contextlib.AbstractAsyncContextManager[FakeEngine]:
-    return FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1", first_token_delay_s=0.02)
+def an_engine(delay_s: float = 0.02) -> contextlib.AbstractAsyncContextManager[FakeEngine]:
+    return FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1", first_token_delay_s=delay_s)
 
 
 def database(data_dir: Path) -> Path:
@@ -152,8 +154,10 @@ def slowest(answers: list[Answer]) -> float:
     return statistics.quantiles([answer.took_s for answer in answers], n=20)[-1]
 
 
-async def test_a_kill_under_load_costs_the_last_half_second_at_most(tmp_path: Path) -> None:
-    async with an_engine() as fake:
+@pytest.mark.parametrize("delay_s", [0.0, 0.1])
+async def test_a_kill_under_load_costs_the_last_half_second_at_most(tmp_path: Path, delay_s: float) -> None:
+    """Rows are written when many wait, or the first has waited for long: each of the two is met."""
+    async with an_engine(delay_s) as fake:
         async with fleet(tmp_path, fake) as herd:
             load = Load(herd)
             async with load.running("before"):
@@ -161,9 +165,9 @@ async def test_a_kill_under_load_costs_the_last_half_second_at_most(tmp_path: Pa
                 await eventually(lambda: time.monotonic() > began + 3)
                 killed_at = time.monotonic()
                 await herd.kill()
-        assert all_good(load.answers)
+        assert all_good([answer for answer in load.answers if answer.at < killed_at])
         due = {answer.call_id for answer in load.answers if answer.at < killed_at - ON_DISK_S}
-        assert len(due) > 100
+        assert len(due) > 50
         found = ids(database(tmp_path))
         assert due - set(found) == set()
         assert set(found.values()) == {1}
