@@ -72,7 +72,10 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     bodies = Bodies(settings.bodies_limit)
     errands = OllamaErrands(forwarder, catalog, settings.frame_limit, settings.whole_limit)
     server = Server(
-        [Ollama(relay, catalog, errands, bodies, settings.frame_limit), OpenAi(relay, catalog, bodies)],
+        [
+            Ollama(relay, catalog, errands, bodies, settings.frame_limit),
+            OpenAi(relay, catalog, bodies, settings.frame_limit),
+        ],
         bodies,
         members,
         StatusReader(desk, limits, clock),

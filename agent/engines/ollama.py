@@ -2,7 +2,8 @@
 
 Contract (source read: fb30760, August 2026): GET /api/version {version}; GET /api/tags {models: [{name, digest, size,
 modified_at, details{format, family, parameter_size, quantization_level}}]}; GET /api/ps {models: [{name, size,
-size_vram, context_length, expires_at}]}; POST /api/show {model} -> {capabilities, model_info{"<arch>.context_length"}}.
+size_vram, context_length, expires_at}]}; POST /api/show {model} -> {capabilities, model_info{"<arch>.context_length"}};
+GET /v1/models, which is 404 where its version, or another program with its API, lacks OpenAI's dialect.
 """
 
 import asyncio
@@ -93,6 +94,8 @@ class Ollama:
         self._session = session
         self._timeout_s = timeout_s
         self._slots = slots_from(environment)
+        self._dialects: dict[str, frozenset[str]] = {}
+        """By version: asked once for each."""
         self._shown: dict[str, tuple[frozenset[str], int | None]] = {}
 
     @property
@@ -134,13 +137,26 @@ class Ollama:
             name=self.name,
             kind="ollama",
             version=version.version,
-            dialects=frozenset({"ollama", "openai"}),
+            dialects=await self._speaks(version.version),
             slots_per_model=self._slots,
             models=models,
             replicas=[
                 _replica(each, self._slots) for each in loaded.models or [] if is_model_name(each.name)
             ],
         )
+
+    async def _speaks(self, version: str) -> frozenset[str]:
+        if version not in self._dialects:
+            openai = {"openai"} if await self._has("/v1/models") else set()
+            self._dialects[version] = frozenset({"ollama"} | openai)
+        return self._dialects[version]
+
+    async def _has(self, path: str) -> bool:
+        try:
+            async with self._session.get(self._url + path, allow_redirects=False) as response:
+                return response.status != 404
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
 
     async def _model(self, tag: _Tag) -> Model:
         details = tag.details or _Details()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.dialects.openai_to_ollama import EmbeddingDecoder, GenerationDecoder, loaded
+from coordinator.dialects.translation.ollama_answer import EmbeddingDecoder, GenerationDecoder, loaded
 from shared.errors import NodeFailure, StreamBroken
 
 LIMIT = 1 << 16
@@ -107,11 +107,35 @@ def test_whole_tool_calls_and_logprobs() -> None:
     answer = msgspec.json.decode(_decoder().whole(msgspec.json.encode({"choices": [choice]})))
     assert answer["message"]["content"] == ""
     assert [call["function"] for call in answer["message"]["tool_calls"]] == [
-        {"name": "f", "arguments": {"a": [1.5]}},
-        {"name": "g", "arguments": {}},
+        {"index": 0, "name": "f", "arguments": {"a": [1.5]}},
+        {"index": 1, "name": "g", "arguments": {}},
     ]
-    assert answer["logprobs"] == logprobs["content"]
+    assert [call.get("id") for call in answer["message"]["tool_calls"]] == ["1", None]
+    assert answer["logprobs"] == [{"token": "a", "logprob": -0.25}]
     assert answer["done_reason"] == "stop"
+
+
+def test_logprobs_are_ollamas_own_and_as_many_as_asked() -> None:
+    other = {"id": 7, "token": "b", "logprob": -1.50, "bytes": [98]}
+    entry = {"id": 5, "token": "a", "logprob": -0.25, "bytes": [97], "top_logprobs": [other, other, other]}
+    choice = {"message": {"content": "a"}, "finish_reason": "stop", "logprobs": {"content": [entry]}}
+    for asked in range(3):
+        decoder = GenerationDecoder("m", chat=True, frame_limit=LIMIT, started_ns=0, top_logprobs=asked)
+        (told,) = msgspec.json.decode(decoder.whole(msgspec.json.encode({"choices": [choice]})))["logprobs"]
+        alternatives = [{"token": "b", "logprob": -1.5, "bytes": [98]}] * asked
+        expected = {"token": "a", "logprob": -0.25, "bytes": [97]}
+        assert told == (expected | {"top_logprobs": alternatives} if asked else expected)
+
+
+def test_vectors_are_cut_as_ollama_does() -> None:
+    body = b'{"data":[{"embedding":[3.0,4.0,12.0]},{"index":1,"embedding":[0.0,0.0,1.0]}]}'
+    made = EmbeddingDecoder("m", single=False, started_ns=0, dimensions=2).whole(body)
+    assert msgspec.json.decode(made)["embeddings"] == [[0.6, 0.8], [0.0, 0.0]]
+    for enough in (0, 3, 4):
+        made = EmbeddingDecoder("m", single=False, started_ns=0, dimensions=enough).whole(body)
+        assert b"[[3.0,4.0,12.0],[0.0,0.0,1.0]]" in made
+    with pytest.raises(NodeFailure):
+        EmbeddingDecoder("m", single=False, started_ns=0, dimensions=2).whole(b'{"data":[{"embedding":"x"}]}')
 
 
 def test_arguments_that_were_cut_off_are_shown() -> None:
@@ -186,8 +210,8 @@ def test_tool_calls_in_pieces_come_once_and_whole() -> None:
     assert [len(line["message"].get("tool_calls", [])) for line in lines] == [0, 2, 0]
     assert lines[1]["done"] is False
     assert [call["function"] for call in lines[1]["message"]["tool_calls"]] == [
-        {"name": "weather", "arguments": {"town": "x", "n": 1.5}},
-        {"name": "time", "arguments": {}},
+        {"index": 0, "name": "weather", "arguments": {"town": "x", "n": 1.5}},
+        {"index": 1, "name": "time", "arguments": {}},
     ]
     assert (lines[-1]["done"], lines[-1]["done_reason"], lines[-1]["eval_count"]) == (True, "stop", 2)
 
@@ -202,7 +226,7 @@ def test_words_after_a_tool_call_do_not_repeat_it() -> None:
     ]
     lines = _stream(*late)
     calls = [call for line in lines for call in line["message"].get("tool_calls", [])]
-    assert calls == [{"function": {"name": "f", "arguments": {"a": 1}}}]
+    assert calls == [{"function": {"index": 0, "name": "f", "arguments": {"a": 1}}}]
     assert "".join(line["message"]["content"] for line in lines) == "and"
 
 
