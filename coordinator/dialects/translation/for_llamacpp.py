@@ -40,6 +40,15 @@ def context(value: Any, source: Source) -> None:
         )
 
 
+def looking_back(value: Any, source: Source) -> Any:
+    """repeat_last_n: -1 means the whole context, a number that llama.cpp wants to be told."""
+    if value != -1:
+        return value
+    if source.context_length is None:
+        raise CallerFault("options.repeat_last_n: this engine does not tell how long its context is")
+    return source.context_length
+
+
 def thinking(value: Any, _source: Source) -> dict[str, Any]:
     """think: models are told by their template, some know levels."""
     if isinstance(value, bool):

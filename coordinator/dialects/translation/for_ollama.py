@@ -85,6 +85,13 @@ def whole_logprobs(value: Any, _source: Source) -> Any:
     return True if value else None
 
 
+def number_of_tops(value: Any, source: Source) -> Any:
+    """top_logprobs of a chat."""
+    if not source.body.get("logprobs"):
+        raise CallerFault("top_logprobs: goes with logprobs only")
+    return value
+
+
 def number_of_logprobs(value: Any, _source: Source) -> dict[str, Any]:
     """logprobs of a completion: how many alternatives; 0 is the token that was said alone."""
     if isinstance(value, bool) or not isinstance(value, int):

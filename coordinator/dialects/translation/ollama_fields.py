@@ -52,11 +52,12 @@ OPTIONS = Table(
     {
         "num_predict": Mapped("max_tokens", to.limit),
         "num_keep": Mapped("n_keep"),
+        "repeat_last_n": Mapped("repeat_last_n", to.looking_back),
         **{
             name: Mapped(name)
             for name in (
                 *("seed", "temperature", "top_k", "top_p", "min_p", "typical_p", "stop"),
-                *("repeat_last_n", "repeat_penalty", "presence_penalty", "frequency_penalty"),
+                *("repeat_penalty", "presence_penalty", "frequency_penalty"),
                 *("mirostat", "mirostat_tau", "mirostat_eta"),
             )
         },

@@ -113,7 +113,7 @@ CHAT = Table(
         "tool_choice": Satisfied(("auto", "none"), "this engine cannot be made to call a tool"),
         "parallel_tool_calls": Satisfied((True,), "this engine cannot be kept from calling several tools"),
         "logprobs": Mapped("logprobs", to.whole_logprobs),
-        "top_logprobs": Mapped("top_logprobs"),
+        "top_logprobs": Mapped("top_logprobs", to.number_of_tops),
         "functions": Refused("superseded by tools, which this engine takes"),
         "function_call": Refused("superseded by tool_choice"),
         "audio": Refused("this engine does not speak"),

@@ -259,3 +259,10 @@ def test_nothing_given_is_changed() -> None:
     before = msgspec.json.encode(body)
     chat(body, "m")
     assert msgspec.json.encode(body) == before
+
+
+def test_a_context_of_unknown_length() -> None:
+    """Too long a num_ctx is then the engine's to refuse; the whole of it cannot be named."""
+    assert "num_ctx" not in _chat(options={"num_ctx": 10**6})
+    with pytest.raises(CallerFault, match="repeat_last_n"):
+        _chat(options={"repeat_last_n": -1})
