@@ -206,3 +206,23 @@ async def test_no_more_context_than_is_loaded(client: ollama.AsyncClient) -> Non
     with pytest.raises(ollama.ResponseError, match=r"num_ctx: 4097 tokens.* 4096") as caught:
         await _chat(client, {"num_ctx": 4097})
     assert caught.value.status_code == 400
+
+
+async def test_an_input_that_is_too_long_is_shortened_unless_that_is_forbidden(
+    herd: Herd, client: ollama.AsyncClient
+) -> None:
+    """The first 2048 tokens count: what comes after them changes nothing, what comes before does."""
+    start, other = "hello there " * 3000, "good day " * 3000
+    cut = await client.embed(MODEL, [start, start + other, other, "hello"])
+    first, longer, differs, _ = cut.embeddings
+    assert list(first) == pytest.approx(list(longer), abs=1e-6)
+    assert list(first) != pytest.approx(list(differs), abs=1e-2)
+    alone = await client.embed(MODEL, start, truncate=True)
+    assert alone.prompt_eval_count == 2048
+    assert list(alone.embeddings[0]) == pytest.approx(list(first), abs=1e-4)
+    with pytest.raises(ollama.ResponseError, match=r"too large|larger than") as caught:
+        await client.embed(MODEL, start, truncate=False)
+    assert caught.value.status_code == 400
+    body = {"model": MODEL, "input": start}
+    async with herd.session.post(f"{herd.address}/v1/embeddings", json=body) as response:
+        assert response.status == 400, "OpenAI's callers asked for nothing else"
