@@ -121,7 +121,7 @@ CHAT = Table(
         "messages": Mapped("messages", _messages),
         "tools": Mapped("tools", to.filled),
         "format": Mapped("response_format", to.response_format),
-        "options": Spread(("the options' own",), _options),
+        "options": Spread((), _options),
         "logprobs": Spread(("logprobs", "top_logprobs"), to.chat_logprobs),
     },
     Passed(),
@@ -131,7 +131,7 @@ _IN_GENERATE: dict[str, Rule] = {
     **_GENERATION,
     **_STEERING,
     "messages": Satisfied((), "belongs to /api/chat"),
-    "options": Spread(("the options' own",), _options),
+    "options": Spread((), _options),
     "raw": Ours("decides which of the engine's addresses is asked"),
     "suffix": Refused("this engine cannot insert"),
     "template": Refused(

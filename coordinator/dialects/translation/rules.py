@@ -33,7 +33,7 @@ class Mapped(Struct, frozen=True):
 
 
 class Spread(Struct, frozen=True):
-    """Said as several fields; `by` gives an object with them."""
+    """Said as several fields; `by` gives an object with them. `to` is empty where a table of its own names them."""
 
     to: tuple[str, ...]
     by: Conversion

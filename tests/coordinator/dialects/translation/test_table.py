@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from openai.types import completion_create_params, embedding_create_params
 from openai.types.chat import completion_create_params as chat_create_params
 
+from coordinator.dialects.translation import manual
 from coordinator.dialects.translation.rules import (
     Answered,
     Inert,
@@ -72,11 +74,16 @@ def test_cases_show_what_their_entry_says(table: str, field: str) -> None:
             "1"
         }
         assert any(case.refused for case in cases)
-    elif isinstance(rule, Mapped | Spread) and (isinstance(rule, Mapped) or rule.to):
+    elif isinstance(rule, Mapped | Spread) and not _is_embeds_options(table, field):
         assert any(case.made != _without(table, case, field) for case in accepted)
     elif isinstance(rule, Inert | Ours | Answered):
         assert accepted
         assert all(case.made == _without(table, case, field) for case in accepted)
+
+
+def _is_embeds_options(table: str, field: str) -> bool:
+    """Nothing of them is said: an embedding is not generated."""
+    return table in ("/api/embed", "/api/embeddings") and field == "options"
 
 
 def _without(table: str, case: Case, field: str) -> dict[str, Any]:
@@ -119,8 +126,8 @@ def test_no_value_is_dropped_in_silence(entry: tuple[str, str], value: Any) -> N
         return
     if isinstance(rule, Mapped | Spread) and not made:
         says_nothing = {"logprobs": False, "type": "text"}
-        embeds = table in ("/api/embed", "/api/embeddings") and field == "options"
-        assert not value or value == says_nothing.get(field) or embeds, (table, field)
+        of_embed = _is_embeds_options(table, field)
+        assert not value or value == says_nothing.get(field) or of_embed, (table, field)
     if isinstance(rule, Refused):
         assert not value
     if isinstance(rule, Satisfied):
@@ -175,6 +182,10 @@ def test_no_field_of_ollamas_client_is_missing(table: str, kind: Any) -> None:
     assert _inherited(kind) - set(TABLE[table].rules) == set()
 
 
+def test_the_page_for_readers_is_that_of_the_table() -> None:
+    assert manual.PAGE.read_text() == manual.page(), "python -m coordinator.dialects.translation.manual"
+
+
 def test_refusals_name_the_field() -> None:
     for table, fields in CASES.items():
         for field, cases in fields.items():
@@ -187,3 +198,16 @@ def test_refusals_name_the_field() -> None:
                         "/v1/chat/completions reasoning",
                         "/v1/chat/completions content",
                     ), (table, field, str(caught.value))
+
+
+def test_readme_names_what_is_refused() -> None:
+    """Each field that is refused whatever it says, by its name."""
+    readme = (Path(__file__).parents[4] / "README.md").read_text()
+    told = set(re.findall(r"`([a-z_.]+)`", readme[readme.index("Refused by name") :].split("\n\n")[0]))
+    refused = {
+        field
+        for name, table in TABLE.items()
+        for field, rule in table.rules.items()
+        if isinstance(rule, Refused) and not name.endswith((" messages", " content"))
+    }
+    assert refused - told == set()
