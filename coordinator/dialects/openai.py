@@ -199,6 +199,7 @@ class OpenAi:
             metadata=head.metadata,
             user=head.user,
             abilities=_abilities(operation, head, images),
+            num_ctx=_num_ctx(head.options),
             estimated_tokens=_tokens(head, images),
         )
         exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
@@ -218,6 +219,18 @@ def _abilities(operation: Operation, head: _Head, images: int) -> frozenset[str]
     if images:
         needed.add("vision")
     return frozenset(needed)
+
+
+class _Options(Struct):
+    num_ctx: int | None = None
+
+
+def _num_ctx(options: Raw) -> int | None:
+    """What `options` say, if they say it; what else they hold is the engine's to judge."""
+    try:
+        return msgspec.json.decode(options, type=_Options).num_ctx
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _has_image(message: _Message) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.fakes.control import FakeEngine
+from tests.fakes.waiting import eventually
 from tests.fleet.asking import Reply, ask
 from tests.fleet.harness import Herd, fleet_of_fakes
 
@@ -103,3 +104,17 @@ async def test_a_whole_answer_that_breaks_is_an_error(herd: Herd, fake: FakeEngi
     status, answer = await _post(herd, "/v1/chat/completions", CHAT | {"keep_alive": "5m"})
     assert status == 502
     assert set(answer["error"]) == {"message", "type", "param", "code"}
+
+
+async def test_a_trace_has_the_tokens_though_the_caller_did_not_ask(herd: Herd) -> None:
+    """Ollama's own lines always have them."""
+    body = CHAT | {"stream": True, "keep_alive": "5m"}
+    async with herd.session.post(f"{herd.address}/v1/chat/completions", json=body) as response:
+        assert b"usage" not in await response.read()
+
+    async def written() -> bool:
+        return bool((await herd.get("/dashboard/api/traces?limit=5"))["traces"])
+
+    await eventually(written, 10)
+    (trace,) = (await herd.get("/dashboard/api/traces?limit=5"))["traces"]
+    assert (trace["prompt_tokens"], trace["completion_tokens"], trace["status"]) == (1, 5, "completed")

@@ -82,6 +82,10 @@ class GenerationDecoder:
             raise StreamBroken("the engine ended its answer before it was complete")
         return out + self._last_lines()
 
+    def ends(self) -> tuple[bytes, ...]:
+        """The last events: [DONE], and before it the usage."""
+        return self._frames.last, self._frames.previous
+
     def _event(self, event: bytes) -> bytes:
         data = data_of(event)
         if not data:
@@ -190,6 +194,10 @@ class EmbeddingDecoder:
         """Embeddings do not stream."""
         return b""
 
+    def ends(self) -> tuple[bytes, ...]:
+        """Embeddings do not stream."""
+        return ()
+
 
 class NothingDecoder:
     """A call without a prompt or input asks for no answer: Ollama loads the model, which is loaded here for good."""
@@ -209,6 +217,10 @@ class NothingDecoder:
     def finish(self) -> bytes:
         """One line."""
         return self.whole(b"") + b"\n"
+
+    def ends(self) -> tuple[bytes, ...]:
+        """The engine counted nothing."""
+        return ()
 
 
 def loaded(model: str, *, chat: bool) -> NothingDecoder:

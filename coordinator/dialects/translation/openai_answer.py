@@ -84,6 +84,10 @@ class GenerationDecoder:
             raise StreamBroken("the engine ended its answer before it was complete")
         return out
 
+    def ends(self) -> tuple[bytes, ...]:
+        """The last line: it has the counts."""
+        return (self._lines.last,)
+
     def _line(self, line: bytes) -> bytes:
         if not line.strip() or self._over:
             return b""
@@ -189,6 +193,10 @@ class EmbeddingDecoder:
     def finish(self) -> bytes:
         """Embeddings do not stream."""
         return b""
+
+    def ends(self) -> tuple[bytes, ...]:
+        """Embeddings do not stream."""
+        return ()
 
 
 Decoded = TypeVar("Decoded")
