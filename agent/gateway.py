@@ -107,10 +107,10 @@ class Gateway:
         sent: bytes | aiohttp.StreamReader | None = request.content if request.body_exists else None
         carriage = None
         if path in engine.reshaped:
-            sent = await request.read()
+            headers.pop(hdrs.CONTENT_LENGTH, None)  # that of the body as it came
+            sent = await _fitted(engine, path, await request.read())
             if carriage := engine.carriage(path, sent):
                 sent = carriage.body
-                headers.pop(hdrs.CONTENT_LENGTH, None)
         try:
             response = await self._session.request(
                 request.method, url + path, data=sent, headers=headers, allow_redirects=False
@@ -201,6 +201,13 @@ class Gateway:
             raise NoAccess("this gateway serves its own coordinator only")
         if (request.content_length or 0) > self._body_limit:
             raise BodyTooLarge(f"the body is larger than {self._body_limit} bytes (FLEET_NODE_BODY_LIMIT)")
+
+
+async def _fitted(engine: Engine, path: str, body: bytes) -> bytes:
+    try:
+        return await engine.fitted(path, body)
+    except EngineError as error:
+        raise GatewayUnreachable(f"the engine gave no answer: {error}") from error
 
 
 async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None) -> bytes:

@@ -92,7 +92,10 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
     orders = Orders(catalog, errands)
     server = Server(
-        [Ollama(relay, catalog, errands, bodies, settings.frame_limit), OpenAi(relay, catalog, bodies)],
+        [
+            Ollama(relay, catalog, errands, bodies, settings.frame_limit),
+            OpenAi(relay, catalog, bodies, settings.frame_limit),
+        ],
         bodies,
         members,
         StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock),

@@ -47,10 +47,17 @@ class Engine(Protocol):
         ...
 
     reshaped: frozenset[str]
-    """Paths whose calls need a `carriage`; the bodies of all others are streamed."""
+    """Paths whose calls need a `carriage` or must be `fitted`; the bodies of all others are streamed."""
 
     def carriage(self, path: str, body: bytes, /) -> Carriage | None:
         """None: bytes pass as they are."""
+        ...
+
+    async def fitted(self, path: str, body: bytes, /) -> bytes:
+        """The body of a reshaped call without what the engine would find too long, where it asks for that.
+
+        Raises EngineError.
+        """
         ...
 
     def true_status(self, status: int, body: bytes, /) -> int:

@@ -17,8 +17,8 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from agent.engines import llamacpp_calls
-from agent.engines.engine import OPENAI_PATHS, Carriage
+from agent.engines import llamacpp_calls, llamacpp_inputs
+from agent.engines.engine import OPENAI_PATHS, Carriage, EngineError
 from agent.engines.random_model import RANDOM_MODEL_NAME, ensure_random_model
 from agent.supervisor import Supervisor
 from shared.wire import Engine, Model, Replica
@@ -67,12 +67,16 @@ class _Models(Struct):
     data: list[_ModelEntry]
 
 
+class _Tokens(Struct):
+    tokens: list[int]
+
+
 class LlamaCpp:
     """One child with one model. The model is a random stand-in that the project makes."""
 
     name = "embedded"
     paths = OPENAI_PATHS
-    reshaped = llamacpp_calls.GENERATIONS
+    reshaped = llamacpp_calls.GENERATIONS | {llamacpp_inputs.PATH}
 
     def __init__(
         self,
@@ -93,6 +97,7 @@ class LlamaCpp:
             *("--alias", RANDOM_MODEL_NAME, "--slots", str(slots)),
             *("--context-length", str(context_length), "--threads", str(threads)),
         ]
+        self._largest_input = llamacpp_inputs.largest_input(context_length, slots)
         self._log_file = data_dir / "logs" / "llamacpp.log"
         self._start_timeout_s = start_timeout_s
         self._look_timeout_s = look_timeout_s
@@ -133,6 +138,12 @@ class LlamaCpp:
         """So that a call can be cancelled."""
         return llamacpp_calls.carriage(path, body)
 
+    async def fitted(self, path: str, body: bytes) -> bytes:
+        """Inputs of embeddings, where `truncate` asks for it."""
+        if path != llamacpp_inputs.PATH:
+            return body
+        return await llamacpp_inputs.fitted(body, self._largest_input, self._tokens)
+
     def true_status(self, status: int, body: bytes) -> int:
         """500 is said of some calls that are wrong themselves."""
         return llamacpp_calls.true_status(status, body)
@@ -171,6 +182,15 @@ class LlamaCpp:
         async with self._session.get(f"{self.url}{path}", allow_redirects=False) as response:
             response.raise_for_status()
             return msgspec.json.decode(await response.read(), type=kind)
+
+    async def _tokens(self, text: str, special: bool) -> list[int]:
+        wanted = {"content": text, "add_special": special, "parse_special": True}
+        try:
+            async with self._session.post(f"{self.url}/tokenize", json=wanted) as response:
+                response.raise_for_status()
+                return msgspec.json.decode(await response.read(), type=_Tokens).tokens
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
+            raise EngineError(f"/tokenize: {type(error).__name__}") from error
 
 
 def _model(meta: _Meta, props: _Props, digest: str) -> Model:

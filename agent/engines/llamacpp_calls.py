@@ -37,6 +37,8 @@ _GROWING = frozenset({"content", "reasoning_content", "refusal", "arguments", "t
 
 def carriage(path: str, body: bytes) -> Carriage | None:
     """None where the call can go as it is, as one that llama.cpp shall find fault with itself."""
+    if path not in GENERATIONS:
+        return None
     try:
         fields = msgspec.json.decode(body, type=dict[str, Raw])
         streams = msgspec.json.decode(fields.get("stream", Raw(b"null")), type=bool | None)

@@ -2,7 +2,8 @@
 
 Contract (source read: fb30760, August 2026): GET /api/version {version}; GET /api/tags {models: [{name, digest, size,
 modified_at, details{format, family, parameter_size, quantization_level}}]}; GET /api/ps {models: [{name, size,
-size_vram, context_length, expires_at}]}; POST /api/show {model} -> {capabilities, model_info{"<arch>.context_length"}}.
+size_vram, context_length, expires_at}]}; POST /api/show {model} -> {capabilities, model_info{"<arch>.context_length"}};
+GET /v1/models, which is 404 where its version, or another program with its API, lacks OpenAI's dialect.
 """
 
 import asyncio
@@ -103,6 +104,8 @@ class Ollama:
         self._timeout_s = timeout_s
         self._slots = slots_from(environment)
         self._clock = clock
+        self._dialects: dict[str, frozenset[str]] = {}
+        """By version: asked once for each."""
         self._shown: dict[str, tuple[frozenset[str], int | None]] = {}
         self._version = ""
         self._models: list[Model] = []
@@ -124,6 +127,10 @@ class Ollama:
     def carriage(self, _path: str, _body: bytes) -> Carriage | None:
         """Bytes pass as they are."""
         return None
+
+    async def fitted(self, _path: str, body: bytes) -> bytes:
+        """It shortens by itself."""
+        return body
 
     def true_status(self, status: int, _body: bytes) -> int:
         """Its own word."""
@@ -170,7 +177,7 @@ class Ollama:
             name=self.name,
             kind="ollama",
             version=self._version,
-            dialects=frozenset({"ollama", "openai"}),
+            dialects=await self._speaks(self._version),
             slots_per_model=self._slots,
             models=self._models,
             replicas=[_replica(each, self._slots) for each in loaded],
@@ -183,6 +190,19 @@ class Ollama:
         self._shown = {key: self._shown[key] for key in map(_key, tags) if key in self._shown}
         if changes == self._changes:  # else something was pulled or deleted meanwhile
             self._models_until = now + TAGS_AGE_S
+
+    async def _speaks(self, version: str) -> frozenset[str]:
+        if version not in self._dialects:
+            openai = {"openai"} if await self._has("/v1/models") else set()
+            self._dialects[version] = frozenset({"ollama"} | openai)
+        return self._dialects[version]
+
+    async def _has(self, path: str) -> bool:
+        try:
+            async with self._session.get(self._url + path, allow_redirects=False) as response:
+                return response.status != 404
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
 
     async def _model(self, tag: _Tag) -> Model:
         details = tag.details or _Details()

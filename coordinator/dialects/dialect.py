@@ -55,6 +55,10 @@ class Decoder(Protocol):
         """The rest, once the engine's stream has ended. Raises StreamBroken where it ended too early."""
         ...
 
+    def ends(self) -> tuple[bytes, ...]:
+        """The engine's own last frames, which may tell what it counted where the caller is not told."""
+        ...
+
 
 class Exchange(Protocol):
     """One call as its dialect sends and reads it."""

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog
 from coordinator.core.call import Call, Operation, Placement
-from coordinator.dialects import ollama_ends, ollama_models, ollama_to_openai
+from coordinator.dialects import ollama_ends, ollama_models
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
@@ -22,13 +22,14 @@ from coordinator.dialects.body import (
 from coordinator.dialects.calls import call_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.ollama_errands import OllamaErrands
-from coordinator.dialects.openai_to_ollama import (
+from coordinator.dialects.relay import Relay, passed_headers
+from coordinator.dialects.translation import ollama_request
+from coordinator.dialects.translation.ollama_answer import (
     EmbeddingDecoder,
     GenerationDecoder,
     loaded,
     no_embeddings,
 )
-from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.forward import EngineRequest
 from shared import __version__
 from shared.errors import FleetError, ModelNotFound
@@ -66,6 +67,14 @@ class _Head(Struct):
     user: Raw = ABSENT
 
 
+_TRANSLATED = {
+    "/api/chat": ollama_request.chat,
+    "/api/generate": ollama_request.generate,
+    "/api/embed": ollama_request.embed,
+    "/api/embeddings": ollama_request.embeddings,
+}
+
+
 class OllamaExchange:
     """Passes through to an Ollama, translates for an engine that speaks OpenAI only."""
 
@@ -79,6 +88,8 @@ class OllamaExchange:
         self._head = head
         self._headers = headers
         self._frame_limit = frame_limit
+        self._asked: dict[str, Any] = {}
+        """The body's fields, where it had to be translated."""
         self._started_ns = time.monotonic_ns()
 
     def encode(self, placement: Placement) -> EngineRequest:
@@ -87,7 +98,8 @@ class OllamaExchange:
             return self._request(self._path, self._own_body(placement))
         if self._asks_nothing():
             return EngineRequest("/v1/models", b"", self._headers, whole=not self.stream, method="GET")
-        path, request = self._translated(decode_any(self._body), placement.engine_model)
+        self._asked = decode_any(self._body)
+        path, request = _TRANSLATED[self._path](self._asked, placement.engine_model, placement.context_length)
         return self._request(path, msgspec.json.encode(request))
 
     def decoder(self, placement: Placement) -> Decoder | None:
@@ -99,10 +111,21 @@ class OllamaExchange:
         if self.call.operation == "embed":
             if self._asks_nothing():
                 return no_embeddings(name, single=single)
-            return EmbeddingDecoder(name, single=single, started_ns=self._started_ns)
+            return EmbeddingDecoder(
+                name,
+                single=single,
+                started_ns=self._started_ns,
+                dimensions=self._asked.get("dimensions") or 0,
+            )
         if self._asks_nothing():
             return loaded(name, chat=chat)
-        return GenerationDecoder(name, chat=chat, frame_limit=self._frame_limit, started_ns=self._started_ns)
+        return GenerationDecoder(
+            name,
+            chat=chat,
+            frame_limit=self._frame_limit,
+            started_ns=self._started_ns,
+            top_logprobs=self._asked.get("top_logprobs") or 0,
+        )
 
     def _request(self, path: str, body: bytes) -> EngineRequest:
         return EngineRequest(path, body, self._headers, whole=not self.stream)
@@ -112,14 +135,6 @@ class OllamaExchange:
             return self._body
         name = placement.engine_model if placement.fallback else self.call.asked_name
         return replaced(self._body, {"model": name}, ("fallback_models",))
-
-    def _translated(self, body: dict[str, Any], model: str) -> tuple[str, dict[str, Any]]:
-        if self.call.operation == "chat":
-            return "/v1/chat/completions", ollama_to_openai.chat(body, model)
-        if self.call.operation == "generate":
-            return ollama_to_openai.generate(body, model)
-        field = "prompt" if self._path == "/api/embeddings" else "input"
-        return "/v1/embeddings", ollama_to_openai.embed(body, model, field)
 
     def _asks_nothing(self) -> bool:
         """A chat without messages, a generate without a prompt, an embed without input: Ollama loads the model."""

@@ -1,5 +1,7 @@
 """OpenAI's API: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models."""
 
+from typing import Any
+
 import msgspec
 from aiohttp import web
 from msgspec import Raw, Struct
@@ -9,6 +11,7 @@ from coordinator.core.call import Call, Operation, Placement
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
+    decode_any,
     decode_head,
     given,
     replaced,
@@ -16,8 +19,10 @@ from coordinator.dialects.body import (
 )
 from coordinator.dialects.calls import call_of
 from coordinator.dialects.dialect import Decoder
-from coordinator.dialects.openai_shapes import Answer
 from coordinator.dialects.relay import Relay, passed_headers
+from coordinator.dialects.translation import openai_request
+from coordinator.dialects.translation.openai_answer import EmbeddingDecoder, GenerationDecoder
+from coordinator.dialects.translation.openai_shapes import Answer
 from coordinator.forward import EngineRequest
 from shared.errors import FleetError, ModelNotFound
 from shared.frames import Frames, data_of, events
@@ -43,30 +48,65 @@ class _Head(Struct):
     fallback_models: list[str] | None = None
     metadata: Raw = ABSENT
     user: Raw = ABSENT
+    keep_alive: Raw = ABSENT
+    options: Raw = ABSENT
+
+
+_TRANSLATED = {
+    "/v1/chat/completions": openai_request.chat,
+    "/v1/completions": openai_request.completions,
+    "/v1/embeddings": openai_request.embeddings,
+}
 
 
 class OpenAiExchange:
-    """Passes through: engines of every kind here speak this dialect."""
+    """Passes through; translates for an Ollama that lacks this dialect, or would drop what the call says in it."""
 
-    def __init__(self, call: Call, path: str, body: bytes, head: _Head, headers: dict[str, str]) -> None:
+    def __init__(
+        self, call: Call, path: str, body: bytes, head: _Head, headers: dict[str, str], frame_limit: int
+    ) -> None:
         self.call = call
         self.stream = call.stream
         self._path = path
         self._body = body
         self._drop = ("fallback_models",) if head.fallback_models is not None else ()
+        self._for_ollama = given(head.keep_alive) or given(head.options)
+        """Ollama's own /v1 drops these two."""
         self._headers = headers
+        self._frame_limit = frame_limit
+        self._asked: dict[str, Any] = {}
+        """The body's fields, where it had to be translated."""
 
     def encode(self, placement: Placement) -> EngineRequest:
         """The caller's own bytes, but for the model's name where a fallback serves."""
+        if self._translates(placement):
+            self._asked = decode_any(self._body)
+            path, request = _TRANSLATED[self._path](self._asked, placement.engine_model)
+            return EngineRequest(path, msgspec.json.encode(request), self._headers, whole=not self.stream)
         body = self._body
         if placement.fallback or self._drop:
             name = placement.engine_model if placement.fallback else self.call.asked_name
             body = replaced(body, {"model": name}, self._drop)
         return EngineRequest(self._path, body, self._headers, whole=not self.stream)
 
-    def decoder(self, _placement: Placement) -> Decoder | None:
-        """Nothing to decode."""
-        return None
+    def decoder(self, placement: Placement) -> Decoder | None:
+        """None where the engine speaks this dialect."""
+        if not self._translates(placement):
+            return None
+        name = placement.engine_model if placement.fallback else self.call.asked_name
+        if self.call.operation == "embed":
+            return EmbeddingDecoder(name, packed=self._asked.get("encoding_format") == "base64")
+        return GenerationDecoder(
+            name,
+            chat=self.call.operation == "chat",
+            include_usage=bool((self._asked.get("stream_options") or {}).get("include_usage")),
+            frame_limit=self._frame_limit,
+        )
+
+    def _translates(self, placement: Placement) -> bool:
+        if "ollama" not in placement.dialects:
+            return False
+        return self._for_ollama or self.call.dialect not in placement.dialects
 
 
 class OpenAi:
@@ -76,10 +116,11 @@ class OpenAi:
     prefix = "/v1/"
     stream_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, relay: Relay, catalog: Catalog, bodies: Bodies) -> None:
+    def __init__(self, relay: Relay, catalog: Catalog, bodies: Bodies, frame_limit: int) -> None:
         self._relay = relay
         self._catalog = catalog
         self._bodies = bodies
+        self._frame_limit = frame_limit
 
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
@@ -158,9 +199,10 @@ class OpenAi:
             metadata=head.metadata,
             user=head.user,
             abilities=_abilities(operation, head, images),
+            num_ctx=_num_ctx(head.options),
             estimated_tokens=_tokens(head, images),
         )
-        exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request))
+        exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)
 
 
@@ -177,6 +219,18 @@ def _abilities(operation: Operation, head: _Head, images: int) -> frozenset[str]
     if images:
         needed.add("vision")
     return frozenset(needed)
+
+
+class _Options(Struct):
+    num_ctx: int | None = None
+
+
+def _num_ctx(options: Raw) -> int | None:
+    """What `options` say, if they say it; what else they hold is the engine's to judge."""
+    try:
+        return msgspec.json.decode(options, type=_Options).num_ctx
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _has_image(message: _Message) -> bool:

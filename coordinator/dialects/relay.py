@@ -103,7 +103,8 @@ class Relay:
         try:
             return await stream.copy(request, answer, decoder)
         finally:
-            answer.count(tokens_of([frames.last, frames.previous]))
+            ends = decoder.ends() if decoder is not None else ()
+            answer.count(tokens_of([*ends, frames.last, frames.previous]))
 
 
 class Source(Protocol):

@@ -95,6 +95,8 @@ def served(engine: Engine, handler: Handler) -> Callable[[web.Request], Awaitabl
         body = await request.read()
         engine.record(request, body)
         call = Call(engine, request, body)
+        if call.openai and not engine.switches.openai:
+            return web.Response(status=404, text="404 page not found")
         if not call.inference:
             return await _answered(call, handler)
         return await _counted(call, handler)

@@ -36,6 +36,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     context_length: int = 4096
     max_context: int = 8192
     capabilities: list[str] = msgspec.field(default_factory=lambda: list(CAPABILITIES))
+    # Whether it speaks OpenAI's dialect too; without, everything under /v1 is 404.
+    openai: bool = True
     # How much is answered, and how fast.
     slots: int = 1
     tokens: int = 5

@@ -189,6 +189,17 @@ def test_ollama_host_is_read_as_ollama_reads_it(host: str, url: str) -> None:
     assert ollama_url(host) == url
 
 
+@pytest.mark.parametrize(("openai", "dialects"), [(True, {"ollama", "openai"}), (False, {"ollama"})])
+async def test_which_dialects_it_speaks(
+    session: aiohttp.ClientSession, openai: bool, dialects: set[str]
+) -> None:
+    async with FakeEngine.run(models=["m"], openai=openai) as fake:
+        ollama = driver(fake.address, session)
+        for _ in range(3):
+            assert (await ollama.look()).dialects == dialects
+        assert (await fake.state()).by_path["/v1/models"] == 1, "asked for every beat"
+
+
 @pytest.mark.skipif(
     shutil.which("ollama") is None, reason="no ollama on PATH: its contract is tested on the fake only"
 )

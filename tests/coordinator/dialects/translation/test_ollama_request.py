@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from coordinator.dialects.ollama_to_openai import chat, embed, generate
+from coordinator.dialects.translation import ollama_request
+from coordinator.dialects.translation.ollama_request import generate
 from shared.errors import CallerFault
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -16,6 +17,19 @@ SCHEMA = {
 }
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
 PNG, JPEG, GIF, WEBP = "iVBORw0KGgoAAAAN", "/9j/4AAQSkZJRgAB", "R0lGODlhAQABAIAA", "UklGRiQAAABXRUJQ"
+
+
+def chat(body: dict[str, Any], model: str) -> dict[str, Any]:
+    path, request = ollama_request.chat(body, model)
+    assert path == "/v1/chat/completions"
+    return request
+
+
+def embed(body: dict[str, Any], model: str, field: str) -> dict[str, Any]:
+    make = ollama_request.embed if field == "input" else ollama_request.embeddings
+    path, request = make(body, model)
+    assert path == "/v1/embeddings"
+    return request
 
 
 def _chat(**fields: Any) -> dict[str, Any]:
@@ -55,11 +69,18 @@ def test_options_of_loading_are_left_out() -> None:
     assert _chat(options={}) == _chat(options=None) == _chat()
 
 
-@pytest.mark.parametrize("name", ["model", "stream", "stream_options", "messages"])
+@pytest.mark.parametrize("name", ["model", "stream", "stream_options", "messages", "n"])
 def test_options_cannot_change_what_is_asked(name: str) -> None:
     """`stream` inside options would have the engine answer in a form that nobody expects."""
-    body = {"model": "m", "messages": HELLO, "stream": True, "options": {name: "changed"}}
-    assert chat(body, "m")[name] == chat({"model": "m", "messages": HELLO, "stream": True}, "m")[name]
+    for value in ("changed", False, 0):
+        with pytest.raises(CallerFault, match=f"options.{name}"):
+            _chat(options={name: value})
+
+
+def test_two_fields_that_say_different_things_are_refused() -> None:
+    with pytest.raises(CallerFault, match="max_tokens"):
+        _chat(options={"num_predict": 5}, max_tokens=6)
+    assert _chat(options={"num_predict": 5}, max_tokens=5)["max_tokens"] == 5
 
 
 def test_unknown_fields_pass_under_their_own_names() -> None:
@@ -240,6 +261,8 @@ def test_nothing_given_is_changed() -> None:
     assert msgspec.json.encode(body) == before
 
 
-def test_dimensions_that_the_engine_would_ignore_are_refused() -> None:
-    with pytest.raises(CallerFault, match="dimensions"):
-        embed({"model": "m", "input": "a", "dimensions": 4}, "engine-m", "input")
+def test_a_context_of_unknown_length() -> None:
+    """Too long a num_ctx is then the engine's to refuse; the whole of it cannot be named."""
+    assert "num_ctx" not in _chat(options={"num_ctx": 10**6})
+    with pytest.raises(CallerFault, match="repeat_last_n"):
+        _chat(options={"repeat_last_n": -1})

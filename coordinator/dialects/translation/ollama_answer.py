@@ -1,13 +1,24 @@
-"""An OpenAI engine's answer in Ollama's words: the other side of ollama_to_openai."""
+"""An OpenAI engine's answer in Ollama's words: the other side of ollama_request."""
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Raw
 
 from coordinator.dialects.body import given
-from coordinator.dialects.openai_shapes import Answer, Choice, Embeddings, Function, Timings, Usage
+from coordinator.dialects.translation.openai_shapes import (
+    Answer,
+    Choice,
+    Embeddings,
+    Function,
+    Logprob,
+    Timings,
+    ToolCall,
+    Usage,
+)
 from coordinator.forward import engine_error_text
 from shared.errors import FleetError, NodeFailure, StreamBroken
 from shared.frames import data_of, events, split_events
@@ -18,8 +29,13 @@ NANOSECONDS_A_MS = 1_000_000
 class GenerationDecoder:
     """chat.completion or text_completion -> Ollama's chat or generate objects."""
 
-    def __init__(self, model: str, *, chat: bool, frame_limit: int, started_ns: int) -> None:
-        """`model`: the name to answer with; `started_ns`: when the call arrived, by time.monotonic_ns."""
+    def __init__(
+        self, model: str, *, chat: bool, frame_limit: int, started_ns: int, top_logprobs: int = 0
+    ) -> None:
+        """`model`: the name to answer with; `started_ns`: when the call arrived, by time.monotonic_ns.
+
+        `top_logprobs`: how many alternatives of a token were asked for; the engine may give more.
+        """
         self._model = model
         self._chat = chat
         self._started_ns = started_ns
@@ -27,7 +43,8 @@ class GenerationDecoder:
         self._usage = Usage()
         self._timings = Timings()
         self._finish: str | None = None
-        self._tools: dict[int, Function] = {}
+        self._top_logprobs = top_logprobs
+        self._tools: dict[int, ToolCall] = {}
         self._broken: FleetError | None = None
         self._over = False
 
@@ -65,6 +82,10 @@ class GenerationDecoder:
             raise StreamBroken("the engine ended its answer before it was complete")
         return out + self._last_lines()
 
+    def ends(self) -> tuple[bytes, ...]:
+        """The last events: [DONE], and before it the usage."""
+        return self._frames.last, self._frames.previous
+
     def _event(self, event: bytes) -> bytes:
         data = data_of(event)
         if not data:
@@ -85,18 +106,20 @@ class GenerationDecoder:
         self._timings = answer.timings or self._timings
         self._finish = choice.finish_reason or self._finish
         for number, call in enumerate(choice.said.tool_calls or []):
-            self._gather(number if call.index is None else call.index, call.function or Function())
+            self._gather(number if call.index is None else call.index, call)
 
-    def _gather(self, index: int, piece: Function) -> None:
+    def _gather(self, index: int, piece: ToolCall) -> None:
         """Arguments come in pieces; Ollama gives a call whole."""
-        known = self._tools.get(index, Function())
-        self._tools[index] = Function(
-            (known.name or "") + (piece.name or ""), (known.arguments or "") + (piece.arguments or "")
+        known = self._tools.setdefault(index, ToolCall(function=Function()))
+        known.id = known.id or piece.id
+        whole, more = known.function or Function(), piece.function or Function()
+        known.function = Function(
+            (whole.name or "") + (more.name or ""), (whole.arguments or "") + (more.arguments or "")
         )
 
     def _take_tools(self) -> list[dict[str, Any]]:
         tools, self._tools = self._tools, {}
-        return [_tool_call(call) for _, call in sorted(tools.items())]
+        return [_tool_call(index, call) for index, (_, call) in enumerate(sorted(tools.items()))]
 
     def _last_lines(self) -> bytes:
         self._over = True
@@ -115,8 +138,12 @@ class GenerationDecoder:
         else:
             made |= {"response": said.content or ""} | thinking
         if choice.logprobs and choice.logprobs.content:
-            made["logprobs"] = choice.logprobs.content
+            made["logprobs"] = [self._logprob(each) for each in choice.logprobs.content]
         return made
+
+    def _logprob(self, given: Logprob) -> Logprob:
+        given.top_logprobs = given.top_logprobs[: self._top_logprobs]
+        return given
 
     def _end(self) -> dict[str, Any]:
         return {
@@ -134,15 +161,19 @@ class GenerationDecoder:
 class EmbeddingDecoder:
     """/v1/embeddings -> /api/embed, or the older /api/embeddings with `single`."""
 
-    def __init__(self, model: str, *, single: bool, started_ns: int) -> None:
+    def __init__(self, model: str, *, single: bool, started_ns: int, dimensions: int = 0) -> None:
+        """`dimensions`: how long vectors shall be at most; 0: as they are."""
         self._model = model
+        self._dimensions = dimensions
         self._single = single
         self._started_ns = started_ns
 
     def whole(self, body: bytes) -> bytes:
-        """Numbers keep the engine's spelling."""
+        """Numbers keep the engine's spelling, but for vectors that are cut."""
         answer = _decoded(body, Embeddings)
-        vectors = [each.embedding for each in sorted(answer.data, key=lambda each: each.index)]
+        vectors: list[Any] = [each.embedding for each in sorted(answer.data, key=lambda each: each.index)]
+        if self._dimensions:
+            vectors = [_cut(vector, self._dimensions) for vector in vectors]
         if self._single:
             return msgspec.json.encode({"embedding": vectors[0] if vectors else []})
         return msgspec.json.encode(
@@ -163,6 +194,10 @@ class EmbeddingDecoder:
         """Embeddings do not stream."""
         return b""
 
+    def ends(self) -> tuple[bytes, ...]:
+        """Embeddings do not stream."""
+        return ()
+
 
 class NothingDecoder:
     """A call without a prompt or input asks for no answer: Ollama loads the model, which is loaded here for good."""
@@ -182,6 +217,10 @@ class NothingDecoder:
     def finish(self) -> bytes:
         """One line."""
         return self.whole(b"") + b"\n"
+
+    def ends(self) -> tuple[bytes, ...]:
+        """The engine counted nothing."""
+        return ()
 
 
 def loaded(model: str, *, chat: bool) -> NothingDecoder:
@@ -207,15 +246,26 @@ def _decoded(body: bytes, kind: type[Decoded]) -> Decoded:
         raise NodeFailure(f"the engine's answer makes no sense: {error}") from error
 
 
-def _tool_call(call: Function) -> dict[str, Any]:
-    if not call.name:
+def _cut(vector: Raw, dimensions: int) -> Raw | list[float]:
+    """Its first components, as long as 1 together: what Ollama does."""
+    whole = _decoded(bytes(vector), list[float])
+    if len(whole) <= dimensions:
+        return vector
+    length = math.hypot(*whole[:dimensions]) or 1.0
+    return [value / length for value in whole[:dimensions]]
+
+
+def _tool_call(index: int, call: ToolCall) -> dict[str, Any]:
+    function = call.function or Function()
+    if not function.name:
         raise NodeFailure("the engine's answer has a tool call without a name")
-    arguments = call.arguments or "{}"
+    arguments = function.arguments or "{}"
     try:
         decoded = msgspec.json.decode(arguments)
     except (msgspec.DecodeError, RecursionError):
         decoded = {"raw": arguments}  # cut off by max_tokens: shown rather than lost
-    return {"function": {"name": call.name, "arguments": decoded}}
+    named = {"id": call.id} if call.id else {}
+    return {**named, "function": {"index": index, "name": function.name, "arguments": decoded}}
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -16,6 +16,7 @@ class ToolCall(Struct):
     """A tool call, or a piece of one."""
 
     index: int | None = None
+    id: str | None = None
     function: Function | None = None
 
 
@@ -27,10 +28,24 @@ class Said(Struct):
     tool_calls: list[ToolCall] | None = None
 
 
+class TokenLogprob(Struct, omit_defaults=True):
+    """A token that could have been said. `bytes` of its text; numbers keep the engine's spelling."""
+
+    token: str
+    logprob: Raw
+    bytes: list[int] | None = None
+
+
+class Logprob(TokenLogprob, omit_defaults=True):
+    """The token that was said, and the likeliest in its place."""
+
+    top_logprobs: list[TokenLogprob] = []
+
+
 class Logprobs(Struct):
     """Of the tokens said."""
 
-    content: list[Raw] | None = None
+    content: list[Logprob] | None = None
 
 
 class Choice(Struct):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.dialects.openai_to_ollama import EmbeddingDecoder, GenerationDecoder, loaded
+from coordinator.dialects.translation.ollama_answer import GenerationDecoder
 from shared.errors import NodeFailure, StreamBroken
 
 LIMIT = 1 << 16
@@ -107,11 +107,24 @@ def test_whole_tool_calls_and_logprobs() -> None:
     answer = msgspec.json.decode(_decoder().whole(msgspec.json.encode({"choices": [choice]})))
     assert answer["message"]["content"] == ""
     assert [call["function"] for call in answer["message"]["tool_calls"]] == [
-        {"name": "f", "arguments": {"a": [1.5]}},
-        {"name": "g", "arguments": {}},
+        {"index": 0, "name": "f", "arguments": {"a": [1.5]}},
+        {"index": 1, "name": "g", "arguments": {}},
     ]
-    assert answer["logprobs"] == logprobs["content"]
+    assert [call.get("id") for call in answer["message"]["tool_calls"]] == ["1", None]
+    assert answer["logprobs"] == [{"token": "a", "logprob": -0.25}]
     assert answer["done_reason"] == "stop"
+
+
+def test_logprobs_are_ollamas_own_and_as_many_as_asked() -> None:
+    other = {"id": 7, "token": "b", "logprob": -1.50, "bytes": [98]}
+    entry = {"id": 5, "token": "a", "logprob": -0.25, "bytes": [97], "top_logprobs": [other, other, other]}
+    choice = {"message": {"content": "a"}, "finish_reason": "stop", "logprobs": {"content": [entry]}}
+    for asked in range(3):
+        decoder = GenerationDecoder("m", chat=True, frame_limit=LIMIT, started_ns=0, top_logprobs=asked)
+        (told,) = msgspec.json.decode(decoder.whole(msgspec.json.encode({"choices": [choice]})))["logprobs"]
+        alternatives = [{"token": "b", "logprob": -1.5, "bytes": [98]}] * asked
+        expected = {"token": "a", "logprob": -0.25, "bytes": [97]}
+        assert told == (expected | {"top_logprobs": alternatives} if asked else expected)
 
 
 def test_arguments_that_were_cut_off_are_shown() -> None:
@@ -186,8 +199,8 @@ def test_tool_calls_in_pieces_come_once_and_whole() -> None:
     assert [len(line["message"].get("tool_calls", [])) for line in lines] == [0, 2, 0]
     assert lines[1]["done"] is False
     assert [call["function"] for call in lines[1]["message"]["tool_calls"]] == [
-        {"name": "weather", "arguments": {"town": "x", "n": 1.5}},
-        {"name": "time", "arguments": {}},
+        {"index": 0, "name": "weather", "arguments": {"town": "x", "n": 1.5}},
+        {"index": 1, "name": "time", "arguments": {}},
     ]
     assert (lines[-1]["done"], lines[-1]["done_reason"], lines[-1]["eval_count"]) == (True, "stop", 2)
 
@@ -202,7 +215,7 @@ def test_words_after_a_tool_call_do_not_repeat_it() -> None:
     ]
     lines = _stream(*late)
     calls = [call for line in lines for call in line["message"].get("tool_calls", [])]
-    assert calls == [{"function": {"name": "f", "arguments": {"a": 1}}}]
+    assert calls == [{"function": {"index": 0, "name": "f", "arguments": {"a": 1}}}]
     assert "".join(line["message"]["content"] for line in lines) == "and"
 
 
@@ -275,26 +288,3 @@ def test_an_error_of_null_is_none() -> None:
 def test_nonsense_inside_the_stream_is_the_nodes_failure(data: bytes) -> None:
     with pytest.raises(NodeFailure):
         _decoder().feed(b"data: " + data + b"\n\n")
-
-
-def test_embeddings_keep_spelling_and_order() -> None:
-    body = b'{"data":[{"index":1,"embedding":[1.0e0, -0.50]},{"index":0,"embedding":[2]}],"usage":{"prompt_tokens":3}}'
-    made = EmbeddingDecoder("m", single=False, started_ns=0).whole(body)
-    assert b'"embeddings":[[2],[1.0e0, -0.50]]' in made
-    answer = msgspec.json.decode(made)
-    assert (answer["model"], answer["prompt_eval_count"]) == ("m", 3)
-    assert EmbeddingDecoder("m", single=True, started_ns=0).whole(body) == b'{"embedding":[2]}'
-    assert EmbeddingDecoder("m", single=True, started_ns=0).whole(b'{"data":[]}') == b'{"embedding":[]}'
-    for nonsense in (b"", b"{}", b'{"data":[{}]}', b'{"data":7}', b"\xff", b"[" * 100_000):
-        with pytest.raises(NodeFailure):
-            EmbeddingDecoder("m", single=False, started_ns=0).whole(nonsense)
-
-
-def test_loading_answers_as_an_ollama_does() -> None:
-    answer = msgspec.json.decode(loaded("m", chat=True).whole(b""))
-    assert answer["message"] == {"role": "assistant", "content": ""}
-    assert (answer["done"], answer["done_reason"]) == (True, "load")
-    decoder = loaded("m", chat=False)
-    assert decoder.feed(b"anything") == b""
-    (line,) = _lines(decoder.finish())
-    assert (line["response"], line["done"]) == ("", True)

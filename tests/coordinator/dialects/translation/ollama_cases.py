@@ -1,0 +1,298 @@
+"""Cases for Ollama's fields: what llama.cpp is asked."""
+
+from typing import Any
+
+from tests.coordinator.dialects.translation.cases import (
+    HELLO,
+    PNG,
+    SCHEMA,
+    TOOL,
+    Case,
+    Cases,
+    Whole,
+    refused,
+    said,
+    unsaid,
+)
+
+WEATHER = {"id": "c1", "function": {"name": "weather", "arguments": {"town": "x"}}}
+IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+AS_SCHEMA = {"type": "json_schema", "json_schema": {"name": "format", "schema": SCHEMA}}
+
+_OURS: dict[str, list[Case]] = {
+    "model": [unsaid({"model": "m"})],
+    "stream": [unsaid({"stream": True}), unsaid({"stream": False})],
+    "fallback_models": [unsaid({"fallback_models": ["other"]})],
+    "metadata": [unsaid({"metadata": {"tags": ["a"]}})],
+    "user": [unsaid({"user": "ada"})],
+    "keep_alive": [unsaid({"keep_alive": value}) for value in ("5m", 0, -1)],
+}
+_STEERING: dict[str, list[Case]] = {
+    "n": [refused({"n": 2}, "^n: ")],
+    "n_cmpl": [refused({"n_cmpl": 2}, "^n_cmpl: ")],
+    "stream_options": [refused({"stream_options": {"include_usage": False}}, "^stream_options: ")],
+    "return_progress": [refused({"return_progress": True}, "^return_progress: ")],
+}
+_THINK = [
+    said({"think": True}, {"chat_template_kwargs": {"enable_thinking": True}}),
+    said({"think": False}, {"chat_template_kwargs": {"enable_thinking": False}}),
+    *(
+        said(
+            {"think": level},
+            {
+                "reasoning_effort": level,
+                "chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": level},
+            },
+        )
+        for level in ("low", "medium", "high", "max")
+    ),
+    refused({"think": "deeply"}, "^think: "),
+    refused({"think": 7}, "^think: "),
+]
+_GENERATION: dict[str, list[Case]] = {
+    "think": _THINK,
+    "truncate": [unsaid({"truncate": False}), refused({"truncate": True}, "^truncate: ")],
+    "shift": [unsaid({"shift": False}), refused({"shift": True}, "^shift: ")],
+    "_debug_render_only": [
+        unsaid({"_debug_render_only": False}),
+        refused({"_debug_render_only": True}, "^_debug_render_only: "),
+    ],
+}
+_FORMAT = [
+    said({"format": "json"}, {"response_format": {"type": "json_object"}}),
+    said({"format": SCHEMA}, {"response_format": AS_SCHEMA}),
+    unsaid({"format": ""}),
+    refused({"format": "yaml"}, "^format: "),
+]
+_LOGPROBS = [
+    said({"logprobs": True}, {"logprobs": True, "top_logprobs": 1}),
+    unsaid({"logprobs": False}),
+]
+_TOP_LOGPROBS = [
+    said({"logprobs": True, "top_logprobs": 3}, {"logprobs": True, "top_logprobs": 3}),
+    unsaid({"top_logprobs": 3}),
+    refused({"logprobs": True, "top_logprobs": 21}, "^top_logprobs must be between 0 and 20"),
+    refused({"logprobs": True, "top_logprobs": -1}, "^top_logprobs must be between 0 and 20"),
+]
+_OPTIONS = [
+    said({"options": {"num_predict": 3, "seed": 4}}, {"max_tokens": 3, "seed": 4}),
+    unsaid({"options": {}}),
+    refused({"options": "x"}, "^options: "),
+]
+_IN_GENERATE: dict[str, list[Case]] = {
+    **_OURS,
+    **_GENERATION,
+    **_STEERING,
+    "messages": [refused({"messages": [HELLO]}, "^messages: ")],
+    "options": _OPTIONS,
+    "suffix": [unsaid({"suffix": ""}), refused({"suffix": "return"}, "suffix|insert")],
+    "template": [unsaid({"template": ""}), refused({"template": "{{ .Prompt }}"}, "^template: ")],
+    "context": [unsaid({"context": []}), refused({"context": [1, 2]}, "^context: ")],
+    **{
+        name: [unsaid({name: 0}), refused({name: 8}, f"^{name}: this engine makes no images")]
+        for name in ("width", "height", "steps")
+    },
+}
+_IN_EMBED: dict[str, list[Case]] = {
+    **_OURS,
+    "options": [unsaid({"options": {"num_ctx": 64}}), refused({"options": 7}, "^options: ")],
+    "encoding_format": [
+        unsaid({"encoding_format": "float"}),
+        refused({"encoding_format": "base64"}, "^encoding_format: "),
+    ],
+}
+
+
+def _same(name: str, *values: Any) -> list[Case]:
+    return [said({name: value}, {name: value}) for value in values]
+
+
+CASES: Cases = {
+    "/api/chat": {
+        **_OURS,
+        **_GENERATION,
+        **_STEERING,
+        "messages": [
+            said({"messages": [HELLO]}, {"messages": [HELLO]}),
+            refused({"messages": "hello"}, "(?i)expected"),
+            refused({"messages": ["hello"]}, "(?i)expected"),
+        ],
+        "tools": [said({"tools": [TOOL]}, {"tools": [TOOL]}), unsaid({"tools": []})],
+        "format": _FORMAT,
+        "options": _OPTIONS,
+        "logprobs": _LOGPROBS,
+        "top_logprobs": _TOP_LOGPROBS,
+    },
+    "/api/chat messages": {
+        "role": [said({"role": "system"}, {"role": "system"})],
+        "content": [said({"content": "a \u00fc"}, {"content": "a \u00fc"})],
+        "images": [
+            said({"content": "it?", "images": [PNG]}, {"content": [{"type": "text", "text": "it?"}, IMAGE]}),
+            said({"content": "it?", "images": []}, {"content": "it?"}),
+            refused({"content": "it?", "images": ["!"]}, "images"),
+        ],
+        "thinking": [
+            said({"role": "assistant", "thinking": "hm"}, {"role": "assistant", "reasoning_content": "hm"}),
+            said({"role": "assistant", "thinking": ""}, {"role": "assistant"}),
+        ],
+        "tool_calls": [
+            said(
+                {"role": "assistant", "tool_calls": [WEATHER]},
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {
+                            "id": "c1",
+                            "type": "function",
+                            "function": {"name": "weather", "arguments": '{"town":"x"}'},
+                        }
+                    ],
+                },
+            ),
+            said({"role": "assistant", "tool_calls": []}, {"role": "assistant"}),
+        ],
+        "tool_name": [
+            said(
+                {"role": "tool", "tool_call_id": "c1", "tool_name": "weather"},
+                {"role": "tool", "tool_call_id": "c1"},
+            )
+        ],
+        "tool_call_id": [
+            said({"role": "tool", "tool_call_id": "c1"}, {"role": "tool", "tool_call_id": "c1"})
+        ],
+    },
+    "/api/generate": {
+        **_IN_GENERATE,
+        "prompt": [said({"prompt": "why?"}, {"messages": [{"role": "user", "content": "why?"}]})],
+        "raw": [unsaid({"raw": False})],
+        "system": [
+            said(
+                {"prompt": "why?", "system": "brief"},
+                {
+                    "messages": [
+                        {"role": "system", "content": "brief"},
+                        {"role": "user", "content": "why?"},
+                    ]
+                },
+            )
+        ],
+        "images": [
+            said(
+                {"prompt": "it?", "images": [PNG]},
+                {"messages": [{"role": "user", "content": [{"type": "text", "text": "it?"}, IMAGE]}]},
+            )
+        ],
+        "format": _FORMAT,
+        "logprobs": _LOGPROBS,
+        "top_logprobs": _TOP_LOGPROBS,
+    },
+    "/api/generate raw": {
+        **_IN_GENERATE,
+        "think": [unsaid({"think": True})],
+        "prompt": [said({"prompt": "why?"}, {"prompt": "why?"})],
+        "raw": [unsaid({"raw": True})],
+        "system": [unsaid({"system": ""}), refused({"system": "brief"}, "^system: a raw prompt")],
+        "images": [unsaid({"images": []}), refused({"images": [PNG]}, "images: a raw prompt|vision")],
+        "format": [
+            said({"format": "json"}, {"json_schema": {}}),
+            said({"format": SCHEMA}, {"json_schema": SCHEMA}),
+            unsaid({"format": ""}),
+            refused({"format": 7}, "^format: "),
+        ],
+        "logprobs": [said({"logprobs": True}, {"logprobs": 1}), unsaid({"logprobs": False})],
+        "top_logprobs": [
+            said({"logprobs": True, "top_logprobs": 3}, {"logprobs": 3}),
+            unsaid({"top_logprobs": 3}),
+            refused({"logprobs": True, "top_logprobs": 21}, "^top_logprobs must be between 0 and 20"),
+        ],
+    },
+    "options": {
+        "num_predict": [
+            said({"num_predict": 7}, {"max_tokens": 7}),
+            said({"num_predict": -1}, {"max_tokens": -1}),
+            said({"num_predict": -2}, {"max_tokens": -1}),
+        ],
+        "num_keep": [said({"num_keep": 2}, {"n_keep": 2})],
+        "seed": _same("seed", 0, 7),
+        "temperature": _same("temperature", 0, 0.5),
+        "top_k": _same("top_k", 1),
+        "top_p": _same("top_p", 0.25),
+        "min_p": _same("min_p", 0.125),
+        "typical_p": _same("typical_p", 0.5),
+        "stop": _same("stop", ["a", "b"]),
+        "repeat_last_n": [
+            *_same("repeat_last_n", 0, 8),
+            said({"repeat_last_n": -1}, {"repeat_last_n": 4096}),
+        ],
+        "repeat_penalty": _same("repeat_penalty", 1.5),
+        "presence_penalty": _same("presence_penalty", 0.5),
+        "frequency_penalty": _same("frequency_penalty", 0.5),
+        "mirostat": _same("mirostat", 0, 2),
+        "mirostat_tau": _same("mirostat_tau", 4.0),
+        "mirostat_eta": _same("mirostat_eta", 0.25),
+        "num_ctx": [unsaid({"num_ctx": 64}), refused({"num_ctx": 4097}, r"^options\.num_ctx: 4097 .* 4096")],
+        **{
+            name: [unsaid({name: value})]
+            for name, value in {
+                **{"num_batch": 8, "num_gpu": 0, "main_gpu": 0, "num_thread": 2, "draft_num_predict": 4},
+                **{"use_mmap": True, "use_mlock": False, "numa": False, "low_vram": True, "f16_kv": True},
+                **{"logits_all": False, "vocab_only": False, "embedding_only": False},
+            }.items()
+        },
+        "tfs_z": [unsaid({"tfs_z": 1.0}), refused({"tfs_z": 0.5}, r"^options\.tfs_z: ")],
+        "penalize_newline": [
+            unsaid({"penalize_newline": True}),
+            refused({"penalize_newline": False}, r"^options\.penalize_newline: "),
+        ],
+        "model": [refused({"model": "x"}, r"^options\.model: ")],
+        "prompt": [refused({"prompt": "x"}, r"^options\.prompt: ")],
+        "messages": [refused({"messages": []}, r"^options\.messages: ")],
+        "stream": [refused({"stream": False}, r"^options\.stream: ")],
+        "n": [refused({"n": 2}, r"^options\.n: ")],
+        "n_cmpl": [refused({"n_cmpl": 2}, r"^options\.n_cmpl: ")],
+        "stream_options": [refused({"stream_options": {}}, r"^options\.stream_options: ")],
+        "return_progress": [refused({"return_progress": True}, r"^options\.return_progress: ")],
+    },
+    "/api/embed": {
+        **_IN_EMBED,
+        "stream": [unsaid({"stream": True})],
+        "input": [
+            *_same("input", "a", ["a", "b"]),
+            refused({"input": [1, 2]}, "^input: "),
+            refused({"input": {"a": 1}}, "^input: "),
+        ],
+        "truncate": _same("truncate", True, False),
+        "dimensions": [unsaid({"dimensions": 4}), refused({"dimensions": "four"}, "^dimensions: ")],
+    },
+    "/api/embed options": {
+        "num_ctx": [unsaid({"num_ctx": 64}), refused({"num_ctx": 4097}, r"^options\.num_ctx: ")],
+    },
+    "/api/embeddings": {
+        **_IN_EMBED,
+        "stream": [unsaid({"stream": True})],
+        "prompt": [said({"prompt": "a"}, {"input": "a"})],
+    },
+}
+
+_SHORT = {"num_predict": 1}
+CHAT: dict[str, Any] = {"model": "m", "messages": [HELLO], "stream": False, "options": _SHORT}
+GENERATE: dict[str, Any] = {"model": "m", "prompt": "hello", "stream": False, "options": _SHORT}
+EMBED: dict[str, Any] = {"model": "m", "input": "hello"}
+
+
+def _message(given: dict[str, Any]) -> dict[str, Any]:
+    called = {"role": "assistant", "content": "", "tool_calls": [WEATHER]}
+    return CHAT | {"messages": [HELLO, called, {"role": "user", "content": ""} | given, HELLO]}
+
+
+WHOLE: dict[str, Whole] = {
+    "/api/chat": Whole("/api/chat", lambda given: CHAT | given),
+    "/api/chat messages": Whole("/api/chat", _message),
+    "/api/generate": Whole("/api/generate", lambda given: GENERATE | given),
+    "/api/generate raw": Whole("/api/generate", lambda given: GENERATE | {"raw": True} | given),
+    "options": Whole("/api/chat", lambda given: CHAT | {"options": _SHORT | given}),
+    "/api/embed": Whole("/api/embed", lambda given: EMBED | given),
+    "/api/embed options": Whole("/api/embed", lambda given: EMBED | {"options": given}),
+    "/api/embeddings": Whole("/api/embeddings", lambda given: {"model": "m", "prompt": "hello"} | given),
+}
+"""A call for each table, with what a case gives; the model's name is `m`."""
