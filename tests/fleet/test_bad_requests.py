@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.fleet.bad_input import CHATS, GOOD, OLLAMA, OPENAI, Case, refused_everywhere, trial
+from tests.fleet.comparing import last_call
 from tests.fleet.raw_http import ask, chunks, request
 
 BODIES = {path: msgspec.json.encode(body | {"stream": False}) for path, body in GOOD.items()}
@@ -163,7 +164,7 @@ async def test_what_is_odd_but_legal(tmp_path: Path) -> None:
             assert (await ask(herd.address, squeezed)).status == 200
             squeezed = request("POST", path, zlib.compress(body), (("Content-Encoding", "deflate"),))
             assert (await ask(herd.address, squeezed)).status == 200
-            last = (await fake.state()).calls[-1]
+            last = await last_call(fake, path)
             assert (last.body, last.header("Content-Encoding")) == (body, None)
         for path in CHATS:
             streamed = msgspec.json.encode(GOOD[path] | {"stream": True})
@@ -183,7 +184,7 @@ async def test_a_request_id_that_cannot_be_used_is_replaced(tmp_path: Path) -> N
                 assert reply.status == 200
                 assert given != text
                 assert given[14] == "7", f"{given} is no UUIDv7"
-                assert (await fake.state()).calls[-1].header("X-Request-Id") == given
+                assert (await last_call(fake, path)).header("X-Request-Id") == given
             for text in ("mine-1", "A.b_C-9", "x" * 128):
                 for sent, expected in ((BODIES[path], 200), (b"{}", 400)):
                     reply = await ask(herd.address, request("POST", path, sent, (("X-Request-Id", text),)))
