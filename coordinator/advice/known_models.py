@@ -1,6 +1,6 @@
 """A few models of Ollama's library that most people start from: names and sizes, no opinion on how good they are.
 
-Sizes are those of the 4-bit files behind these tags, in GB (10^9 bytes); half of them were compared with Ollama's README.
+Sizes are those of the 4-bit files behind these tags, in GB (10^9 bytes); half were compared with Ollama's README.
 Parameters in billions and contexts in tokens are the makers' own. All are approximate and serve advice only: once a
 model is on a node, the engine's own figure is used instead.
 """
