@@ -27,6 +27,8 @@ OTHER_TRIES = 3
 PAUSE_S = 0.5
 """Between tries."""
 WARN_EVERY_S = 60.0
+CHECK_EVERY_S = 60.0
+"""Reading all of a large file takes seconds."""
 ASIDE_EVERY_S = 60.0
 """A disk that spoils every new file must not be filled with spoilt ones."""
 PRUNE_EVERY_S = 3600.0
@@ -71,6 +73,7 @@ class TraceStore:
         """Dropped by the writer: the file did not take them."""
         self._error = ""
         self._suspected = threading.Event()
+        self._next_check = 0.0
         self._next_aside = 0.0
         self._next_warning = 0.0
         self._next_prune = 0.0
@@ -179,8 +182,9 @@ class TraceStore:
         self._next_prune = time.monotonic() + (BATCH_S if any(more) else PRUNE_EVERY_S)
 
     def _check_if_suspected(self) -> None:
-        if self._suspected.is_set():
+        if self._suspected.is_set() and time.monotonic() >= self._next_check:
             self._suspected.clear()
+            self._next_check = time.monotonic() + CHECK_EVERY_S
             self._let_go()
             self._tried(trace_tables.check)
 

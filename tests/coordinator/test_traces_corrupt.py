@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from coordinator import trace_tables
 from coordinator.trace_reader import TraceReader
@@ -132,12 +133,24 @@ async def test_a_reader_that_finds_it_corrupt_tells_the_writer(path: Path) -> No
         assert [row["request_id"] for row in reader.traces(1000)] == ["new"]
 
 
-async def test_a_reader_that_is_wrong_costs_nothing(path: Path) -> None:
+async def test_a_reader_that_is_wrong_again_and_again_costs_one_look(path: Path) -> None:
     a_full_file(path)
-    with storing(path) as store:
-        store.suspect()
-        store.record(a_trace())
-        await eventually(lambda: count(path) == 301)
+    opened: list[Path] = []
+
+    def counted(at: Path, busy_s: float) -> Database:
+        opened.append(at)
+        return trace_tables.opened(at, busy_s)
+
+    with storing(path, open_database=counted) as store:
+        for number in range(1, 6):
+            store.suspect()
+            store.record(a_trace())
+
+            def written(expected: int = 300 + number) -> bool:
+                return count(path) == expected
+
+            await eventually(written)
+    assert len(opened) == 2, "at the start, and to look at all of it"
     assert aside(path) == []
 
 
