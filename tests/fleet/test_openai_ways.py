@@ -118,3 +118,22 @@ async def test_a_trace_has_the_tokens_though_the_caller_did_not_ask(herd: Herd) 
     await eventually(written, 10)
     (trace,) = (await herd.get("/dashboard/api/traces?limit=5"))["traces"]
     assert (trace["prompt_tokens"], trace["completion_tokens"], trace["status"]) == (1, 5, "completed")
+
+
+async def test_a_call_that_moves_is_said_as_each_engine_understands_it(tmp_path: Path) -> None:
+    """First asked in Ollama's words, which fails; then by the caller's own bytes."""
+    async with (
+        FakeEngine.run(["m"], loaded=["m"], name="node-1", openai=False, fail_status=500) as native,
+        FakeEngine.run(["m"], name="node-2") as both,
+        fleet_of_fakes(tmp_path, [native, both], settle_time=0) as herd,
+    ):
+        reply = await ask(herd, "openai", stream=True)
+        reply.must_be_from("node-2")
+        assert reply.retries == 1
+        assert (await native.state()).by_path["/api/chat"] == 1
+        assert (await both.state()).by_path["/v1/chat/completions"] == 1
+        await native.switch(fail_status=None)
+        await both.switch(fail_status=500)
+        async with herd.session.post(f"{herd.address}/v1/chat/completions", json=CHAT) as response:
+            assert (response.status, response.headers["X-Fleet-Node"]) == (200, "node-1")
+            assert (await response.json())["choices"][0]["message"]["content"].startswith("node-1 says")

@@ -134,6 +134,8 @@ def with_ids(messages: Any) -> list[dict[str, Any]]:
 def content(value: Any, source: Source) -> Any:
     """A message's text, with its images as parts."""
     if images := source.body.get("images"):
+        if not isinstance(images, list):
+            raise CallerFault("images: expected a list of base64 texts")
         return [{"type": "text", "text": value}, *map(_image, images)]
     return value
 
@@ -154,7 +156,7 @@ def tool_calls(value: Any, _source: Source) -> Any:
                 "arguments": msgspec.json.encode(call["function"].get("arguments") or {}).decode(),
             },
         }
-        for call in value
+        for call in value or []
     ] or None
 
 
@@ -166,6 +168,8 @@ def _with_ids(calls: Any, turn: int) -> list[dict[str, Any]]:
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise CallerFault("tool_calls: expected objects with function.name and function.arguments")
+        if not isinstance(function.get("arguments") or {}, dict):
+            raise CallerFault("tool_calls: function.arguments: expected an object")
         made.append({"id": call.get("id") or f"call_{turn}_{number}", "function": function})
     return made
 

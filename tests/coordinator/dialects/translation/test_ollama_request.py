@@ -188,7 +188,19 @@ def test_ids_that_the_caller_gave_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "calls", [5, True, "f", {"a": 1}, [1], [{}], [{"function": "f"}], [{"function": {}}]]
+    "calls",
+    [
+        5,
+        True,
+        "f",
+        {"a": 1},
+        [1],
+        [{}],
+        [{"function": "f"}],
+        [{"function": {}}],
+        [{"function": {"name": "f", "arguments": "{}"}}],
+        [{"function": {"name": "f", "arguments": [1]}}],
+    ],
 )
 def test_tool_calls_that_are_none(calls: Any) -> None:
     with pytest.raises(CallerFault, match="tool_calls"):
