@@ -90,7 +90,7 @@ class LlamaCpp:
         self._session = session
         self._model = model
         self._options = [
-            *("--model", str(model.path), "--alias", model.name, "--slots", str(slots)),
+            *(f"--model={model.path}", f"--alias={model.name}", "--slots", str(slots)),
             *("--context-length", str(context_length), "--threads", str(threads)),
         ]
         self._log_file = data_dir / "logs" / "llamacpp.log"
@@ -115,7 +115,7 @@ class LlamaCpp:
             return
         try:
             if not is_model_name(self._model.name):
-                raise ModelRefused(f"{self._model.path!r}: no model can have such a name")
+                raise ModelRefused(f"{self._model.name!r}: no model can have such a name")
             self._family = architecture(self._model.path)
             if self._model.sha256:
                 self._digest = await digest(self._model)
