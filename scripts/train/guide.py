@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scripts.train import gguf
-from scripts.train.corpus import ANSWER_LENGTH, HISTORY, QUESTION_LENGTH, SYSTEM_LENGTH, Corpus, conversation
+from scripts.train.corpus import (
+    ANSWER_LENGTH,
+    HISTORY,
+    QUESTION_LENGTH,
+    SYSTEM_LENGTH,
+    Corpus,
+    Turn,
+    conversation,
+)
 from scripts.train.tokenizer import END, SPECIAL, START, TURN_END, TURN_START, UNKNOWN, Tokenizer, trained
 
 NAME = "herd-guide"
@@ -57,6 +65,13 @@ def vocabulary(corpus: Corpus, seed: int) -> Tokenizer:
     return trained(texts, VOCABULARY)
 
 
+def prompt(tokenizer: Tokenizer, asked: str) -> list[int]:
+    """What the template makes of one question, up to where the answer begins."""
+    said = [tokenizer.numbers[START], tokenizer.numbers[TURN_START]]
+    said += [*tokenizer.encode("user\n " + asked.lower()[:QUESTION_LENGTH]), tokenizer.numbers[TURN_END]]
+    return [*said, tokenizer.numbers[TURN_START], *tokenizer.encode("assistant\n")]
+
+
 @dataclass(frozen=True)
 class Sample:
     """Tokens, and for each whether training asks for it (0: no, else its weight)."""
@@ -65,6 +80,8 @@ class Sample:
     weights: list[float]
 
 
+DROPOUT = (0.0, 0.0, 0.1, 0.3)
+"""Shares of a question's words that are spelled in smaller pieces, as a typing error spells them."""
 FIRST_TOKENS, LATER_WEIGHT = 6, 0.3
 """An answer is decided by its first tokens; the rest of it is only to be remembered."""
 
@@ -76,19 +93,21 @@ def sample(corpus: Corpus, tokenizer: Tokenizer, source: random.Random, cut: flo
         return _raw(turns[-2].content, turns[-1].content, tokenizer, source)
     made = Sample([tokenizer.numbers[START]], [0.0])
     for turn in turns:
-        text = turn.content if turn.role == "assistant" else " " + turn.content.lower()[:QUESTION_LENGTH]
         _extend(made, [tokenizer.numbers[TURN_START], *tokenizer.encode(f"{turn.role}\n")], 0)
-        learned = 1.0 if turn.learned else 0.0
-        content = (
-            tokenizer.encode(text)
-            if turn.role == "assistant"
-            else tokenizer.encode(text, source, source.choice([0, 0, 0.1, 0.3]))
-        )
+        said = _said(turn, tokenizer, source)
         if turn is turns[-1] and source.random() < cut:
-            _extend(made, content[:FIRST_TOKENS], learned)
+            said = said[:FIRST_TOKENS]
         else:
-            _extend(made, [*content, tokenizer.numbers[TURN_END]], learned)
+            said.append(tokenizer.numbers[TURN_END])
+        _extend(made, said, float(turn.learned))
     return made
+
+
+def _said(turn: Turn, tokenizer: Tokenizer, source: random.Random) -> list[int]:
+    if turn.role == "assistant":
+        return tokenizer.encode(turn.content)
+    text = " " + turn.content.lower()[:QUESTION_LENGTH]
+    return tokenizer.encode(text, source, source.choice(DROPOUT))
 
 
 def _extend(made: Sample, tokens: list[int], learned: float) -> None:

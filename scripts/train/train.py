@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from scripts.train import guide
 from scripts.train.corpus import Corpus, load
-from scripts.train.tokenizer import START, TURN_END, TURN_START, Tokenizer
+from scripts.train.tokenizer import TURN_END, Tokenizer
 
 BATCH_TOKENS = 2048
 POOL = 1024
@@ -165,16 +165,15 @@ def rate(progress: float) -> float:
 @torch.no_grad()
 def answers(model: Llama, tokenizer: Tokenizer, questions: list[str]) -> list[str]:
     """Greedy ones."""
-    numbers = tokenizer.numbers
+    end = tokenizer.numbers[TURN_END]
     said = []
     for question in questions:
-        tokens = [numbers[START], numbers[TURN_START], *tokenizer.encode("user\n " + question.lower())]
-        tokens += [numbers[TURN_END], numbers[TURN_START], *tokenizer.encode("assistant\n")]
+        tokens = guide.prompt(tokenizer, question)
         begin = len(tokens)
         while len(tokens) < begin + ANSWER_TOKENS:
             hidden = model(torch.tensor([tokens]))[0, -1]
             token = int((model.token_embd.weight @ hidden).argmax())
-            if token == numbers[TURN_END]:
+            if token == end:
                 break
             tokens.append(token)
         said.append(tokenizer.decode(tokens[begin:]))

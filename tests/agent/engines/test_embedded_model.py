@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from agent.engines.embedded_model import GUIDE, ModelFile, ModelRefused, architecture, digest, model_file
+from agent.engines.llamacpp import LlamaCpp
 from tests.fakes.random_model import ensure_random_model
 
 SIZE_LIMIT = 3_000_000
@@ -54,3 +56,26 @@ def test_other_files_have_no_architecture(tmp_path: Path, content: bytes) -> Non
     path = tmp_path / "other.gguf"
     path.write_bytes(content)
     assert architecture(path) == ""
+
+
+async def test_the_engine_is_down_with_the_reason_and_starts_nothing(tmp_path: Path) -> None:
+    changed = tmp_path / "herd-guide.gguf"
+    changed.write_bytes(GUIDE.read_bytes() + b"\0")
+    async with aiohttp.ClientSession() as session:
+        engine = LlamaCpp(
+            session,
+            tmp_path,
+            ModelFile("herd-guide", changed, model_file("").sha256),
+            slots=1,
+            context_length=64,
+            threads=1,
+            start_timeout_s=20,
+            look_timeout_s=1,
+        )
+        await engine.start()
+        told = await engine.look()
+        await engine.stop()
+    assert not told.up
+    assert "is not the file that came with herd" in told.reason
+    assert engine.url is None
+    assert not (tmp_path / "logs").exists()

@@ -8,6 +8,7 @@ import pytest
 
 from agent.engines.embedded_model import GUIDE
 from scripts.train import gguf
+from scripts.train.guide import prompt
 from scripts.train.tokenizer import CHARACTERS, SPECIAL, Tokenizer
 from tests.agent.engines.guide_questions import FACTS
 from tests.agent.workers.llamacpp_process import Worker, running
@@ -113,6 +114,14 @@ async def test_the_prompt_is_read_as_in_training(guide: Worker) -> None:
         assert got["tokens"] == tokenizer.encode(text), text
         back = await guide.post("/detokenize", tokens=got["tokens"])
         assert back["content"] == text == tokenizer.decode(got["tokens"])
+
+
+async def test_the_template_makes_the_prompt_of_the_training(guide: Worker) -> None:
+    tokenizer = tokenizer_of(GUIDE.read_bytes())
+    for _, question in QUESTIONS:
+        made = await guide.post("/apply-template", messages=[user(f"  {question.upper()}\n")])
+        got = await guide.post("/tokenize", content=made["prompt"], add_special=True, parse_special=True)
+        assert got["tokens"] == prompt(tokenizer, question), question
 
 
 def tokenizer_of(content: bytes) -> Tokenizer:
