@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from agent.config import Settings
+from agent.engines.embedded_model import model_file
 from agent.engines.engine import Engine
 from agent.engines.llamacpp import LlamaCpp
 from agent.engines.ollama import Ollama
@@ -98,7 +99,7 @@ def _route(
 
 
 def _node_directory(settings: Settings) -> Path:
-    """This agent's own, so that several agents of one user live side by side; models are shared beside it."""
+    """This agent's own, so that several agents of one user live side by side."""
     directory = Path(settings.data_dir).expanduser() / "nodes" / settings.name
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -161,7 +162,7 @@ async def _engines(settings: Settings, session: aiohttp.ClientSession, data_dir:
     embedded = LlamaCpp(
         session,
         data_dir,
-        data_dir.parent.parent / "models",
+        model_file(settings.embedded_model),
         slots=settings.embedded_slots,
         context_length=settings.embedded_context,
         threads=settings.embedded_threads,
@@ -176,7 +177,7 @@ async def _engines(settings: Settings, session: aiohttp.ClientSession, data_dir:
         return [known[name] for name in dict.fromkeys(settings.engine)]
     if (await ollama.look()).up:
         return [ollama]
-    log.info("no Ollama at %s: starting the embedded engine, with a random stand-in for a model", ollama.url)
+    log.info("no Ollama at %s: starting the embedded engine", ollama.url)
     return [ollama, embedded]
 
 

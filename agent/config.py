@@ -46,7 +46,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     measure_memory: Annotated[
         bool, _about("whether the speed of memory is measured, once, where no table knows the chip")
     ] = True
-    data_dir: Annotated[str, _about("where logs, models and state are kept")] = DEFAULT_DATA_DIR
+    data_dir: Annotated[str, _about("where logs and state are kept")] = DEFAULT_DATA_DIR
     log_level: Annotated[Level, _about("level of the log file")] = "DEBUG"
     console_log_level: Annotated[Level, _about("level of the terminal")] = "INFO"
     drain_timeout: Annotated[
@@ -58,6 +58,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     body_limit: Annotated[int, Meta(ge=1), _about("bytes of a request body that the gateway passes on")] = (
         64 * 2**20
     )
+    embedded_model: Annotated[
+        str, _about("GGUF file that the embedded engine serves; empty: the one that comes with herd")
+    ] = ""
     embedded_slots: Annotated[int, Meta(ge=1, le=64), _about("calls at once of the embedded engine")] = 2
     embedded_context: Annotated[int, Meta(ge=64), _about("tokens of context for each of them")] = 4096
     embedded_threads: Annotated[int, Meta(ge=1), _about("processor threads of the embedded engine")] = 2

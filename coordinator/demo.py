@@ -23,9 +23,9 @@ READY_S = 60.0
 ANSWER_S = 60.0
 STOP_S = 8.0
 QUESTION = "Hello! Who are you?"
-ANSWER_TOKENS = 48
-STAND_IN = "herd-random"
-"""A model of this name is a random stand-in: its words mean nothing."""
+ANSWER_TOKENS = 120
+SMALL_MODEL = "herd-guide"
+"""The one that comes with herd, for machines without an Ollama."""
 
 
 class DemoFailed(Exception):
@@ -149,8 +149,11 @@ def _answer(console: Console, address: str) -> None:
     body = {"model": model, "messages": [{"role": "user", "content": QUESTION}], "max_tokens": ANSWER_TOKENS}
     shown = msgspec.json.encode(body).decode()
     console.print(f"\ncurl {address}/v1/chat/completions -d '{shown}'\n", markup=False)
-    if model.startswith(STAND_IN):
-        console.print("[dim]No Ollama here: this model is a random stand-in, its words mean nothing.[/]")
+    if model.split(":")[0] == SMALL_MODEL:
+        console.print(
+            "[dim]No Ollama here: this model of one megabyte comes with herd and knows little else.[/]"
+        )
+        console.print("[dim]For a real one, install Ollama on some node and: ollama pull llama3.2[/]")
     console.print(f"[bold]{QUESTION}[/]")
     request = urllib.request.Request(
         f"{address}/v1/chat/completions",

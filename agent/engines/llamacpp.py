@@ -6,7 +6,6 @@ size}}]}. It serves any model name that it is asked for, so names are compared b
 """
 
 import asyncio
-import hashlib
 import importlib.util
 import logging
 import sys
@@ -18,9 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from agent.engines import llamacpp_calls, llamacpp_inputs
+from agent.engines.embedded_model import ModelFile, ModelRefused, architecture, digest
 from agent.engines.engine import OPENAI_PATHS, Carriage, EngineError
-from agent.engines.random_model import RANDOM_MODEL_NAME, ensure_random_model
 from agent.supervisor import Supervisor
+from shared.names import is_model_name
 from shared.wire import Engine, Model, Replica
 
 WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
@@ -72,7 +72,7 @@ class _Tokens(Struct):
 
 
 class LlamaCpp:
-    """One child with one model. The model is a random stand-in that the project makes."""
+    """One child with one model."""
 
     name = "embedded"
     paths = OPENAI_PATHS
@@ -82,7 +82,7 @@ class LlamaCpp:
         self,
         session: aiohttp.ClientSession,
         data_dir: Path,
-        models_dir: Path,
+        model: ModelFile,
         *,
         slots: int,
         context_length: int,
@@ -92,9 +92,9 @@ class LlamaCpp:
     ) -> None:
         """`context_length` in tokens, for each slot."""
         self._session = session
-        self._models_dir = models_dir
+        self._model = model
         self._options = [
-            *("--alias", RANDOM_MODEL_NAME, "--slots", str(slots)),
+            *(f"--model={model.path}", f"--alias={model.name}", "--slots", str(slots)),
             *("--context-length", str(context_length), "--threads", str(threads)),
         ]
         self._largest_input = llamacpp_inputs.largest_input(context_length, slots)
@@ -104,6 +104,7 @@ class LlamaCpp:
         self._supervisor: Supervisor | None = None
         self._problem = "starting"
         self._digest = ""
+        self._family = ""
 
     @property
     def url(self) -> str | None:
@@ -112,19 +113,25 @@ class LlamaCpp:
         return ready.address if ready else None
 
     async def start(self) -> None:
-        """Writes the model at first use, starts the child, and waits until it is ready or has failed once."""
+        """Starts the child, and waits until it is ready or has failed once; the model's digest may take longer."""
         if importlib.util.find_spec("xllamacpp") is None:
             self._problem = MISSING
             log.warning("%s", MISSING)
             return
         try:
-            model = ensure_random_model(self._models_dir)
-            self._digest = hashlib.sha256(model.read_bytes()).hexdigest()
-        except OSError as error:
-            self._problem = f"the model cannot be made: {error}"
-            log.warning("%s", self._problem)
-            return
-        command = [sys.executable, str(WORKER), "--model", str(model), *self._options]
+            if not is_model_name(self._model.name):
+                raise ModelRefused(f"{self._model.name!r}: no model can have such a name")
+            self._family = architecture(self._model.path)
+            if self._model.sha256:
+                self._digest = await digest(self._model)
+            await self._start_child()
+            self._digest = self._digest or await digest(self._model)
+        except ModelRefused as error:
+            self._problem = str(error)
+            log.warning("%s", error)
+
+    async def _start_child(self) -> None:
+        command = [sys.executable, str(WORKER), *self._options]
         self._supervisor = Supervisor("llama.cpp", command, self._log_file, self._start_timeout_s)
         self._supervisor.start()
         await self._supervisor.changed.wait()
@@ -171,8 +178,33 @@ class LlamaCpp:
             version=ready.engine_version,
             dialects=frozenset({"openai"}),
             slots_per_model=max(1, props.total_slots),
-            models=[_model(meta, props, self._digest)],
-            replicas=[_replica(props, slots, meta)],
+            models=[self._served(meta, props)],
+            replicas=[self._replica(props, slots, meta)],
+        )
+
+    def _served(self, meta: _Meta, props: _Props) -> Model:
+        abilities = {"chat", "embedding"}  # the worker starts its server with both
+        if props.chat_template_caps.supports_tools:
+            abilities.add("tools")
+        return Model(
+            name=self._model.name,
+            digest=self._digest,
+            size_bytes=max(0, meta.size),
+            quantization=meta.ftype,
+            parameter_size=_rounded(meta.n_params),
+            family=self._family,
+            format="gguf",
+            max_context=max(0, meta.n_ctx_train) or None,
+            abilities=frozenset(abilities),
+        )
+
+    def _replica(self, props: _Props, slots: list[_Slot], meta: _Meta) -> Replica:
+        return Replica(
+            model=self._model.name,
+            size_bytes=max(0, meta.size),
+            context_length=max(0, props.default_generation_settings.n_ctx) or None,
+            slots_total=max(1, props.total_slots),
+            slots_busy=sum(slot.is_processing for slot in slots),
         )
 
     def _down(self, reason: str) -> Engine:
@@ -193,28 +225,6 @@ class LlamaCpp:
             raise EngineError(f"/tokenize: {type(error).__name__}") from error
 
 
-def _model(meta: _Meta, props: _Props, digest: str) -> Model:
-    abilities = {"chat", "embedding"}  # the worker starts its server with both
-    if props.chat_template_caps.supports_tools:
-        abilities.add("tools")
-    return Model(
-        name=RANDOM_MODEL_NAME,
-        digest=digest,
-        size_bytes=max(0, meta.size),
-        quantization=meta.ftype,
-        parameter_size=f"{meta.n_params / 1e6:.2f}M",
-        family="llama",
-        format="gguf",
-        max_context=max(0, meta.n_ctx_train) or None,
-        abilities=frozenset(abilities),
-    )
-
-
-def _replica(props: _Props, slots: list[_Slot], meta: _Meta) -> Replica:
-    return Replica(
-        model=RANDOM_MODEL_NAME,
-        size_bytes=max(0, meta.size),
-        context_length=max(0, props.default_generation_settings.n_ctx) or None,
-        slots_total=max(1, props.total_slots),
-        slots_busy=sum(slot.is_processing for slot in slots),
-    )
+def _rounded(parameters: int) -> str:
+    """1.00M, 8.03B"""
+    return f"{parameters / 1e9:.2f}B" if parameters >= 1e9 else f"{parameters / 1e6:.2f}M"

@@ -14,6 +14,7 @@ import aiohttp
 import psutil
 
 from tests.fakes.control import FakeEngine
+from tests.fakes.random_model import ensure_random_model
 from tests.fakes.waiting import eventually
 
 READY_S = 30.0
@@ -193,13 +194,17 @@ async def fleet_of_fakes(
 async def real_fleet(
     data_dir: Path, nodes: int = 1, *, agents: Mapping[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[Herd]:
-    """A coordinator and nodes with the real llama.cpp server, named node-1, node-2, ..., all ready."""
+    """A coordinator and nodes with the real llama.cpp server, named node-1, node-2, ..., all ready.
+
+    They serve the random model, which takes tools and ends no reply by itself, unless `agents` (FLEET_NODE_*) say
+    otherwise; an empty `embedded_model` is the one that comes with herd.
+    """
+    random_model = ensure_random_model(data_dir / "models")
+    options: dict[str, Any] = {"embedded_threads": 1, "embedded_model": random_model} | dict(agents or {})
     async with contextlib.AsyncExitStack() as stack:
         coordinator = await stack.enter_async_context(herd(data_dir, **settings))
         for name in [f"node-{number}" for number in range(1, nodes + 1)]:
-            started = node(
-                data_dir, coordinator.address, name, **({"embedded_threads": 1} | dict(agents or {}))
-            )
+            started = node(data_dir, coordinator.address, name, **options)
             coordinator.agents[name] = await stack.enter_async_context(started)
         await coordinator.ready(*coordinator.agents)
         yield coordinator

@@ -101,7 +101,12 @@ async def test_demo_once_answers_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert "node-1" in said
     assert "node-2" in said
     assert "llama.cpp" in said
-    assert "random stand-in" in said
+    assert "this model of one megabyte comes with herd" in said
+    assert "ollama pull llama3.2" in said
+    answer = re.search(r"Hello! Who are you\? (.+) answered by engine", said)
+    assert answer, said
+    assert "herd-guide" in answer[1]
+    assert answer[1].endswith("."), "it was cut"
     assert re.search(r"answered by engine embedded on node-[12]", said), said
     assert (tmp_path / ".fleet-manager").is_dir()
     assert living(of_home(tmp_path)) == []

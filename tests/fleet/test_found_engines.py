@@ -35,13 +35,13 @@ async def test_one_that_comes_later_is_adopted_beside_the_embedded_engine(tmp_pa
         node(tmp_path, coordinator.address, "n", engine="", ollama_host=f"http://127.0.0.1:{port}"),
     ):
         await coordinator.ready("n")
-        assert [entry["id"] for entry in (await coordinator.get("/v1/models"))["data"]] == ["herd-random"]
+        assert [entry["id"] for entry in (await coordinator.get("/v1/models"))["data"]] == ["herd-guide"]
 
         async def models() -> list[str]:
             return [entry["id"] for entry in (await coordinator.get("/v1/models"))["data"]]
 
         async def both() -> bool:
-            return await models() == ["herd-random", "m"]
+            return await models() == ["herd-guide", "m"]
 
         async with FakeEngine.run(["m"], port=port):
             await eventually(both, 10)

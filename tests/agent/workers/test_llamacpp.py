@@ -14,8 +14,8 @@ import psutil
 import pytest
 from aiohttp import ClientError
 
-from agent.engines.random_model import ensure_random_model, write_random_model
 from tests.agent.workers.llamacpp_process import PROGRAM, Worker, first_line, running, start, wait_until
+from tests.fakes.random_model import ensure_random_model, write_random_model
 from tests.fakes.waiting import eventually
 
 real_engine = pytest.mark.real_engine

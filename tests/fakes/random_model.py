@@ -19,20 +19,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.train import gguf
+
 RANDOM_MODEL_NAME = "herd-random"
-FORMAT_VERSION = 1  # raise it whenever the bytes change, so that an older file is not taken for this one
 
 CONTEXT_LENGTH = 32768
 EMBEDDING_LENGTH = 64
 FEED_FORWARD_LENGTH = 128
 HEAD_COUNT = 2
 LAYER_COUNT = 2
-
-# The metadata and tensor type numbers of GGUF version 3 and the token types of llama.cpp.
-UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
-TENSOR_F32, TENSOR_F16 = 0, 1
-NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
-ALIGNMENT = 32
 
 SPACE = "\u2581"  # how a SentencePiece vocabulary spells a space
 _WORD_LIST = """
@@ -58,17 +53,17 @@ TOOL_TURN, CALL_START, CALL_END, END_OF_TURN = "<|tool_turn|>", "<tool_call>", "
 STEERING = {TOOL_TURN: 40.0, CALL_END: -40.0}
 STEERED = {CALL_START: 40.0, END_OF_TURN: -40.0}
 SPECIAL_TOKENS = {
-    "<unk>": UNKNOWN,
-    "<s>": CONTROL,
-    "</s>": CONTROL,
-    "<|im_start|>": CONTROL,
-    END_OF_TURN: CONTROL,
-    "<|fim_prefix|>": CONTROL,
-    "<|fim_suffix|>": CONTROL,
-    "<|fim_middle|>": CONTROL,
-    TOOL_TURN: CONTROL,
-    CALL_START: USER_DEFINED,
-    CALL_END: USER_DEFINED,
+    "<unk>": gguf.UNKNOWN,
+    "<s>": gguf.CONTROL,
+    "</s>": gguf.CONTROL,
+    "<|im_start|>": gguf.CONTROL,
+    END_OF_TURN: gguf.CONTROL,
+    "<|fim_prefix|>": gguf.CONTROL,
+    "<|fim_suffix|>": gguf.CONTROL,
+    "<|fim_middle|>": gguf.CONTROL,
+    TOOL_TURN: gguf.CONTROL,
+    CALL_START: gguf.USER_DEFINED,
+    CALL_END: gguf.USER_DEFINED,
 }
 
 # How likely a token is beside the random part: words first, then the rest of printable ASCII. UNLIKELY
@@ -115,23 +110,14 @@ class Token(NamedTuple):
     bias: float
 
 
-class Tensor(NamedTuple):
-    """One tensor: GGUF name, lengths (fastest first), tensor type and little-endian data."""
-
-    name: str
-    lengths: tuple[int, ...]
-    kind: int
-    data: bytes
-
-
 def vocabulary() -> list[Token]:
     """All tokens in the order of their numbers: special ones, 256 bytes, characters, words, fragments."""
     return [
         *(Token(text, kind, _bias(text)) for text, kind in SPECIAL_TOKENS.items()),
-        *(Token(f"<0x{byte:02X}>", BYTE, BIAS_UNLIKELY) for byte in range(256)),
-        *(Token(text, NORMAL, _bias(text)) for text in [SPACE, *map(chr, range(0x21, 0x7F))]),
-        *(Token(SPACE + word, NORMAL, BIAS_WORD) for word in WORDS),
-        *(Token(text, NORMAL, BIAS_UNLIKELY) for text in _fragments()),
+        *(Token(f"<0x{byte:02X}>", gguf.BYTE, BIAS_UNLIKELY) for byte in range(256)),
+        *(Token(text, gguf.NORMAL, _bias(text)) for text in [SPACE, *map(chr, range(0x21, 0x7F))]),
+        *(Token(SPACE + word, gguf.NORMAL, BIAS_WORD) for word in WORDS),
+        *(Token(text, gguf.NORMAL, BIAS_UNLIKELY) for text in _fragments()),
     ]
 
 
@@ -145,24 +131,6 @@ def _fragments() -> list[str]:
     return sorted(beginnings - {SPACE + word for word in WORDS})
 
 
-def _string(text: str) -> bytes:
-    data = text.encode()
-    return struct.pack("<Q", len(data)) + data
-
-
-def _number(key: str, kind: int, layout: str, value: float | bool) -> bytes:
-    return _string(key) + struct.pack("<I" + layout, kind, value)
-
-
-def _text(key: str, value: str) -> bytes:
-    return _string(key) + struct.pack("<I", STRING) + _string(value)
-
-
-def _array(key: str, kind: int, items: Iterable[bytes]) -> bytes:
-    packed = list(items)
-    return _string(key) + struct.pack("<IIQ", ARRAY, kind, len(packed)) + b"".join(packed)
-
-
 def _shape_metadata(tokens: list[Token]) -> list[bytes]:
     counts = {
         "llama.vocab_size": len(tokens),
@@ -172,13 +140,13 @@ def _shape_metadata(tokens: list[Token]) -> list[bytes]:
         "llama.feed_forward_length": FEED_FORWARD_LENGTH,
         "llama.attention.head_count": HEAD_COUNT,
         "llama.rope.dimension_count": EMBEDDING_LENGTH // HEAD_COUNT,
-        "general.file_type": TENSOR_F16,
+        "general.file_type": gguf.TENSOR_F16,
     }
     return [
-        _text("general.architecture", "llama"),
-        _text("general.name", RANDOM_MODEL_NAME),
-        *(_number(key, UINT32, "I", count) for key, count in counts.items()),
-        _number("llama.attention.layer_norm_rms_epsilon", FLOAT32, "f", 1e-5),
+        gguf.text("general.architecture", "llama"),
+        gguf.text("general.name", RANDOM_MODEL_NAME),
+        *(gguf.number(key, gguf.UINT32, "I", count) for key, count in counts.items()),
+        gguf.number("llama.attention.layer_norm_rms_epsilon", gguf.FLOAT32, "f", 1e-5),
     ]
 
 
@@ -186,14 +154,21 @@ def _token_metadata(tokens: list[Token]) -> list[bytes]:
     numbers = {token.text: number for number, token in enumerate(tokens)}
     special = {"unknown": "<unk>", "bos": "<s>", "eos": "</s>", "eot": END_OF_TURN}
     return [
-        _text("tokenizer.ggml.model", "llama"),
-        _array("tokenizer.ggml.tokens", STRING, (_string(token.text) for token in tokens)),
-        _array("tokenizer.ggml.scores", FLOAT32, (struct.pack("<f", len(token.text)) for token in tokens)),
-        _array("tokenizer.ggml.token_type", INT32, (struct.pack("<i", token.kind) for token in tokens)),
-        *(_number(f"tokenizer.ggml.{k}_token_id", UINT32, "I", numbers[v]) for k, v in special.items()),
-        _number("tokenizer.ggml.add_bos_token", BOOL, "?", True),
-        _number("tokenizer.ggml.add_space_prefix", BOOL, "?", False),
-        _text("tokenizer.chat_template", CHAT_TEMPLATE),
+        gguf.text("tokenizer.ggml.model", "llama"),
+        gguf.items("tokenizer.ggml.tokens", gguf.STRING, (gguf.string(token.text) for token in tokens)),
+        gguf.items(
+            "tokenizer.ggml.scores", gguf.FLOAT32, (struct.pack("<f", len(token.text)) for token in tokens)
+        ),
+        gguf.items(
+            "tokenizer.ggml.token_type", gguf.INT32, (struct.pack("<i", token.kind) for token in tokens)
+        ),
+        *(
+            gguf.number(f"tokenizer.ggml.{k}_token_id", gguf.UINT32, "I", numbers[v])
+            for k, v in special.items()
+        ),
+        gguf.number("tokenizer.ggml.add_bos_token", gguf.BOOL, "?", True),
+        gguf.number("tokenizer.ggml.add_space_prefix", gguf.BOOL, "?", False),
+        gguf.text("tokenizer.chat_template", CHAT_TEMPLATE),
     ]
 
 
@@ -203,23 +178,23 @@ def _random_rows(source: random.Random, rows: int, columns: int, scale: float) -
     return [b"".join(map(levels.__getitem__, source.randbytes(columns))) for _ in range(rows)]
 
 
-def _matrix(name: str, rows: list[bytes]) -> Tensor:
-    return Tensor(f"{name}.weight", (len(rows[0]) // 2, len(rows)), TENSOR_F16, b"".join(rows))
+def _matrix(name: str, rows: list[bytes]) -> gguf.Tensor:
+    return gguf.Tensor(f"{name}.weight", (len(rows[0]) // 2, len(rows)), gguf.TENSOR_F16, b"".join(rows))
 
 
 def _with_first_columns(rows: list[bytes], values: Iterable[tuple[float, float]]) -> list[bytes]:
     return [struct.pack("<2e", *pair) + row[4:] for row, pair in zip(rows, values, strict=True)]
 
 
-def _norm(name: str, first: float = 1.0) -> Tensor:
+def _norm(name: str, first: float = 1.0) -> gguf.Tensor:
     data = struct.pack(f"<{EMBEDDING_LENGTH}f", first, *[1.0] * (EMBEDDING_LENGTH - 1))
-    return Tensor(f"{name}.weight", (EMBEDDING_LENGTH,), TENSOR_F32, data)
+    return gguf.Tensor(f"{name}.weight", (EMBEDDING_LENGTH,), gguf.TENSOR_F32, data)
 
 
-def _layer(source: random.Random, prefix: str) -> Iterator[Tensor]:
+def _layer(source: random.Random, prefix: str) -> Iterator[gguf.Tensor]:
     """One block; its two outputs leave components 0 and 1 alone, for the sake of `_tensors`."""
 
-    def projection(name: str, rows: int, columns: int, *, output: bool = False) -> Tensor:
+    def projection(name: str, rows: int, columns: int, *, output: bool = False) -> gguf.Tensor:
         values = _random_rows(source, rows, columns, 0.15)
         return _matrix(prefix + name, [bytes(2 * columns)] * 2 + values[2:] if output else values)
 
@@ -233,7 +208,7 @@ def _layer(source: random.Random, prefix: str) -> Iterator[Tensor]:
     yield projection("ffn_down", EMBEDDING_LENGTH, FEED_FORWARD_LENGTH, output=True)
 
 
-def _tensors(source: random.Random, tokens: list[Token]) -> Iterator[Tensor]:
+def _tensors(source: random.Random, tokens: list[Token]) -> Iterator[gguf.Tensor]:
     """All tensors. Random, but for two components of the residual stream, which no layer changes.
 
     Component 0 is a constant that carries each token's bias. The last norm shrinks it, so that it hardly
@@ -256,22 +231,10 @@ def _tensors(source: random.Random, tokens: list[Token]) -> Iterator[Tensor]:
     yield _matrix("output", _with_first_columns(rows, ends))
 
 
-def _padding(length: int) -> bytes:
-    return bytes(-length % ALIGNMENT)
-
-
 def _model_bytes(seed: int) -> bytes:
     tokens = vocabulary()
     metadata = _shape_metadata(tokens) + _token_metadata(tokens)
-    tensors = list(_tensors(random.Random(seed), tokens))  # noqa: S311  # weights, not secrets
-    head = [b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)), *metadata]
-    offset = 0
-    for tensor in tensors:
-        lengths = struct.pack(f"<I{len(tensor.lengths)}Q", len(tensor.lengths), *tensor.lengths)
-        head.append(_string(tensor.name) + lengths + struct.pack("<IQ", tensor.kind, offset))
-        offset += len(tensor.data) + len(_padding(len(tensor.data)))
-    header = b"".join(head)
-    return header + _padding(len(header)) + b"".join(t.data + _padding(len(t.data)) for t in tensors)
+    return gguf.file_bytes(metadata, list(_tensors(random.Random(seed), tokens)))
 
 
 def write_random_model(path: Path, seed: int = 0) -> None:
@@ -291,7 +254,7 @@ def write_random_model(path: Path, seed: int = 0) -> None:
 
 def ensure_random_model(directory: Path) -> Path:
     """The model's file in `directory`, made if it is not there yet (as is the directory). Raises OSError."""
-    path = directory / f"{RANDOM_MODEL_NAME}-v{FORMAT_VERSION}.gguf"
+    path = directory / f"{RANDOM_MODEL_NAME}.gguf"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
         write_random_model(path)
