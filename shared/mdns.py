@@ -14,6 +14,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from shared.adverts import Advert, Found, fields_of
 from shared.interfaces import Address, in_use, own_addresses
+from shared.serving import cancelled
 
 LOOK_EVERY_S = 3.0
 """At this machine's addresses."""
@@ -131,7 +132,7 @@ class Mdns:
             self._unresolved.discard((service_type, name))
             if self.found.pop(name, None) is not None:
                 self._changed()
-        elif not self._is_own(name):
+        elif not self._is_own(name) and len(self._unresolved) < MOST_FOUND:
             self._unresolved.add((service_type, name))
             self._resolve(service_type, name, zeroconf)
 
@@ -168,9 +169,9 @@ class Mdns:
     async def _close(self) -> None:
         zeroconf, browser = self._zeroconf, self._browser
         self._zeroconf = self._browser = self._info = None
-        for task in self._resolving:
-            task.cancel()
         self._unresolved.clear()
+        for task in list(self._resolving):
+            await cancelled(task)
         try:
             if browser is not None:
                 await browser.async_cancel()
