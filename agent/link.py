@@ -58,7 +58,8 @@ class Link:
         url = await self._route.where()
         if url is None:
             self._tell(
-                "no coordinator is found yet (on any machine: herd); mDNS goes on looking", level=logging.INFO
+                "no coordinator is found yet: start herd on some machine, or give --router-url; mDNS goes on looking",
+                level=logging.INFO,
             )
             return False
         return await self._send(url, await self._beat())

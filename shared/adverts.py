@@ -63,13 +63,15 @@ def label_of(text: str, mark: str) -> str:
 
 
 def fields_of(properties: Mapping[bytes, bytes | None]) -> dict[str, str]:
-    """TXT as text; what is no UTF-8 is left out, since anybody on the network may say anything."""
+    """TXT as text. Anybody on the network may say anything: what is no UTF-8 or cannot be printed is left out."""
     fields = {}
     for key, value in properties.items():
         try:
-            fields[key.decode()] = (value or b"").decode()
+            name, text = key.decode(), (value or b"").decode()
         except UnicodeDecodeError:
             continue
+        if name.isprintable() and text.isprintable():
+            fields[name] = text
     return fields
 
 

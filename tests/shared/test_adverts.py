@@ -40,4 +40,7 @@ def test_a_restart_shows_in_a_coordinators_advert() -> None:
 
 
 def test_anybody_may_say_anything() -> None:
-    assert fields_of({b"id": b"x", b"bad": b"\xff", b"\xff": b"y", b"flag": None}) == {"id": "x", "flag": ""}
+    assert fields_of({b"id": b"x", b"bad": b"\xff", b"\xff": b"y", b"e": b"\x1b[2J", b"flag": None}) == {
+        "id": "x",
+        "flag": "",
+    }
