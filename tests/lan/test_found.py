@@ -11,12 +11,10 @@ from tests.fleet.asking import WAYS
 from tests.fleet.harness import Herd
 from tests.lan.home import FOUND_S, HEALED_S, NODES, Home, home, nodes_engines
 from tests.lan.lab import IPV6, Lab
-from tests.lan.mdns import Ear, question
+from tests.lan.mdns import COORDINATORS, NODE_TYPE, Ear, question
 from tests.lan.measuring import Within, now
 from tests.lan.programs import PORT, agent, answered, coordinator, logged, online, seen_from
 
-SERVICE = "_fleet-manager._tcp.local."
-NODE_SERVICE = "_fleet-node._tcp.local."
 ALONE_S = 8.0
 """How long nodes look for a coordinator before there is one; mDNS asks less and less often."""
 APART_S = 4.0
@@ -42,8 +40,8 @@ async def test_nodes_find_their_coordinator_and_calls_are_answered(tmp_path: Pat
         async with Ear.at(there.hosts["delta"], socket.AF_INET) as ear:
 
             def answer() -> bool:
-                ear.say(question(NODE_SERVICE))
-                return ear.who_answered(NODE_SERVICE) >= nodes
+                ear.say(question(NODE_TYPE))
+                return ear.who_answered(NODE_TYPE) >= nodes
 
             await within("both nodes answer for themselves", FOUND_S, answer)
 
@@ -114,10 +112,10 @@ async def test_a_coordinator_on_loopback_is_not_to_be_found(tmp_path: Path, with
         ]
         ends = now() + DEAF_S
         await eventually(lambda: asked(ears) is not None and now() > ends, 2 * DEAF_S, 0.5)
-        assert [ear.who_answered(SERVICE) for ear in ears] == [set(), set()]
+        assert [ear.who_answered(COORDINATORS) for ear in ears] == [set(), set()]
         async with coordinator(gamma) as public:
             await eventually(lambda: asked(ears) == 2, FOUND_S, 0.5)
-            by_v4, by_v6 = (ear.who_answered(SERVICE) for ear in ears)
+            by_v4, by_v6 = (ear.who_answered(COORDINATORS) for ear in ears)
             assert by_v4 == {gamma.address}
             assert len(by_v6) == 1
             await within("the node joined the one it can reach", FOUND_S, lambda: has(public, 1))
@@ -127,5 +125,5 @@ async def test_a_coordinator_on_loopback_is_not_to_be_found(tmp_path: Path, with
 def asked(ears: list[Ear]) -> int:
     """Asks for coordinators once more; how many of the families somebody has answered on so far."""
     for ear in ears:
-        ear.say(question(SERVICE))
-    return sum(bool(ear.who_answered(SERVICE)) for ear in ears)
+        ear.say(question(COORDINATORS))
+    return sum(bool(ear.who_answered(COORDINATORS)) for ear in ears)
