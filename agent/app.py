@@ -28,6 +28,7 @@ from shared import __version__
 from shared.adverts import node_advert
 from shared.lifetime import told_to_stop
 from shared.mdns import Mdns
+from shared.resolver import Resolver
 from shared.serving import cancelled, listening
 from shared.sockets import is_loopback, only_address
 
@@ -54,7 +55,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
     secret = secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(_engine_session(settings))
-        control = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        control = await stack.enter_async_context(_control_session())
         engines = {engine.name: engine for engine in await _engines(settings, session, data_dir)}
 
         async def announce() -> None:
@@ -200,10 +201,18 @@ def base_url(text: str, port: int) -> str:
 
 
 @asynccontextmanager
+async def _control_session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=Resolver()), cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        yield session
+
+
+@asynccontextmanager
 async def _engine_session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
         # llama.cpp promises to keep connections and closes them: a pooled one would fail the next call.
-        connector=aiohttp.TCPConnector(limit=0, force_close=True),
+        connector=aiohttp.TCPConnector(limit=0, force_close=True, resolver=Resolver()),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -13,12 +13,16 @@ from typing import Any, cast
 from tests.lan.lab import Host
 
 PORT = 5353
+TTL_S = 120
 GROUPS = {socket.AF_INET: "224.0.0.251", socket.AF_INET6: "ff02::fb"}
+COORDINATORS, NODE_TYPE = "_fleet-manager._tcp.local.", "_fleet-node._tcp.local."
+"""The service types that are fixed."""
 Family = socket.AddressFamily
 
 _SIOCGIFINDEX = 0x8933
-_RESPONSE = 0x8000
-_PTR, _IN = 12, 1
+_RESPONSE, _AUTHORITATIVE = 0x8000, 0x0400
+_A, _PTR, _TXT, _SRV = 1, 12, 16, 33
+_IN, _FLUSH = 1, 0x8000
 
 
 class Ear(asyncio.DatagramProtocol):
@@ -72,6 +76,21 @@ class Ear(asyncio.DatagramProtocol):
 def question(service: str) -> bytes:
     """Who offers this service type? Everybody answers to the group."""
     return struct.pack("!6H", 0, 0, 1, 0, 0, 0) + _encoded(service) + struct.pack("!2H", _PTR, _IN)
+
+
+def advert(service: str, label: str, address: str, port: int, text: str) -> bytes:
+    """An unasked answer: an instance of the service type, at an IPv4 address, with one line of TXT."""
+    instance, server = _encoded(f"{label}.{service}"), _encoded(f"{label}.local.")
+    told = text.encode()
+    records = [
+        (_encoded(service), _PTR, _IN, instance),
+        (instance, _SRV, _IN | _FLUSH, struct.pack("!3H", 0, 0, port) + server),
+        (instance, _TXT, _IN | _FLUSH, bytes([len(told)]) + told),
+        (server, _A, _IN | _FLUSH, socket.inet_aton(address)),
+    ]
+    return struct.pack("!6H", 0, _RESPONSE | _AUTHORITATIVE, 0, len(records), 0, 0) + b"".join(
+        name + struct.pack("!2HIH", kind, of, TTL_S, len(data)) + data for name, kind, of, data in records
+    )
 
 
 def _is_answer(data: bytes) -> bool:

@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import WAYS
 from tests.fleet.harness import Herd
 from tests.lan.home import FOUND_S, HEALED_S, NODES, Home, home, nodes_engines
 from tests.lan.lab import IPV6, Lab
-from tests.lan.mdns import Ear, question
+from tests.lan.mdns import COORDINATORS, NODE_TYPE, Ear, question
 from tests.lan.measuring import Within, now
-from tests.lan.programs import PORT, agent, answered, coordinator, online, seen_from
+from tests.lan.programs import PORT, agent, answered, coordinator, logged, online, seen_from
 
-SERVICE = "_fleet-manager._tcp.local."
-NODE_SERVICE = "_fleet-node._tcp.local."
 ALONE_S = 8.0
 """How long nodes look for a coordinator before there is one; mDNS asks less and less often."""
+APART_S = 4.0
+"""As long, where it is the network that is missing."""
 DEAF_S = 3.0
 """How long nobody may answer; what is there answers within a second."""
 
@@ -29,11 +30,20 @@ async def all_ways_answered(there: Home) -> None:
 
 
 async def test_nodes_find_their_coordinator_and_calls_are_answered(tmp_path: Path, within: Within) -> None:
-    """Three hosts; the calls come from a fourth."""
+    """Three hosts; the calls come from a fourth. The nodes are to be found too, under a service type of their own."""
     async with home(tmp_path, within) as there:
         await all_ways_answered(there)
-        for node in (await there.herd.nodes()).values():
-            assert there.hosts[node["node_id"]].address in node["gateway_url"]
+        nodes = {there.hosts[name].address for name in NODES}
+        assert {
+            urlsplit(node["gateway_url"]).hostname for node in (await there.herd.nodes()).values()
+        } == nodes
+        async with Ear.at(there.hosts["delta"], socket.AF_INET) as ear:
+
+            def answer() -> bool:
+                ear.say(question(NODE_TYPE))
+                return ear.who_answered(NODE_TYPE) >= nodes
+
+            await within("both nodes answer for themselves", FOUND_S, answer)
 
 
 async def test_a_network_without_ipv4(tmp_path: Path, within: Within) -> None:
@@ -52,7 +62,8 @@ async def test_nodes_that_were_first_wait_for_a_coordinator(tmp_path: Path, with
         await asyncio.sleep(ALONE_S)
         assert [program.process.returncode for program in agents] == [None, None]
         for host in (beta, gamma):
-            assert "--router-url" in (host.home / "herd-node.log").read_text(), "what to do about it"
+            told = [record["msg"] for record in logged(host, "herd-node")]
+            assert sum("no coordinator is found" in message for message in told) == 1, told
         async with coordinator(alpha) as herd:
             await within("both joined, since it listened", FOUND_S, lambda: has(seen_from(gamma, herd), 2))
             await answered(seen_from(gamma, herd))
@@ -74,7 +85,7 @@ async def test_an_interface_that_appears_later(tmp_path: Path, within: Within) -
         herd = await stack.enter_async_context(coordinator(alpha))
         for host in (beta, gamma):
             await stack.enter_async_context(agent(host))
-        await asyncio.sleep(ALONE_S)
+        await asyncio.sleep(APART_S)
         assert await online(herd) == set()
         began = now()
         await beta.plug(office, "vpn")
@@ -101,10 +112,10 @@ async def test_a_coordinator_on_loopback_is_not_to_be_found(tmp_path: Path, with
         ]
         ends = now() + DEAF_S
         await eventually(lambda: asked(ears) is not None and now() > ends, 2 * DEAF_S, 0.5)
-        assert [ear.who_answered(SERVICE) for ear in ears] == [set(), set()]
+        assert [ear.who_answered(COORDINATORS) for ear in ears] == [set(), set()]
         async with coordinator(gamma) as public:
             await eventually(lambda: asked(ears) == 2, FOUND_S, 0.5)
-            by_v4, by_v6 = (ear.who_answered(SERVICE) for ear in ears)
+            by_v4, by_v6 = (ear.who_answered(COORDINATORS) for ear in ears)
             assert by_v4 == {gamma.address}
             assert len(by_v6) == 1
             await within("the node joined the one it can reach", FOUND_S, lambda: has(public, 1))
@@ -114,17 +125,5 @@ async def test_a_coordinator_on_loopback_is_not_to_be_found(tmp_path: Path, with
 def asked(ears: list[Ear]) -> int:
     """Asks for coordinators once more; how many of the families somebody has answered on so far."""
     for ear in ears:
-        ear.say(question(SERVICE))
-    return sum(bool(ear.who_answered(SERVICE)) for ear in ears)
-
-
-async def test_nodes_are_to_be_found_too(tmp_path: Path, within: Within) -> None:
-    """Under a service type of their own, by the addresses that they have."""
-    async with home(tmp_path, within) as there, Ear.at(there.hosts["delta"], socket.AF_INET) as ear:
-        nodes = {there.hosts[name].address for name in NODES}
-
-        def found() -> bool:
-            ear.say(question(NODE_SERVICE))
-            return ear.who_answered(NODE_SERVICE) >= nodes
-
-        await within("both nodes answer for themselves", FOUND_S, found)
+        ear.say(question(COORDINATORS))
+    return sum(bool(ear.who_answered(COORDINATORS)) for ear in ears)

@@ -14,7 +14,7 @@ from tests.lan.lab import Host, Lab
 from tests.lan.measuring import Within, now
 from tests.lan.programs import agent, answered, coordinator, logged, online
 
-STAYS_S = 8.0
+STAYS_S = 6.0
 """Longer than a beat takes, so that a node that changes its mind is seen."""
 
 

@@ -1,0 +1,106 @@
+"""What anybody on the network may say over mDNS harms nobody. Fake engines, real multicast."""
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+from shared.serving import cancelled
+from tests.fakes.waiting import eventually
+from tests.fleet.harness import Herd
+from tests.lan.home import FOUND_S, NODES, both_answer, home
+from tests.lan.lab import Host
+from tests.lan.mdns import COORDINATORS, Ear, advert
+from tests.lan.measuring import Within, now
+from tests.lan.programs import agent, coordinator, logged, online, seen_from
+
+SAID_AGAIN_S = 0.5
+DEAD = "10.77.1.250"
+"""An address that nobody has."""
+LIES = [
+    advert(COORDINATORS, f"liar{number}", address, port, f"id={number:032x}")
+    for number, (address, port) in enumerate(
+        [("0.0.0.0", 0), ("127.0.0.1", 1), ("255.255.255.255", 80), ("224.0.0.1", 80), (DEAD, 11435)]
+    )
+]
+"""Coordinators that are not there, with ids before that of any that is."""
+
+
+def rubbish(seed: int, count: int) -> list[bytes]:
+    """Datagrams: noise, and adverts with some bytes changed, whole or cut."""
+    chance = random.Random(seed)
+    made = []
+    for number in range(count):
+        data = bytearray(chance.choice(LIES))
+        for _ in range(chance.randrange(1, 8)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        cut = chance.randrange(1, len(data) + 1)
+        made.append(
+            chance.randbytes(cut) if number % 3 == 0 else bytes(data[: cut if number % 3 == 1 else None])
+        )
+    return made
+
+
+@contextlib.asynccontextmanager
+async def lying(host: Host) -> AsyncIterator[None]:
+    """Says all of it from this host, on both families, the lies again and again, until the block ends."""
+    async with contextlib.AsyncExitStack() as stack:
+        families = (socket.AF_INET, socket.AF_INET6)
+        ears = [await stack.enter_async_context(Ear.at(host, family)) for family in families]
+        for data in rubbish(7, 300):
+            for ear in ears:
+                ear.say(data)
+            await asyncio.sleep(0)
+
+        async def again() -> None:
+            while True:
+                for ear in ears:
+                    for lie in LIES:
+                        ear.say(lie)
+                await asyncio.sleep(SAID_AGAIN_S)
+
+        task = asyncio.create_task(again())
+        try:
+            yield
+        finally:
+            await cancelled(task)
+
+
+def errors(host: Host, program: str) -> list[str]:
+    """What the program takes for a fault of its own."""
+    return [record["msg"] for record in logged(host, program) if record["level"] in ("ERROR", "CRITICAL")]
+
+
+def has_heard_a_lie(host: Host) -> bool:
+    """Whether the node's log tells of it."""
+    return any(DEAD in record["msg"] for record in logged(host, "herd-node"))
+
+
+async def test_rubbish_and_false_coordinators(tmp_path: Path, within: Within) -> None:
+    """A node stays where it is, comes back to a coordinator that starts again, and finds it when it starts anew."""
+    async with home(tmp_path, within) as there, lying(there.hosts["delta"]):
+        gamma = there.hosts["gamma"]
+        for name in NODES:
+            await eventually(partial(has_heard_a_lie, there.hosts[name]), 10)
+        assert await there.all_online()
+        await there.herd.kill()
+        began = now()
+        async with coordinator(there.hosts["alpha"]) as again:
+            herd = seen_from(there.hosts["delta"], again)
+            await within("both nodes back", FOUND_S, lambda: has(herd, NODES), since=began)
+            await there.agents["gamma"].stop()
+            await eventually(lambda: has(herd, {"beta"}))
+            began = now()
+            async with agent(gamma):
+                await within("a new node found it", FOUND_S, lambda: has(herd, NODES), since=began)
+                assert await both_answer(herd)
+            for name, program in (("alpha", "herd"), ("beta", "herd-node"), ("gamma", "herd-node")):
+                assert errors(there.hosts[name], program) == []
+
+
+async def has(herd: Herd, nodes: set[str]) -> bool:
+    """Whether exactly these are online."""
+    return await online(herd) == nodes
