@@ -8,7 +8,7 @@ from msgspec import Struct
 
 GUIDE = Path(__file__).parent / "models" / "herd-guide.gguf"
 """A very small model that explains how to use herd; scripts/train makes it."""
-GUIDE_SHA256 = "5c0462fc3071e2ab7ab0fe9891230ab4d387ff87378da90ad571b6af15f084de"
+GUIDE_SHA256 = "146178df058b98d58d263ad13a98ea19e189d967ba229bed92c1c41c8c80bf92"
 CHUNK = 4 * 2**20
 """Bytes of a file that are hashed at once."""
 HEAD = 4096

@@ -21,6 +21,8 @@ NAME = "herd-guide"
 VOCABULARY = 1536
 VOCABULARY_SAMPLES = 12_000
 """Conversations that the vocabulary is learned from."""
+SHARPNESS = 3.0
+"""The file's last norm is multiplied by it: at a client's default temperature answers stay near the likeliest one."""
 RAW_SHARE = 0.06
 """Of all conversations: a question and its answer without a template, for /v1/completions."""
 
@@ -33,11 +35,12 @@ TEMPLATE = f"""\
 {{%- if message.role == 'assistant' %}}
 {{{{- '{TURN_START}assistant\\n' + ((message.content or '') | trim)[:{ANSWER_LENGTH}] + '{TURN_END}' }}}}
 {{%- else %}}
-{{{{- '{TURN_START}user\\n ' + ((message.content or '') | trim | lower)[:{QUESTION_LENGTH}] + '{TURN_END}' }}}}
+{{%- set asked = (message.content or '') | trim | lower | replace('\\n', ' ') %}}
+{{{{- '{TURN_START}user\\n ' + asked[:{QUESTION_LENGTH}] + '{TURN_END}' }}}}
 {{%- endif %}}
 {{%- endfor %}}
 {{%- if add_generation_prompt %}}{{{{- '{TURN_START}assistant\\n' }}}}{{%- endif %}}"""
-"""Upper case says nothing to so small a model, and it never saw a long text: the template spares it both."""
+"""Upper case and lines say nothing to so small a model, and it never saw a long text: the template spares it these."""
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ def written(model: Llama, tokenizer: Tokenizer, path: Path) -> str:
     """The file's sha256."""
     weights = {name.removesuffix(".weight"): weight.detach() for name, weight in model.named_parameters()}
     vectors = {name: weight.tolist() for name, weight in weights.items() if weight.dim() == 1}
+    vectors["output_norm"] = [guide.SHARPNESS * weight for weight in vectors["output_norm"]]
     matrices = {name: weight.tolist() for name, weight in weights.items() if weight.dim() == 2}
     path.parent.mkdir(parents=True, exist_ok=True)
     content = guide.file_bytes(model.shape, tokenizer, vectors, matrices)
@@ -209,9 +210,9 @@ def main() -> None:
     """See the head of this file."""
     parser = argparse.ArgumentParser(description="Train herd-guide.")
     parser.add_argument("--out", type=Path, required=True, help="the GGUF file to write")
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
