@@ -23,6 +23,7 @@ from pathlib import Path
 import aiohttp
 from agent.engines.ollama import Ollama
 from agent.link import Link
+from agent.route import Fixed
 from agent.report import Reporter
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.host import HostSensor
@@ -36,7 +37,8 @@ async def main():
         gpu = GpuSensor(clock=clock)
         host = HostSensor(Path(directory))
         reporter = Reporter("n", 1, "a-secret-of-the-test", "", host, gpu, [ollama], lambda: False)
-        link = Link(coordinator, lambda: reporter.beat(9), control, 5.0)
+        route = Fixed(coordinator, lambda coordinator_id: None)
+        link = Link(route, lambda: reporter.beat(9), control, 5.0, asyncio.Event())
         costs = []
         for _ in range(int(batches)):
             before = time.process_time()
