@@ -12,13 +12,18 @@ REQUIRED = "HERD_LAN_REQUIRED"
 _measured = pytest.StashKey[list[str]]()
 
 
+def unavailable(reason: str) -> None:
+    """Ends the test: skipped, or failed where all of the laboratory must be there."""
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{reason}, and {REQUIRED}=1")
+    pytest.skip(reason)
+
+
 @pytest.fixture(autouse=True)
 def _namespaces() -> None:
     """Skips where no namespace can be made; fails instead where HERD_LAN_REQUIRED=1 says that they must be there."""
     if reason := why_not():
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(f"{reason}, and {REQUIRED}=1")
-        pytest.skip(reason)
+        unavailable(reason)
 
 
 @pytest.fixture

@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 from tests.fleet.harness import REPOSITORY
+from tests.lan.conftest import unavailable
 from tests.lan.lab import Host, Lab
 from tests.lan.programs import OLLAMA_PORT, agent, coordinator, online
 
@@ -25,6 +29,13 @@ SHARES = {
 ENOUGH = 11
 """Calls of one model, so that the last line has something to show."""
 WRITTEN_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _tools() -> None:
+    """What the lines call."""
+    if missing := [tool for tool in ("bash", "curl", "sqlite3") if not shutil.which(tool)]:
+        unavailable(f"no program {' and no '.join(missing)}")
 
 
 def lines_of_readme() -> list[str]:
