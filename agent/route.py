@@ -12,12 +12,17 @@ from msgspec import Struct
 
 from agent.candidates import Candidate, by_coordinator, in_order
 from shared.mdns import Mdns
+from shared.serving import cancelled
 
 PROBE_TIMEOUT_S = 2.0
 PROBE_STAGGER_S = 0.25
 """Between the addresses of one coordinator: the next is tried while the one before has not answered."""
 HEALTH_BYTES = 4096
 """A coordinator's answer to a probe is shorter."""
+ALL_HEARD_S = 1.0
+"""Between the first coordinator that is heard and the choice of one: others answer too, each in its own time."""
+MOST_COORDINATORS = 16
+"""That are tried at once."""
 SEARCH_EVERY_S = 10.0
 SEARCH_AT_MOST_EVERY_S = 60.0
 """While nothing is found everybody is asked anew, ever more rarely: a thousand agents may be searching."""
@@ -86,6 +91,7 @@ class Discovered:
         self._sound = False
         """Whether the current address is worth a beat without another look."""
         self._answered_at = 0.0
+        self._first_heard_at: float | None = None
         self._search_every_s = SEARCH_EVERY_S
         self._next_search = clock() + SEARCH_EVERY_S
         self._told = ""
@@ -96,14 +102,25 @@ class Discovered:
         if self._sound and self._current is not None:
             self._tell_others(self._current, heard)
             return self._current.urls[0]
+        if self._current is None and heard:
+            heard = await self._all_heard()
         silent_s = self._clock() - self._answered_at
-        for candidate in in_order(heard, self._local_url, self._current, silent_s):
-            if reached := await first_answer(self._session, candidate):
-                self._take(reached)
-                self._tell_others(reached, heard)
-                return reached.urls[0]
+        order = in_order(heard, self._local_url, self._current, silent_s)
+        if reached := await first_in_order(self._session, order[:MOST_COORDINATORS]):
+            self._take(reached)
+            self._tell_others(reached, heard)
+            return reached.urls[0]
         self._search()
         return None
+
+    async def _all_heard(self) -> list[Candidate]:
+        """A choice among those that are there, and not among those that were quickest to say so."""
+        if self._first_heard_at is None:
+            self._first_heard_at = self._clock()
+        left = self._first_heard_at + ALL_HEARD_S - self._clock()
+        if left > 0:
+            await asyncio.sleep(left)
+        return by_coordinator(self._mdns.found.values(), self._mdns.here)
 
     def answered(self, coordinator_id: str) -> bool:
         """False where the address has gone to another coordinator meanwhile."""
@@ -145,6 +162,18 @@ class Discovered:
             self._search_every_s = min(2 * self._search_every_s, SEARCH_AT_MOST_EVERY_S)
 
 
+async def first_in_order(session: aiohttp.ClientSession, order: Sequence[Candidate]) -> Candidate | None:
+    """The first of them that is there. All are asked at once: many that are gone must not hide one that is not."""
+    tries = [asyncio.create_task(first_answer(session, candidate)) for candidate in order]
+    try:
+        for task in tries:
+            if reached := await task:
+                return reached
+    finally:
+        await cancelled(*tries)
+    return None
+
+
 async def first_answer(session: aiohttp.ClientSession, candidate: Candidate) -> Candidate | None:
     """The coordinator with the one address where it answered first; None: nowhere."""
 
@@ -161,9 +190,7 @@ async def first_answer(session: aiohttp.ClientSession, candidate: Candidate) -> 
             if reached := await ended:
                 return reached
     finally:
-        for task in tries:
-            task.cancel()
-        await asyncio.gather(*tries, return_exceptions=True)
+        await cancelled(*tries)
     return None
 
 

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection
 
-from zeroconf import ServiceInfo, ServiceStateChange, Zeroconf
+from zeroconf import BadTypeInNameException, ServiceInfo, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from shared.adverts import Advert, Found, fields_of
@@ -151,7 +151,12 @@ class Mdns:
         task.add_done_callback(self._resolving.discard)
 
     async def _resolved(self, kind: str, name: str, zeroconf: Zeroconf) -> None:
-        info = AsyncServiceInfo(kind, name)
+        try:
+            info = AsyncServiceInfo(kind, name)
+        except BadTypeInNameException as error:  # anybody may say anything; asking again would not mend it
+            self._unresolved.discard((kind, name))
+            log.debug("%r is no name of a service: %s", name, error)
+            return
         try:
             complete = await info.async_request(zeroconf, RESOLVE_MS)
         except Exception as error:  # as in _tend; asked again at the next look
@@ -170,8 +175,7 @@ class Mdns:
         zeroconf, browser = self._zeroconf, self._browser
         self._zeroconf = self._browser = self._info = None
         self._unresolved.clear()
-        for task in list(self._resolving):
-            await cancelled(task)
+        await cancelled(*self._resolving)
         try:
             if browser is not None:
                 await browser.async_cancel()

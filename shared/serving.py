@@ -1,7 +1,6 @@
 """How either program listens for HTTP, and ends a task of its own."""
 
 import asyncio
-import contextlib
 import errno
 import logging
 import socket
@@ -99,12 +98,17 @@ def _listener(address: Address) -> socket.socket:
     return made
 
 
-async def cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancels it and waits until it has ended; one that has ended already is left to who made it."""
-    if not task.cancel():
-        return
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels them and waits until they have ended; those that have ended already are left to who made them.
+
+    Raises what a task raised instead of ending. Whoever is cancelled while it waits here is cancelled.
+    """
+    ending = [task for task in tasks if task.cancel()]
+    if ending:
+        await asyncio.wait(ending)
+    for task in ending:
+        if not task.cancelled():
+            task.result()
 
 
 class _CallersFaults(logging.Filter):

@@ -78,6 +78,7 @@ class Node:
         if heartbeat.epoch == before.epoch:  # a restarted agent knows of no earlier load
             self.loads.extend((now, model) for model in sorted(self.loaded() - loaded))
         if moved or heartbeat.epoch != before.epoch or silent > limits.lease_s:
+            self._trouble_until.clear()  # that was another process, or another way to it
             self._probe_anew(now)
         elif silent > limits.beat_late_s:
             self.suspect(f"it was silent for {silent:.0f} s", now)

@@ -10,7 +10,14 @@ import pytest
 from aiohttp import web
 
 from agent.candidates import SWITCH_AFTER_S, Candidate
-from agent.route import SEARCH_EVERY_S, Discovered, Fixed, first_answer
+from agent.route import (
+    PROBE_TIMEOUT_S,
+    SEARCH_EVERY_S,
+    Discovered,
+    Fixed,
+    first_answer,
+    first_in_order,
+)
 from shared.adverts import COORDINATORS, Found
 from shared.mdns import Mdns
 from shared.serving import listening
@@ -167,3 +174,23 @@ async def test_a_given_address_is_where_it_is() -> None:
     assert route.answered(A)
     assert await route.where() == "http://w:11435"
     assert chosen == [A]
+
+
+async def test_the_choice_is_among_all_that_are_there_not_among_the_quickest(scene: Scene) -> None:
+    async with coordinator(A) as first, coordinator(B) as second:
+        scene.hears(B, second)
+        looking = asyncio.create_task(scene.route.where())
+        await asyncio.sleep(0)
+        scene.hears(A, first)
+        assert await looking == f"http://127.0.0.1:{first}"
+
+
+async def test_coordinators_that_are_gone_delay_nobody() -> None:
+    async with AsyncExitStack() as stack:
+        gone = [await stack.enter_async_context(coordinator(A, delay_s=30)) for _ in range(5)]
+        good = await stack.enter_async_context(coordinator(B))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        order = [Candidate(A, (f"http://127.0.0.1:{port}",)) for port in gone]
+        reached = Candidate(B, (f"http://127.0.0.1:{good}",))
+        async with asyncio.timeout(2 * PROBE_TIMEOUT_S):
+            assert await first_in_order(session, [*order, reached]) == reached

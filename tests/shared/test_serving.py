@@ -1,3 +1,4 @@
+import asyncio
 import socket
 from urllib.parse import urlsplit
 
@@ -5,8 +6,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from shared.serving import listening
+from shared.serving import cancelled, listening
 from shared.sockets import only_address, peer_host, url_of
+from tests.fakes.waiting import eventually
 
 HAS_IPV6 = socket.has_ipv6 and bool(socket.getaddrinfo("::1", 0, flags=socket.AI_NUMERICHOST))
 
@@ -78,3 +80,40 @@ def test_a_link_local_peer_keeps_its_zone(peer: object, expected: str) -> None:
 )
 def test_which_address_alone_is_listened_on(host: str, only: str | None) -> None:
     assert only_address(host) == only
+
+
+async def test_who_waits_for_the_end_of_a_task_can_be_cancelled_itself() -> None:
+    """Else a program that is stopping would go on for ever."""
+    stubborn = asyncio.Event()
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await stubborn.wait()
+
+    inner = asyncio.create_task(slow_to_end())
+    outer = asyncio.create_task(cancelled(inner))
+    await eventually(inner.cancelling)
+    outer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await outer
+    stubborn.set()
+    await asyncio.wait({inner})
+    assert inner.cancelled()
+
+
+async def test_a_task_that_fails_at_its_end_says_so() -> None:
+    async def fails_at_its_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("the end")
+
+    async def nothing() -> None:
+        pass
+
+    task, done = asyncio.create_task(fails_at_its_end()), asyncio.create_task(nothing())
+    await done
+    with pytest.raises(ValueError, match="the end"):
+        await cancelled(task, done)
