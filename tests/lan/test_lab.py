@@ -222,8 +222,9 @@ async def test_nothing_is_left_after_a_test_that_failed(tmp_path: Path) -> None:
 
 
 LAB_AND_A_PROGRAM = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 from tests.fakes.control import FakeEngine
 from tests.lan.lab import Lab
 
