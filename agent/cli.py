@@ -17,7 +17,7 @@ from shared import __version__
 @click.option("--advertise", help="Host under which the coordinator reaches this node's gateway.")
 @click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: what is found]")
 @click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
-@click.option("--data-dir", help="Where logs, models and state are kept.  [default: ~/.fleet-manager]")
+@click.option("--data-dir", help="Where logs and state are kept.  [default: ~/.fleet-manager]")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_context
 def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 GUIDE = Path(__file__).parent / "models" / "herd-guide.gguf"
 """A very small model that explains how to use herd; scripts/train makes it."""
-GUIDE_SHA256 = "146178df058b98d58d263ad13a98ea19e189d967ba229bed92c1c41c8c80bf92"
+GUIDE_SHA256 = "4e333f32ee13bb909a749f5c502695b237fd5fac70dc01888f0cd5c82fe44e34"
 CHUNK = 4 * 2**20
 """Bytes of a file that are hashed at once."""
 HEAD = 4096

@@ -210,7 +210,7 @@ def main() -> None:
     """See the head of this file."""
     parser = argparse.ArgumentParser(description="Train herd-guide.")
     parser.add_argument("--out", type=Path, required=True, help="the GGUF file to write")
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

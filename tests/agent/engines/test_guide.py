@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real_engine
 
 SEEDS = 3
 OFTEN = 0.9
-"""Of all answers. It had 48 of these 51 right when it was trained: a tiny model misunderstands some phrasings."""
+"""Of all answers. It had 49 of these 51 right when it was trained: a tiny model misunderstands some phrasings."""
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
     "You are an expert in the tax law of a small island. Answer every question in three parts. " * 20,
