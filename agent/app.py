@@ -26,6 +26,7 @@ from agent.sensors.gpu import GpuSensor
 from agent.sensors.host import HostSensor
 from shared import __version__
 from shared.adverts import node_advert
+from shared.identity import kept_id
 from shared.lifetime import told_to_stop
 from shared.mdns import Mdns
 from shared.resolver import Resolver
@@ -75,7 +76,8 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         )
         wake = asyncio.Event()
         mdns = Mdns([settings.mdns_service_type], wake.set)
-        route = _route(settings, router_url, mdns, control, port)
+        mark = await asyncio.to_thread(kept_id, data_dir / "id")
+        route = _route(settings, router_url, mdns, control, port, mark)
         link = Link(route, lambda: reporter.beat(port), control, settings.heartbeat_interval, wake)
         for engine in engines.values():
             stack.push_async_callback(engine.stop)
@@ -85,13 +87,13 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
 
 
 def _route(
-    settings: Settings, router_url: str, mdns: Mdns, session: aiohttp.ClientSession, port: int
+    settings: Settings, router_url: str, mdns: Mdns, session: aiohttp.ClientSession, port: int, mark: str
 ) -> Route:
     """To the coordinator; whichever it is, this node is advertised as with it."""
     only = only_address(settings.gateway_host)
 
     def with_coordinator(coordinator_id: str) -> None:
-        mdns.advertise(node_advert(settings.name, __version__, port, coordinator_id), only=only)
+        mdns.advertise(node_advert(settings.name, mark, __version__, port, coordinator_id), only=only)
 
     with_coordinator("")
     if router_url:
@@ -129,7 +131,7 @@ async def _serve(
     finally:
         for task in (beating, starting):
             await cancelled(task)
-        await link.send(await reporter.beat(port, leaving=True))
+        await link.say_goodbye(await reporter.beat(port, leaving=True))
 
 
 async def _drain(gateway: Gateway, link: Link, timeout_s: float, *, with_parent: bool) -> None:
@@ -203,7 +205,10 @@ def base_url(text: str, port: int) -> str:
 @asynccontextmanager
 async def _control_session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=Resolver()), cookie_jar=aiohttp.DummyCookieJar()
+        connector=aiohttp.TCPConnector(resolver=Resolver()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,  # a short answer must not become a long one
     ) as session:
         yield session
 

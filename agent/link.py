@@ -7,15 +7,35 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 import msgspec
+from msgspec import Struct
 
+from agent.answers import TooLong, read_at_most
 from agent.route import Route
 from shared.wire import Heartbeat, HeartbeatReply
 
 SEND_TIMEOUT_S = 4.0
+GOODBYE_S = 1.0
+REPLY_BYTES = 64 * 2**10
 RETRY_S = 2.0
 """After a beat that nobody took, where the interval is longer."""
+WORDS = 500
+"""Characters of a refusal that are told."""
+APART_S = 0.2
+"""Between two beats at least, however often something changes."""
 
 log = logging.getLogger("herd-node.link")
+
+
+class _Fault(Struct):
+    error: str
+
+
+def _words(answer: bytes) -> str:
+    """What a refusal says, in the coordinator's shape or any other."""
+    try:
+        return msgspec.json.decode(answer, type=_Fault).error[:WORDS]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return answer[:WORDS].decode("utf-8", "replace")
 
 
 class _Refused(Exception):
@@ -51,7 +71,12 @@ class Link:
         """For ever. A coordinator that is away is looked for again, a little sooner than the next beat."""
         while True:
             self._wake.clear()
-            taken = await self._send_now()
+            try:
+                taken = await self._send_now()
+            except Exception:  # whatever was overlooked must not end the agent: told, and tried again
+                log.exception("a fault of ours")
+                taken = False
+            await asyncio.sleep(min(APART_S, self._interval_s))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s if taken else min(RETRY_S, self._interval_s)):
                     await self._wake.wait()
@@ -82,13 +107,24 @@ class Link:
             url = await self._route.where()
             return url is not None and await self._send(url, beat)
 
+    async def say_goodbye(self, beat: Heartbeat) -> None:
+        """The last beat, where the coordinator answered until now. Nobody is looked for any more."""
+        url = self._route.known()
+        if url is None:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self._send(url, beat)
+        except TimeoutError:
+            log.info("the coordinator did not take this node's goodbye")
+
     async def _send(self, url: str, beat: Heartbeat) -> bool:
         """What goes wrong is logged once, until it changes."""
         try:
             reply = await self._posted(f"{url}/heartbeat", beat)
         except _Refused as error:
             self._tell(f"the coordinator at {url} refused the heartbeat: {error}")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, TooLong) as error:
             self._tell(f"no coordinator at {url}: {str(error) or 'timed out'}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._tell(f"{url} is not a herd coordinator: {error}")
@@ -108,9 +144,9 @@ class Link:
             timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S),
             allow_redirects=False,
         ) as response:
-            answer = await response.read()
+            answer = await read_at_most(response, REPLY_BYTES)
             if response.status != 200:
-                raise _Refused(answer[:500].decode("utf-8", "replace"))
+                raise _Refused(_words(answer))
             return msgspec.json.decode(answer, type=HeartbeatReply)
 
     def _tell_standing(self, reply: HeartbeatReply) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from agent.answers import TooLong, read_at_most
 from agent.candidates import Candidate, by_coordinator, in_order
 from shared.mdns import Mdns
 from shared.serving import cancelled
@@ -21,6 +22,8 @@ HEALTH_BYTES = 4096
 """A coordinator's answer to a probe is shorter."""
 ALL_HEARD_S = 1.0
 """Between the first coordinator that is heard and the choice of one: others answer too, each in its own time."""
+TELL_EVERY_S = 60.0
+"""Anybody on the network can make up new coordinators as often as they like."""
 MOST_COORDINATORS = 16
 """That are tried at once."""
 SEARCH_EVERY_S = 10.0
@@ -35,6 +38,10 @@ class Route(Protocol):
 
     async def where(self) -> str | None:
         """The coordinator's base URL; None: not known now."""
+        ...
+
+    def known(self) -> str | None:
+        """Likewise, without looking around."""
         ...
 
     def answered(self, coordinator_id: str) -> bool:
@@ -55,6 +62,10 @@ class Fixed:
 
     async def where(self) -> str | None:
         """Always there."""
+        return self._url
+
+    def known(self) -> str | None:
+        """Always known."""
         return self._url
 
     def answered(self, coordinator_id: str) -> bool:
@@ -95,13 +106,14 @@ class Discovered:
         self._search_every_s = SEARCH_EVERY_S
         self._next_search = clock() + SEARCH_EVERY_S
         self._told = ""
+        self._tell_again_at = 0.0
 
     async def where(self) -> str | None:
         """The current address while it answers; else what a look around finds."""
         heard = by_coordinator(self._mdns.found.values(), self._mdns.here)
-        if self._sound and self._current is not None:
+        if (url := self.known()) and self._current is not None:
             self._tell_others(self._current, heard)
-            return self._current.urls[0]
+            return url
         if self._current is None and heard:
             heard = await self._all_heard()
         silent_s = self._clock() - self._answered_at
@@ -112,6 +124,10 @@ class Discovered:
             return reached.urls[0]
         self._search()
         return None
+
+    def known(self) -> str | None:
+        """The current address while it answers."""
+        return self._current.urls[0] if self._sound and self._current is not None else None
 
     async def _all_heard(self) -> list[Candidate]:
         """A choice among those that are there, and not among those that were quickest to say so."""
@@ -145,15 +161,15 @@ class Discovered:
 
     def _tell_others(self, mine: Candidate, heard: Sequence[Candidate]) -> None:
         others = [each for each in heard if each.coordinator_id != mine.coordinator_id and each.urls]
-        text = ", ".join(f"{each.coordinator_id} at {each.urls[0]}" for each in others)
-        if text and text != self._told:
+        text = ", ".join(f"{each.coordinator_id} at {each.urls[0]}" for each in others[:MOST_COORDINATORS])
+        if text and text != self._told and self._clock() >= self._tell_again_at:
+            self._told, self._tell_again_at = text, self._clock() + TELL_EVERY_S
             log.warning(
                 "several coordinators are heard: this node is with %s at %s, not with %s; --router-url chooses",
                 mine.coordinator_id,
                 mine.urls[0],
                 text,
             )
-        self._told = text
 
     def _search(self) -> None:
         if self._clock() >= self._next_search:
@@ -199,8 +215,11 @@ async def _id_at(session: aiohttp.ClientSession, url: str) -> str:
         async with session.get(
             f"{url}/health", timeout=aiohttp.ClientTimeout(total=PROBE_TIMEOUT_S), allow_redirects=False
         ) as response:
-            if response.status != 200 or (response.content_length or 0) > HEALTH_BYTES:
+            if response.status != 200:
                 return ""
-            return msgspec.json.decode(await response.read(), type=_Health).coordinator_id
-    except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return ""  # nobody there, or somebody else
+            told = await read_at_most(response, HEALTH_BYTES)
+            return msgspec.json.decode(told, type=_Health).coordinator_id
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return ""  # nobody there
+    except (TooLong, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""  # somebody else

@@ -29,7 +29,6 @@ from coordinator.dialects.openai import OpenAi
 from coordinator.dialects.relay import Relay
 from coordinator.dispatch import Dispatcher
 from coordinator.forward import Forwarder
-from coordinator.identity import coordinator_id
 from coordinator.journal import Trace, write
 from coordinator.members import Members
 from coordinator.metrics import Metrics
@@ -42,6 +41,7 @@ from coordinator.traces import TraceStore
 from shared import __version__
 from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
+from shared.identity import kept_id
 from shared.mdns import Mdns
 from shared.serving import cancelled, listening
 from shared.sockets import is_loopback, only_address, url_of
@@ -80,7 +80,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         store.record(trace)
 
     dispatcher = Dispatcher(desk, forwarder, clock, record)
-    identity = await asyncio.to_thread(coordinator_id, settings.directory())
+    identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
     catalog = Catalog(desk, limits, clock)

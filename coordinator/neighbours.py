@@ -11,6 +11,9 @@ from shared.adverts import NODES, Found
 from shared.mdns import Mdns
 from shared.names import NodeId
 
+MOST_TOLD = 64
+"""Coordinators that the log names: anybody on the network can make up more."""
+
 log = logging.getLogger("herd.neighbours")
 
 
@@ -24,6 +27,7 @@ class Neighbours:
         self._coordinator_id = coordinator_id
         self._nodes = nodes
         self._told: set[str] = set()
+        """Names of coordinators."""
 
     def status(self) -> dict[str, Any]:
         """For /fleet/status."""
@@ -37,21 +41,41 @@ class Neighbours:
         }
 
     def _is_other(self, found: Found) -> bool:
-        return found.kind != NODES and found.fields.get("id") not in (None, self._coordinator_id)
+        theirs = found.fields.get("id")
+        return (
+            found.kind != NODES and bool(theirs) and (theirs != self._coordinator_id or self._is_copy(found))
+        )
+
+    def _is_copy(self, found: Found) -> bool:
+        """Our id from somewhere else: its data directory, or its whole disk, was copied."""
+        own = {each.ip for each in self.mdns.here}
+        theirs = {address.partition("%")[0] for address in found.addresses}
+        return found.fields.get("id") == self._coordinator_id and bool(theirs) and not theirs & own
 
     def _is_stranger(self, found: Found) -> bool:
         return found.kind == NODES and NodeId(found.fields.get("id", "")) not in self._nodes()
 
     def _changed(self) -> None:
-        others = {each.fields["id"]: each for each in list(self.mdns.found.values()) if self._is_other(each)}
-        for key in others.keys() - self._told:
+        for found in list(self.mdns.found.values()):
+            if self._is_other(found) and found.name not in self._told and len(self._told) < MOST_TOLD:
+                self._told.add(found.name)
+                self._warn(found)
+
+    def _warn(self, found: Found) -> None:
+        where = ", ".join(found.addresses) or "an unknown address"
+        if self._is_copy(found):
             log.warning(
-                "another coordinator is on this network: %s at %s; a node is with one of them only,"
-                " and --router-url tells it which",
-                key,
-                ", ".join(others[key].addresses) or "an unknown address",
+                "the coordinator at %s has this one's id, as if its data were a copy: nodes cannot tell the two apart;"
+                " delete the file coordinator-id there, or here, and start it again",
+                where,
             )
-        self._told |= others.keys()
+            return
+        log.warning(
+            "another coordinator is on this network: %s at %s; a node is with one of them only,"
+            " and --router-url tells it which",
+            found.fields["id"],
+            where,
+        )
 
 
 def _coordinator(found: Found) -> dict[str, Any]:

@@ -48,10 +48,10 @@ def coordinator_advert(
     return Advert(kind, label_of(label or "herd", coordinator_id), port, _fitting(fields))
 
 
-def node_advert(node_id: str, version: str, port: int, coordinator_id: str) -> Advert:
-    """`coordinator_id`: the one this node is with; empty: none yet."""
+def node_advert(node_id: str, mark: str, version: str, port: int, coordinator_id: str) -> Advert:
+    """`mark` is this agent's alone; `coordinator_id`: the one it is with, empty: none yet."""
     fields = {"version": version, "id": node_id, "coordinator": coordinator_id}
-    return Advert(NODES, label_of(node_id, f"{port}"), port, _fitting(fields))
+    return Advert(NODES, label_of(node_id, mark), port, _fitting(fields))
 
 
 def label_of(text: str, mark: str) -> str:

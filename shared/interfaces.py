@@ -72,9 +72,11 @@ def in_use(addresses: Collection[Address]) -> list[Address]:
 
 
 def reach_order(theirs: Iterable[str], mine: Iterable[Address]) -> list[str]:
-    """Another machine's addresses, likeliest first: those of a network that both are in, then IPv4, then IPv6,
-    link-local ones last.
+    """Another machine's addresses, likeliest first: those of a network that both are in, then IPv4, then IPv6, then
+    link-local ones. Last those that this machine has itself: inner networks of containers are alike everywhere.
     """
+    mine = list(mine)
+    own = {address.ip for address in mine}
     networks = [
         ipaddress.ip_network(f"{address.ip}/{address.prefix}", strict=False)
         for address in mine
@@ -83,6 +85,8 @@ def reach_order(theirs: Iterable[str], mine: Iterable[Address]) -> list[str]:
 
     def rank(text: str) -> tuple[int, int, str]:
         value = ipaddress.ip_address(text)
+        if text in own:
+            return 4, value.version, text
         if value.is_link_local:
             return 3, value.version, text
         shared = any(value.version == network.version and value in network for network in networks)

@@ -1,9 +1,11 @@
 import logging
 
 import pytest
+from msgspec.structs import replace
 
-from coordinator.neighbours import Neighbours
+from coordinator.neighbours import MOST_TOLD, Neighbours
 from shared.adverts import COORDINATORS, NODES, Found
+from shared.interfaces import Address
 from shared.names import NodeId
 
 MINE, THEIRS = "a" * 32, "b" * 32
@@ -24,7 +26,7 @@ def node(name: str, key: str) -> Found:
 
 
 def test_other_coordinators_are_shown_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    around = neighbours(coordinator(MINE), coordinator(THEIRS))
+    around = neighbours(coordinator(THEIRS))
     with caplog.at_level(logging.WARNING):
         around._changed()
         around._changed()
@@ -47,6 +49,30 @@ def test_nodes_that_did_not_join_are_shown_with_the_reason(key: str, reason: str
     assert (stranger["node_id"], stranger["gateway_port"], stranger["reason"]) == ("stranger", 11436, reason)
 
 
-def test_an_advert_without_an_id_is_nobodys() -> None:
-    nameless = Found(COORDINATORS, f"x.{COORDINATORS}", (), 1, {})
+@pytest.mark.parametrize("fields", [{}, {"id": ""}])
+def test_an_advert_without_an_id_is_nobodys(fields: dict[str, str]) -> None:
+    nameless = Found(COORDINATORS, f"x.{COORDINATORS}", ("10.0.0.2",), 1, fields)
     assert neighbours(nameless).status()["other_coordinators"] == []
+
+
+def test_a_copy_of_this_coordinator_is_told_from_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """A disk that was cloned; or two programs with one data directory, which are on one machine."""
+    around = neighbours(coordinator(MINE))
+    around.mdns.here = [Address("eth0", 2, "10.0.0.9", 24)]
+    with caplog.at_level(logging.WARNING):
+        around._changed()
+    assert "has this one's id" in caplog.text
+    assert len(around.status()["other_coordinators"]) == 1
+    around.mdns.here = [Address("eth0", 2, "10.0.0.2", 24)]
+    assert around.status()["other_coordinators"] == []
+
+
+def test_nobody_fills_the_log_with_coordinators(caplog: pytest.LogCaptureFixture) -> None:
+    around = neighbours(*(coordinator(f"{number:032x}") for number in range(3 * MOST_TOLD)))
+    with caplog.at_level(logging.WARNING):
+        around._changed()
+    assert len(caplog.messages) == MOST_TOLD
+    around.mdns.found = {"x": replace(coordinator(THEIRS), name=next(iter(around.mdns.found)))}
+    with caplog.at_level(logging.WARNING):
+        around._changed()
+    assert len(caplog.messages) == MOST_TOLD

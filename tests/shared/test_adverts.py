@@ -29,7 +29,7 @@ def test_a_label_fits_and_is_one_of_a_kind(text: str) -> None:
 
 
 def test_long_fields_are_cut_at_what_txt_can_carry() -> None:
-    advert = node_advert("n" * 400, "1.0", 11436, "c" * 32)
+    advert = node_advert("n" * 400, "a" * 32, "1.0", 11436, "c" * 32)
     assert all(len(f"{key}={value}".encode()) <= TXT_BYTES for key, value in advert.fields.items())
 
 
