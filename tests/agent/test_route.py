@@ -153,7 +153,13 @@ async def test_a_slow_address_does_not_hide_a_good_one() -> None:
             assert await first_answer(session, Candidate("", urls)) == Candidate(A, urls[2:])
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'{"coordinator_id": 5}', b"\xff", b"x" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{}", b"[1]", b'{"coordinator_id": 5}', b"\xff", b"x" * 100_000),
+        b'{"x":' + b"[" * 4_000,
+    ],
+)
 async def test_somebody_elses_server_is_no_coordinator(body: bytes) -> None:
     async def health(_request: web.Request) -> web.Response:
         return web.Response(body=body)
@@ -194,3 +200,24 @@ async def test_coordinators_that_are_gone_delay_nobody() -> None:
         reached = Candidate(B, (f"http://127.0.0.1:{good}",))
         async with asyncio.timeout(2 * PROBE_TIMEOUT_S):
             assert await first_in_order(session, [*order, reached]) == reached
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+    sent = 0
+
+    async def health(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        while True:
+            await answer.write(b" " * 2**16)
+            sent += 2**16
+
+    app = web.Application()
+    app.router.add_get("/health", health)
+    async with (
+        listening(app, "127.0.0.1", 0, logger="test", header_limit=8190) as (_, port),
+        aiohttp.ClientSession() as session,
+    ):
+        assert await first_answer(session, Candidate("", (f"http://127.0.0.1:{port}",))) is None
+    assert sent < 32 * 2**20  # what the sockets between the two hold

@@ -93,6 +93,14 @@ def advert(service: str, label: str, address: str, port: int, text: str) -> byte
     )
 
 
+def pointer(service: str, label: str) -> bytes:
+    """An unasked answer that names an instance and says nothing more of it."""
+    instance = _encoded(f"{label}.{service}")
+    record = struct.pack("!2HIH", _PTR, _IN, TTL_S, len(instance)) + instance
+    header = struct.pack("!6H", 0, _RESPONSE | _AUTHORITATIVE, 0, 1, 0, 0)
+    return header + _encoded(service) + record
+
+
 def _is_answer(data: bytes) -> bool:
     """Whether it is a response with at least one record in its answer section that still holds (TTL not 0)."""
     if len(data) < 12:

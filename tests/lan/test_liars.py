@@ -13,7 +13,7 @@ from tests.fakes.waiting import eventually
 from tests.fleet.harness import Herd
 from tests.lan.home import FOUND_S, NODES, both_answer, home
 from tests.lan.lab import Host
-from tests.lan.mdns import COORDINATORS, Ear, advert
+from tests.lan.mdns import COORDINATORS, Ear, advert, pointer
 from tests.lan.measuring import Within, now
 from tests.lan.programs import agent, coordinator, logged, online, seen_from
 
@@ -27,6 +27,12 @@ LIES = [
     )
 ]
 """Coordinators that are not there, with ids before that of any that is."""
+
+
+CHANGES = 200
+MUTE = "mute"
+QUIET_S = 3.0
+GIVEN_UP_S = 40.0
 
 
 def rubbish(seed: int, count: int) -> list[bytes]:
@@ -99,6 +105,32 @@ async def test_rubbish_and_false_coordinators(tmp_path: Path, within: Within) ->
                 await eventually(lambda: both_answer(herd))
             for name, program in (("alpha", "herd"), ("beta", "herd-node"), ("gamma", "herd-node")):
                 assert errors(there.hosts[name], program) == []
+
+
+async def test_who_changes_all_the_time_fills_no_log(tmp_path: Path, within: Within) -> None:
+    """A coordinator with another id each time, and instances that are named and never answer."""
+    async with (
+        home(tmp_path, within) as there,
+        Ear.at(there.hosts["delta"], socket.AF_INET) as ear,
+    ):
+        for number in range(CHANGES):
+            ear.say(advert(COORDINATORS, "turncoat", DEAD, 11435, f"id={number:032x}"))
+            ear.say(pointer(COORDINATORS, f"{MUTE}{number}"))
+            await asyncio.sleep(0.01)
+        await eventually(partial(has_heard_a_lie, there.hosts["beta"]), 10)
+        await within("nobody asks for the mute any more", GIVEN_UP_S, lambda: is_quiet(ear))
+        assert await there.all_online()
+        for host, program in (("alpha", "herd"), ("beta", "herd-node"), ("gamma", "herd-node")):
+            lines = [record["msg"] for record in logged(there.hosts[host], program) if DEAD in record["msg"]]
+            assert 1 <= len(lines) <= 2, lines
+            assert errors(there.hosts[host], program) == []
+
+
+async def is_quiet(ear: Ear) -> bool:
+    """Whether nobody asks for the mute for a while."""
+    before = len(ear.heard)
+    await asyncio.sleep(QUIET_S)
+    return not any(MUTE.encode() in data for data, address in ear.heard[before:])
 
 
 async def has(herd: Herd, nodes: set[str]) -> bool:
