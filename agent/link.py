@@ -150,7 +150,7 @@ class Link:
             return msgspec.json.decode(answer, type=HeartbeatReply)
 
     def _tell_standing(self, reply: HeartbeatReply) -> None:
-        good = reply.node_status == "online" or reply.state == "probing"
+        good = reply.node_status == "online" or reply.state in ("probing", "left")
         self._tell(
             f"the coordinator has this node as {reply.state or reply.node_status}",
             reply.reason,
