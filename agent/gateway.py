@@ -196,7 +196,7 @@ class Gateway:
         return middleware
 
     def _check(self, request: web.Request) -> None:
-        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode()
+        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(shown, self._expected):
             raise NoAccess("this gateway serves its own coordinator only")
         if (request.content_length or 0) > self._body_limit:
