@@ -195,6 +195,7 @@ def base_url(text: str, port: int) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         name, port = parts.hostname, parts.port or port
+        (name or "").encode("idna")  # as every look-up does: UnicodeError for what cannot even be asked for
     except ValueError as error:
         raise StartError(f"{text!r} is no address: {error}") from error
     if not name or parts.scheme not in ("http", "https"):

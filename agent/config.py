@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from shared.adverts import COORDINATORS, SERVICE_TYPE
-from shared.settings import DEFAULT_DATA_DIR
+from shared.settings import DEFAULT_DATA_DIR, EXPECTED
+from shared.wire import Host
 
 PREFIX = "FLEET_NODE_"
 
@@ -26,7 +27,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     router_url: Annotated[str, _about("the coordinator's address; empty: found over mDNS")] = ""
     mdns: Annotated[bool, _about("whether mDNS is used")] = True
     mdns_service_type: Annotated[
-        str, Meta(pattern=SERVICE_TYPE), _about("the type under which coordinators are looked for")
+        str,
+        Meta(pattern=SERVICE_TYPE, extra={EXPECTED: f"a type such as {COORDINATORS}"}),
+        _about("the type under which coordinators are looked for"),
     ] = COORDINATORS
     ollama_host: Annotated[str, _about("the Ollama to use")] = "http://localhost:11434"
     engine: Annotated[
@@ -40,7 +43,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, _about("address the gateway listens on; empty: loopback for a coordinator on loopback, else all")
     ] = ""
     advertise: Annotated[
-        str, _about("host under which the coordinator reaches the gateway; empty: where beats come from")
+        Host,
+        Meta(extra={EXPECTED: "a host name or address, without http:// and port"}),
+        _about("host under which the coordinator reaches the gateway; empty: where beats come from"),
     ] = ""
     heartbeat_interval: Annotated[float, Meta(gt=0), _about("seconds between heartbeats")] = 5.0
     measure_memory: Annotated[

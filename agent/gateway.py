@@ -156,9 +156,9 @@ class Gateway:
         path: str,
     ) -> web.StreamResponse:
         answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
-        if (
-            response.content_length is not None
-        ):  # with its length known an answer is over before its last write
+        # With its length known, an answer is over before its last write.
+        length_is_known = response.content_length is not None
+        if length_is_known:
             await self._tell_change(engine, path)
         await answer.prepare(request)
         try:
@@ -169,7 +169,7 @@ class Gateway:
             if request.transport is not None:
                 request.transport.abort()  # so that the coordinator does not take the part for the whole
             return answer
-        if response.content_length is None:
+        if not length_is_known:
             await self._tell_change(engine, path)
         await answer.write_eof()
         return answer
@@ -196,7 +196,7 @@ class Gateway:
         return middleware
 
     def _check(self, request: web.Request) -> None:
-        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode()
+        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(shown, self._expected):
             raise NoAccess("this gateway serves its own coordinator only")
         if (request.content_length or 0) > self._body_limit:

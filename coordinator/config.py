@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from coordinator.core.limits import Limits, Weights
 from shared.adverts import COORDINATORS, SERVICE_TYPE
-from shared.settings import DEFAULT_DATA_DIR
+from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 
 PREFIX = "FLEET_"
 
@@ -29,7 +29,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         True
     )
     mdns_service_type: Annotated[
-        str, Meta(pattern=SERVICE_TYPE), _about("the type under which it is advertised")
+        str,
+        Meta(pattern=SERVICE_TYPE, extra={EXPECTED: f"a type such as {COORDINATORS}"}),
+        _about("the type under which it is advertised"),
     ] = COORDINATORS
     mdns_service_name: Annotated[str, _about("its name there; empty: the host's name")] = ""
     data_dir: Annotated[str, _about("where logs and state are kept")] = DEFAULT_DATA_DIR

@@ -15,6 +15,8 @@ from shared.names import ModelName, NodeId
 
 BUSY_S = 1.0
 DAY_S = 86_400.0
+LONGEST_MS = 30 * DAY_S * 1000
+"""What a call may have taken; other programs write this file too, and SQLite takes any value in any column."""
 
 _DECODED = ("scores_breakdown", "excluded_nodes", "tags")
 
@@ -38,10 +40,13 @@ _USAGE = """
     WHERE timestamp >= ? AND status != 'retried'
     GROUP BY node_id, model, day
     ORDER BY day DESC, request_count DESC, node_id, model"""
-_PAIRS = "SELECT DISTINCT node_id, model_name FROM latency_observations"
+_PAIRS = """
+    SELECT DISTINCT node_id, model_name FROM latency_observations
+    WHERE typeof(node_id) = 'text' AND typeof(model_name) = 'text'"""
 _NEWEST = """
     SELECT latency_ms FROM latency_observations
-    WHERE node_id = ? AND model_name = ? AND latency_ms IS NOT NULL
+    WHERE node_id = ? AND model_name = ?
+      AND typeof(latency_ms) IN ('real', 'integer') AND latency_ms BETWEEN 0 AND ?
     ORDER BY id DESC LIMIT ?"""
 
 
@@ -68,16 +73,18 @@ class TraceReader:
             return list(database.query(_USAGE, [since]))
 
     def latencies(self, newest: int) -> list[tuple[NodeId, ModelName, list[float]]]:
-        """Seconds of the newest calls of each model on each node, oldest first. None before the first start."""
-        if not self._path.exists():
-            return []
+        """Seconds of the newest calls of each model on each node, oldest first. None before the first start.
+
+        Rows that make no sense are left out.
+        """
+        try:
+            if not self._path.exists():
+                return []
+        except OSError as error:
+            raise Unavailable(f"{self._path.name} cannot be read: {error.strerror}", retry_after=2) from error
         with self.opened() as database:
             return [
-                (
-                    node_id,
-                    model,
-                    [ms / 1000 for (ms,) in database.execute(_NEWEST, [node_id, model, newest])][::-1],
-                )
+                (node_id, model, _seconds(database, [node_id, model, LONGEST_MS, newest]))
                 for node_id, model in database.execute(_PAIRS).fetchall()
             ]
 
@@ -94,6 +101,10 @@ class TraceReader:
             raise Unavailable(f"{self._path.name} cannot be read: {error}", retry_after=2) from error
 
 
+def _seconds(database: Database, asked: list[Any]) -> list[float]:
+    return [ms / 1000 for (ms,) in database.execute(_NEWEST, asked)][::-1]
+
+
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:
     """As scripts read it: lists and the breakdown as values, the flag as one."""
     row.pop("id", None)
@@ -106,5 +117,5 @@ def _decoded(row: dict[str, Any]) -> dict[str, Any]:
 def _value(text: object) -> object:
     try:
         return msgspec.json.decode(text) if isinstance(text, str) and text else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return text

@@ -170,16 +170,16 @@ class TraceStore:
         log.warning("%d traces dropped: %s", len(batch), error)
 
     def _prune_if_due(self) -> None:
-        if time.monotonic() < self._next_prune:
-            return
-        more: list[bool] = []
-        if self._retention_s:
-            before = time.time() - self._retention_s
-            self._tried(lambda database: more.append(trace_tables.prune(database, before, PRUNE_ROWS)))
-        else:
-            self._tried(lambda _: None)  # opens the file
-        # With more to delete, traces that came meanwhile have their turn first.
-        self._next_prune = time.monotonic() + (BATCH_S if any(more) else PRUNE_EVERY_S)
+        """The first time also opens the file."""
+        if time.monotonic() >= self._next_prune:
+            self._next_prune = time.monotonic() + PRUNE_EVERY_S
+            self._tried(self._prune)
+
+    def _prune(self, database: Database) -> None:
+        """Some rows; with more to delete, traces that came meanwhile have their turn first."""
+        oldest = time.time() - self._retention_s
+        if self._retention_s and trace_tables.prune(database, oldest, PRUNE_ROWS):
+            self._next_prune = time.monotonic() + BATCH_S
 
     def _check_if_suspected(self) -> None:
         if self._suspected.is_set() and time.monotonic() >= self._next_check:

@@ -44,7 +44,41 @@ class JsonLines(logging.Formatter):
         line.update((field, record.__dict__[field]) for field in _FIELDS if field in record.__dict__)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line).decode()
+        try:
+            return msgspec.json.encode(line).decode()
+        except UnicodeEncodeError:  # half a character, as odd bytes of a header become
+            return msgspec.json.encode({field: _whole(value) for field, value in line.items()}).decode()
+
+
+def _whole(value: object) -> object:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+class ConsoleLines(logging.Formatter):
+    """`HH:MM:SS LEVEL message`, with a traceback in lines of its own.
+
+    Whoever answers us, an engine or another machine, must not steer the terminal or make up lines of ours: what cannot
+    be printed is shown as an escape.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name for it
+        """The first line, whatever the message has in it."""
+        return _printable(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """It, and the lines of a traceback."""
+        return "\n".join(map(_printable, super().format(record).split("\n")))
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
 
 
 class _DroppingQueue(logging.handlers.QueueHandler):
@@ -91,7 +125,7 @@ def logging_to(
     """
     console = logging.StreamHandler(sys.stderr)
     console.setLevel(console_level)
-    console.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    console.setFormatter(ConsoleLines())
     file = DailyFile(directory / f"{program}.jsonl", KEPT_DAYS, lambda text: console.handle(_warning(text)))
     file.setLevel(file_level)
     file.setFormatter(JsonLines(always))

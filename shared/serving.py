@@ -19,7 +19,7 @@ from shared.sockets import watchful_socket
 async def listening(
     app: web.Application, host: str, port: int, *, logger: str, header_limit: int, **options: Any
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serves `app` until the block ends; gives the address. Raises OSError where the port is taken.
+    """Serves `app` until the block ends; gives the address. Raises OSError where it cannot be had.
 
     An empty `host` stands for every address of this machine, IPv4 and IPv6; port 0 for one that is free on all.
     `header_limit` in bytes, for one header line; `options` go to aiohttp's connection handler.
@@ -48,7 +48,10 @@ Address = tuple[int, int, int, tuple[Any, ...]]
 
 async def _addresses(host: str, port: int) -> list[Address]:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, f"{host!r} is no name of a host") from error
     return list(dict.fromkeys((family, kind, protocol, bound) for family, kind, protocol, _, bound in found))
 
 

@@ -11,6 +11,8 @@ import msgspec
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 DEFAULT_DATA_DIR = "~/.fleet-manager"
+EXPECTED = "expected"
+"""In the `extra` of a setting's Meta: what fits, in words; for a person a pattern is none."""
 
 
 class SettingsError(Exception):
@@ -96,8 +98,15 @@ def _convert(kind: type[Settings], prefix: str, values: dict[str, Any], origins:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
             name = prefix + field.name.upper()
-            raise SettingsError(f"{name}={value!r} (from {origins[field.name]}): {error}") from error
+            why = _expected(field.type) or str(error)
+            raise SettingsError(f"{name}={value!r} (from {origins[field.name]}): {why}") from error
     return kind(**values)
+
+
+def _expected(annotated: Any) -> str:
+    """What the setting's Meta says in words; empty: nothing."""
+    told = [getattr(meta, "extra", None) or {} for meta in getattr(annotated, "__metadata__", ())]
+    return next((f"expected {extra[EXPECTED]}" for extra in told if EXPECTED in extra), "")
 
 
 def _unknown(

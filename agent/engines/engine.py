@@ -1,12 +1,39 @@
 """What every engine can do, for the agent. One file per engine beside this one."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+import msgspec
 
 from shared.wire import Engine as Report
+
+LARGEST_COUNT = 2**53
+"""Bytes, tokens or slots. A number outside 0 to this is none: unknown."""
+
+MOST_SLOTS = 65_536
+
+Answer = TypeVar("Answer")
 
 
 class EngineError(Exception):
     """The engine does not answer, or answers nonsense; the text says which."""
+
+
+def decoded(answer: bytes, kind: type[Answer], what: str) -> Answer:
+    """An engine's JSON as `kind`. Raises EngineError, which names `what` but nothing of its words, for all else."""
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EngineError(f"{what} answered nonsense: {error}") from error
+
+
+def count_or_none(value: object) -> int | None:
+    """A count that can be meant; None for a negative or absurd one, and for what is no number (as True is none)."""
+    return value if type(value) is int and 0 <= value <= LARGEST_COUNT else None
+
+
+def slots_within(told: int) -> int:
+    """Calls at once, inside the bounds of the wire."""
+    return max(1, min(told, MOST_SLOTS))
 
 
 class Carriage(Protocol):

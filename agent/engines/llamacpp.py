@@ -10,15 +10,21 @@ import importlib.util
 import logging
 import sys
 from pathlib import Path
-from typing import TypeVar
 
 import aiohttp
-import msgspec
 from msgspec import Struct
 
 from agent.engines import llamacpp_calls, llamacpp_inputs
 from agent.engines.embedded_model import ModelFile, ModelRefused, architecture, digest
-from agent.engines.engine import OPENAI_PATHS, Carriage, EngineError
+from agent.engines.engine import (
+    OPENAI_PATHS,
+    Answer,
+    Carriage,
+    EngineError,
+    count_or_none,
+    decoded,
+    slots_within,
+)
 from agent.supervisor import Supervisor
 from shared.names import is_model_name
 from shared.wire import Engine, Model, Replica
@@ -29,8 +35,6 @@ MISSING = (
 )
 
 log = logging.getLogger("herd-node.llamacpp")
-
-Answer = TypeVar("Answer")
 
 
 class _Generation(Struct, frozen=True):
@@ -169,7 +173,7 @@ class LlamaCpp:
                 props = await self._get("/props", _Props)
                 slots = await self._get("/slots", list[_Slot])
                 models = await self._get("/v1/models", _Models)
-        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, EngineError) as error:
             return self._down(f"{ready.address}: {str(error) or 'timed out'}")
         meta = models.data[0].meta or _Meta() if models.data else _Meta()
         return Engine(
@@ -177,7 +181,7 @@ class LlamaCpp:
             kind="llama.cpp",
             version=ready.engine_version,
             dialects=frozenset({"openai"}),
-            slots_per_model=max(1, props.total_slots),
+            slots_per_model=slots_within(props.total_slots),
             models=[self._served(meta, props)],
             replicas=[self._replica(props, slots, meta)],
         )
@@ -189,21 +193,21 @@ class LlamaCpp:
         return Model(
             name=self._model.name,
             digest=self._digest,
-            size_bytes=max(0, meta.size),
+            size_bytes=count_or_none(meta.size) or 0,
             quantization=meta.ftype,
-            parameter_size=_rounded(meta.n_params),
+            parameter_size=_rounded(count_or_none(meta.n_params) or 0),
             family=self._family,
             format="gguf",
-            max_context=max(0, meta.n_ctx_train) or None,
+            max_context=count_or_none(meta.n_ctx_train) or None,
             abilities=frozenset(abilities),
         )
 
     def _replica(self, props: _Props, slots: list[_Slot], meta: _Meta) -> Replica:
         return Replica(
             model=self._model.name,
-            size_bytes=max(0, meta.size),
-            context_length=max(0, props.default_generation_settings.n_ctx) or None,
-            slots_total=max(1, props.total_slots),
+            size_bytes=count_or_none(meta.size) or 0,
+            context_length=count_or_none(props.default_generation_settings.n_ctx) or None,
+            slots_total=slots_within(props.total_slots),
             slots_busy=sum(slot.is_processing for slot in slots),
         )
 
@@ -213,16 +217,17 @@ class LlamaCpp:
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
         async with self._session.get(f"{self.url}{path}", allow_redirects=False) as response:
             response.raise_for_status()
-            return msgspec.json.decode(await response.read(), type=kind)
+            return decoded(await response.read(), kind, path)
 
     async def _tokens(self, text: str, special: bool) -> list[int]:
         wanted = {"content": text, "add_special": special, "parse_special": True}
         try:
             async with self._session.post(f"{self.url}/tokenize", json=wanted) as response:
                 response.raise_for_status()
-                return msgspec.json.decode(await response.read(), type=_Tokens).tokens
-        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"/tokenize: {type(error).__name__}") from error
+        return decoded(answer, _Tokens, "/tokenize").tokens
 
 
 def _rounded(parameters: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from agent.engines.engine import Carriage, EngineError
+from agent.engines.engine import Carriage, EngineError, decoded
 from shared.frames import data_of, events, split_events
 
 GENERATIONS = frozenset({"/v1/chat/completions", "/v1/completions"})
@@ -160,14 +160,7 @@ def _data(events_of: list[bytes]) -> Iterator[dict[str, Any]]:
     for event in events_of:
         text = data_of(event)
         if text and text != b"[DONE]":
-            yield _decoded(text)
-
-
-def _decoded(text: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EngineError(f"the engine's stream is not JSON: {error}") from error
+            yield decoded(text, dict[str, Any], "the engine's stream")
 
 
 def _is_progress(event: bytes) -> bool:

@@ -11,13 +11,20 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
-import msgspec
 from msgspec import Struct
 
-from agent.engines.engine import OPENAI_PATHS, Carriage, EngineError
+from agent.engines.engine import (
+    OPENAI_PATHS,
+    Answer,
+    Carriage,
+    EngineError,
+    count_or_none,
+    decoded,
+    slots_within,
+)
 from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
 
@@ -38,10 +45,6 @@ TAGS_AGE_S = 10.0
 is told after this and one beat."""
 VERSION_AGE_S = 60.0
 """Likewise the version: an Ollama may be replaced between two beats."""
-LARGEST_SIZE = 2**53
-"""Bytes. A size outside 0 to this is no size: unknown."""
-
-Answer = TypeVar("Answer")
 
 
 class _Details(Struct):
@@ -210,7 +213,7 @@ class Ollama:
         return Model(
             name=tag.name,
             digest=tag.digest or "",
-            size_bytes=size_or_none(tag.size) or 0,
+            size_bytes=count_or_none(tag.size) or 0,
             quantization=details.quantization_level or "",
             parameter_size=details.parameter_size or "",
             family=details.family or "",
@@ -232,7 +235,10 @@ class Ollama:
                 value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length")
             ]
             words = {"chat" if word == "completion" else word for word in shown.capabilities or []}
-            self._shown[key] = (frozenset(words & ABILITIES), size_or_none(contexts[0]) if contexts else None)
+            self._shown[key] = (
+                frozenset(words & ABILITIES),
+                count_or_none(contexts[0]) if contexts else None,
+            )
         return self._shown[key]
 
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
@@ -248,21 +254,13 @@ class Ollama:
                     raise EngineError(f"{path} answered {response.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
-        try:
-            return msgspec.json.decode(answer, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise EngineError(f"{path} answered nonsense: {error}") from error
+        return decoded(answer, kind, path)
 
 
 def slots_from(environment: Mapping[str, str]) -> int:
     """OLLAMA_NUM_PARALLEL as the agent sees it, else 1: Ollama's own default."""
     text = environment.get("OLLAMA_NUM_PARALLEL", "")
-    return max(1, min(int(text), 65_536)) if text.isdecimal() else 1
-
-
-def size_or_none(value: object) -> int | None:
-    """A count that can be meant; None for a negative or absurd one."""
-    return value if isinstance(value, int) and 0 <= value <= LARGEST_SIZE else None
+    return slots_within(int(text)) if text.isdecimal() else 1
 
 
 def _key(tag: _Tag) -> str:
@@ -272,9 +270,9 @@ def _key(tag: _Tag) -> str:
 def _replica(loaded: _Loaded, slots: int) -> Replica:
     return Replica(
         model=loaded.name,
-        size_bytes=size_or_none(loaded.size) or 0,
-        vram_bytes=size_or_none(loaded.size_vram),
-        context_length=size_or_none(loaded.context_length) or None,
+        size_bytes=count_or_none(loaded.size) or 0,
+        vram_bytes=count_or_none(loaded.size_vram),
+        context_length=count_or_none(loaded.context_length) or None,
         slots_total=slots,
         expires_at=loaded.expires_at or "",
     )

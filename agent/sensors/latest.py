@@ -40,6 +40,7 @@ class Latest(Generic[T]):
         self._wait_s = first_patience_s
         self._under_way: asyncio.Future[T] | None = None
         self._late = False
+        self._failure = ""
         self._has_thread = False
         self._asked: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[T]]] = (
             queue.SimpleQueue()
@@ -57,9 +58,16 @@ class Latest(Generic[T]):
             self._under_way, self._late = None, False
         try:
             self._value = reading.result()
-        except Exception:
-            log.exception("%s cannot be read; its last value is told", self._name)
+            self._failure = ""
+        except Exception as error:
+            self._tell_failure(error)
         return self._value
+
+    def _tell_failure(self, error: Exception) -> None:
+        """Once, until it is another one: a driver that is gone stays so for all beats to come."""
+        if repr(error) != self._failure:
+            log.error("%s cannot be read; its last value is told", self._name, exc_info=error)
+        self._failure = repr(error)
 
     def _tell_late(self, wait_s: float) -> None:
         if not self._late:

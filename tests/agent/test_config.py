@@ -49,6 +49,27 @@ def test_values_out_of_bounds_are_refused_by_name(setting: str, value: str) -> N
         resolve(Settings, PREFIX, {}, {**NOWHERE, f"FLEET_NODE_{setting}": value})
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        *(
+            ("ADVERTISE", value, "a host name or address, without http:// and port")
+            for value in ("http://10.0.0.7", "10.0.0.7:11436", "[fd00::7]", "a..b", "my host", "h" * 254)
+        ),
+        ("MDNS_SERVICE_TYPE", "fleet", "a type such as _fleet-manager._tcp.local."),
+    ],
+)
+def test_where_a_pattern_does_not_fit_words_say_what_would(setting: str, value: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        resolve(Settings, PREFIX, {setting.lower(): value}, NOWHERE)
+    assert str(raised.value) == f"FLEET_NODE_{setting}={value!r} (from flag): expected {expected}"
+
+
+@pytest.mark.parametrize("value", ["laptop", "laptop.example.", "10.0.0.7", "fd00::7", "fe80::1%eth0"])
+def test_what_a_node_may_be_advertised_as(value: str) -> None:
+    assert resolve(Settings, PREFIX, {"advertise": value}, NOWHERE).values.advertise == value
+
+
 def test_engines_may_be_named_more_than_once() -> None:
     assert resolve(Settings, PREFIX, {"engine": ("ollama", "embedded")}, NOWHERE).values.engine == (
         "ollama",

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from agent.engines.ollama import Ollama
@@ -12,6 +13,7 @@ from agent.gateway import Gateway
 from shared.wire import GATEWAY_FAULT_HEADER, engine_path
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
+from tests.fleet.raw_http import ask
 
 SECRET = "a-secret-of-the-test"
 KEY = {"Authorization": f"Bearer {SECRET}"}
@@ -44,6 +46,14 @@ async def test_only_the_coordinator_is_served() -> None:
         assert (await fake.state()).calls == []
         async with session.get(f"{address}/health", headers=KEY) as response:
             assert (await response.json())["node_id"] == "n"
+
+
+@pytest.mark.parametrize("shown", [b"Bearer \xff\xfe", b"Bearer \xc3", b"\xed\xa0\x80"])
+async def test_a_key_that_is_no_text_is_a_wrong_one(shown: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    request = b"GET /health HTTP/1.1\r\nHost: n\r\nConnection: close\r\nAuthorization: " + shown + b"\r\n\r\n"
+    async with gateway_before("http://127.0.0.1:9") as (_, address, _session):
+        assert (await ask(address, request)).status == 401
+    assert not caplog.records
 
 
 async def test_only_listed_paths_are_relayed() -> None:

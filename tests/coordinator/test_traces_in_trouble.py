@@ -14,6 +14,7 @@ from coordinator import trace_tables
 from coordinator.trace_reader import TraceReader
 from coordinator.traces import TraceStore
 from shared.errors import Unavailable
+from tests.fakes.builders import MODEL
 from tests.fakes.traces import a_trace, count, storing
 from tests.fakes.waiting import eventually
 from tests.fleet.harness import REPOSITORY
@@ -130,3 +131,44 @@ def test_a_reader_cannot_write_and_says_what_is_wrong(path: Path) -> None:
     path.write_bytes(b"no database " * 1000)
     with pytest.raises(Unavailable, match="not a database"):
         TraceReader(path).latencies(64)
+
+
+ODD_ROWS: tuple[tuple[object, object, object], ...] = (
+    ("n1", MODEL, "oops"),
+    ("n1", MODEL, b"\x00\xff"),
+    ("n1", MODEL, None),
+    ("n1", MODEL, float("inf")),
+    ("n1", MODEL, -5.0),
+    (None, MODEL, 5.0),
+    ("n1", None, 5.0),
+    (b"\xff", MODEL, 5.0),
+)
+
+
+def test_rows_that_make_no_sense_are_left_out_of_what_is_remembered(path: Path) -> None:
+    with storing(path) as store:
+        store.record(a_trace(run_s=1.0))
+        store.record(a_trace(run_s=2.0))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(
+            "INSERT INTO latency_observations (node_id, model_name, latency_ms, timestamp) VALUES (?, ?, ?, 1)",
+            ODD_ROWS,
+        )
+        connection.commit()
+    assert TraceReader(path).latencies(64) == [("n1", MODEL, [1.0, 2.0])]
+
+
+def test_a_file_that_cannot_even_be_looked_for_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be read"):
+        TraceReader(tmp_path / ("long" * 100) / "latency.db").latencies(64)
+
+
+def test_a_value_that_nests_without_end_is_shown_as_it_is(path: Path) -> None:
+    deep = "[" * 100_000
+    with storing(path) as store:
+        store.record(a_trace())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE request_traces SET tags = ?", [deep])
+        connection.commit()
+    (row,) = TraceReader(path).traces(1)
+    assert row["tags"] == deep

@@ -28,7 +28,7 @@ def _level_of_the_root() -> Iterator[None]:
 def lines(directory: Path) -> list[dict[str, object]]:
     """Our own lines of the log file."""
     text = (directory / "herd.jsonl").read_text(encoding="utf-8")
-    return [each for each in map(json.loads, text.splitlines()) if each["logger"] == "herd.test"]
+    return [each for each in map(json.loads, text.split("\n")[:-1]) if each["logger"] == "herd.test"]
 
 
 def a_record(message: str = "hello") -> logging.LogRecord:
@@ -66,6 +66,24 @@ def test_an_exception_stays_one_line() -> None:
     text = JsonLines({}).format(record)
     assert "\n" not in text
     assert "ValueError: broken" in json.loads(text)["exception"]
+
+
+def test_no_message_steers_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "\x1b]0;owned\x07\x1b[2J\r\n12:00:00 INFO fake\x9b\u202e\u2028\ud800 über 日本 \\"
+    with logging_to(tmp_path, "herd", "INFO", "INFO"):
+        log.info("it said %s", odd)
+        try:
+            raise ValueError(odd)
+        except ValueError:
+            log.exception("it failed")
+    shown = capsys.readouterr().err
+    assert all(line.isprintable() for line in shown.split("\n"))
+    escaped = r"\x1b]0;owned\x07\x1b[2J\r\n12:00:00 INFO fake\x9b\u202e\u2028\ud800 über 日本 " + "\\"
+    first, second, *traceback = shown.splitlines()
+    assert first.endswith(f"INFO    it said {escaped}")
+    assert second.endswith("ERROR   it failed")
+    assert traceback[0] == "Traceback (most recent call last):"
+    assert lines(tmp_path)[0]["msg"] == "it said " + odd.replace("\ud800", r"\ud800")
 
 
 def test_levels_of_file_and_terminal_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,11 @@ def test_a_call_that_the_engine_shall_judge_itself_goes_as_it_is(body: bytes) ->
     assert carriage(CHAT, body) is None
 
 
+def test_an_event_that_nests_without_end_is_the_engines_fault() -> None:
+    with pytest.raises(EngineError, match="nonsense"):
+        put_together(b"data: {" + b'"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n\n")
+
+
 def test_text_is_joined_and_the_rest_kept() -> None:
     usage = {"completion_tokens": 2}
     stream = (

@@ -6,12 +6,15 @@ import shutil
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from agent.app import ollama_url
 from agent.engines.ollama import TAGS_AGE_S, VERSION_AGE_S, Ollama, slots_from
+from shared.serving import listening
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 
@@ -56,6 +59,25 @@ async def test_nonsense_is_a_report_not_an_exception(session: aiohttp.ClientSess
         report = await driver(fake.address, session).look()
     assert not report.up
     assert "/api/tags answered nonsense" in report.reason
+
+
+async def test_a_truth_in_place_of_a_count_is_unknown(session: aiohttp.ClientSession) -> None:
+    """The coordinator would refuse the whole beat for it."""
+    app = web.Application()
+    answers: dict[str, dict[str, Any]] = {
+        "/api/ps": {"models": []},
+        "/api/tags": {"models": [{"name": "m"}]},
+        "/api/version": {"version": "1"},
+        "/api/show": {"model_info": {"x.context_length": True}},
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(answers.get(request.path, {}))
+
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with listening(app, "127.0.0.1", 0, logger="test", header_limit=8190) as (_, port):
+        report = await driver(f"http://127.0.0.1:{port}", session).look()
+    assert [(model.name, model.max_context) for model in report.models] == [("m", None)]
 
 
 async def test_no_ollama_is_a_report_that_says_where_it_was_looked_for(

@@ -6,6 +6,8 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from agent.sensors.latest import Latest
 from tests.fakes.waiting import eventually
 
@@ -58,6 +60,28 @@ async def test_the_last_value_where_the_reading_fails() -> None:
     outcomes = [3, 0, 4]
     latest = Latest("divisions", lambda: 12 // outcomes.pop(0), 0)
     assert [await latest.value() for _ in range(3)] == [4, 4, 3]
+
+
+async def test_a_reading_that_keeps_failing_is_told_once_until_it_changes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcomes: list[Exception | int] = [
+        *(OSError("gone") for _ in range(3)),
+        *(OSError("denied") for _ in range(3)),
+        1,
+        OSError("denied"),
+    ]
+
+    def read() -> int:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    latest = Latest("a driver", read, 0)
+    assert [await latest.value() for _ in range(8)] == [0, 0, 0, 0, 0, 0, 1, 1]
+    told = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert told == ["gone", "denied", "denied"]
 
 
 def test_a_reading_that_never_ends_keeps_nobody_from_ending() -> None:
