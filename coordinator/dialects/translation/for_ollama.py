@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from coordinator.dialects.translation.checks import is_whole, whole
 from coordinator.dialects.translation.rules import Source
 from shared.errors import CallerFault
 
@@ -89,12 +90,12 @@ def number_of_tops(value: Any, source: Source) -> Any:
     """top_logprobs of a chat."""
     if not source.body.get("logprobs"):
         raise CallerFault("top_logprobs: goes with logprobs only")
-    return value
+    return whole("top_logprobs")(value, source)
 
 
 def number_of_logprobs(value: Any, _source: Source) -> dict[str, Any]:
     """logprobs of a completion: how many alternatives; 0 is the token that was said alone."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if not is_whole(value):
         raise CallerFault("logprobs: expected a number")
     return {"logprobs": True, "top_logprobs": value}
 

@@ -8,6 +8,7 @@ SDK that the lock names; a test compares.
 from typing import Any
 
 from coordinator.dialects.translation import for_ollama as to
+from coordinator.dialects.translation.checks import number, whole
 from coordinator.dialects.translation.rules import (
     Answered,
     Inert,
@@ -42,9 +43,9 @@ _GENERATION: dict[str, Rule] = {
     **_NATIVE,
     "stream": Ours("sent, and an answer of that kind is expected"),
     "stream_options": Answered("the usage comes in an event of its own", to.stream_options),
-    "max_tokens": Mapped("options.num_predict"),
+    "max_tokens": Mapped("options.num_predict", whole("max_tokens")),
     **{
-        name: Mapped(f"options.{name}")
+        name: Mapped(f"options.{name}", number(name))
         for name in ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty")
     },
     "stop": Mapped("options.stop", to.listed),
@@ -105,7 +106,7 @@ CHAT = Table(
     {
         **_GENERATION,
         "messages": Mapped("messages", _messages),
-        "max_completion_tokens": Mapped("options.num_predict"),
+        "max_completion_tokens": Mapped("options.num_predict", whole("max_completion_tokens")),
         "response_format": Mapped("format", to.response_format),
         "reasoning_effort": Mapped("think", to.effort),
         "reasoning": Spread(("think",), _reasoning),
@@ -147,7 +148,7 @@ EMBEDDINGS = Table(
         **_OURS,
         **_NATIVE,
         "input": Mapped("input", to.texts),
-        "dimensions": Mapped("dimensions"),
+        "dimensions": Mapped("dimensions", whole("dimensions")),
         "encoding_format": Answered("vectors are packed, where that is asked for", to.encoding),
     },
     _UNKNOWN,

@@ -43,6 +43,8 @@ class Joined(Struct, frozen=True):
     """Said by another field's conversion, which reads it."""
 
     field: str
+    check: Conversion = unchanged
+    """Raises CallerFault for a value that is wrong whether or not the other field is there."""
 
 
 class Answered(Struct, frozen=True):
@@ -120,7 +122,7 @@ def _said(table: Table, name: str, value: Any, source: Source) -> Iterator[tuple
         yield from (([each], said) for each, said in rule.by(value, source).items())
     elif isinstance(rule, Passed):
         yield [name], value
-    elif isinstance(rule, Answered):
+    elif isinstance(rule, Answered | Joined):
         rule.check(value, source)
     elif _refuses(rule, value):
         raise CallerFault(f"{table.inside}{name}: {rule.why}")

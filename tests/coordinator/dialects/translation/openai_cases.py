@@ -37,7 +37,8 @@ def _option(name: str, *values: Any, to: str = "") -> list[Case]:
     agrees = {name: values[0], "options": {to or name: values[0], "top_k": 3}}
     cases.append(said(agrees, {"options": agrees["options"]}))
     differs = {name: values[0], "options": {to or name: "other"}}
-    return [*cases, refused(differs, "another field says something else")]
+    wrong = [refused({name: odd}, f"^{name}: expected a") for odd in (True, False, "7")]
+    return [*cases, *wrong, refused(differs, "another field says something else")]
 
 
 _GENERATION: dict[str, list[Case]] = {
@@ -129,6 +130,7 @@ CASES: Cases = {
         "top_logprobs": [
             said({"logprobs": True, "top_logprobs": 2}, {"logprobs": True, "top_logprobs": 2}),
             refused({"top_logprobs": 2}, "^top_logprobs: "),
+            refused({"logprobs": True, "top_logprobs": True}, "^top_logprobs: "),
         ],
         "functions": [unsaid({"functions": []}), refused({"functions": [{"name": "x"}]}, "^functions: ")],
         "function_call": [refused({"function_call": "auto"}, "^function_call: ")],
@@ -243,7 +245,10 @@ CASES: Cases = {
             *(said({"input": value}, {"input": value}) for value in ("a", ["a", "b"])),
             *(refused({"input": value}, "^input: ") for value in ("", [], [1, 2], [[1]], ["a", ""])),
         ],
-        "dimensions": [said({"dimensions": 4}, {"dimensions": 4})],
+        "dimensions": [
+            said({"dimensions": 4}, {"dimensions": 4}),
+            refused({"dimensions": True}, "^dimensions: "),
+        ],
         "encoding_format": [
             unsaid({"encoding_format": "float"}),
             unsaid({"encoding_format": "base64"}),
