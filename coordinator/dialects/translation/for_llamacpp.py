@@ -127,12 +127,12 @@ def with_ids(messages: Any) -> list[dict[str, Any]]:
     result: list[dict[str, Any]] = []
     open_ids: list[tuple[str, str]] = []
     for turn, message in enumerate(messages):
-        made = {"content": ""} | message
+        made = message if message.get("content") is not None else message | {"content": ""}
         if calls := message.get("tool_calls"):
-            made["tool_calls"] = _with_ids(calls, turn)
+            made = made | {"tool_calls": _with_ids(calls, turn)}
             open_ids = [(call["function"]["name"], call["id"]) for call in made["tool_calls"]]
         if message.get("role") == "tool":
-            made["tool_call_id"] = _answered(message, open_ids)
+            made = made | {"tool_call_id": _answered(message, open_ids)}
         result.append(made)
     return result
 

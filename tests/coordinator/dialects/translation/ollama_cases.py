@@ -128,7 +128,7 @@ CASES: Cases = {
     },
     "/api/chat messages": {
         "role": [said({"role": "system"}, {"role": "system"})],
-        "content": [said({"content": "a \u00fc"}, {"content": "a \u00fc"})],
+        "content": [said({"content": "a \u00fc"}, {"content": "a \u00fc"}), unsaid({"content": None})],
         "images": [
             said({"content": "it?", "images": [PNG]}, {"content": [{"type": "text", "text": "it?"}, IMAGE]}),
             said({"content": "it?", "images": []}, {"content": "it?"}),
