@@ -5,6 +5,7 @@ import struct
 import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,10 @@ async def test_what_is_told_of_models(client: ollama.AsyncClient) -> None:
     assert (listed.details.format, listed.details.family) == ("gguf", "llama")
     (running,) = (await client.ps()).models
     assert (running.model, running.context_length) == (MODEL, 4096)
+    assert running.expires_at is not None
+    assert running.expires_at > datetime.now(UTC) + timedelta(days=21 * 365), (
+        "or ollama ps would not say Forever"
+    )
     shown = await client.show(MODEL)
     assert shown.capabilities == ["completion", "embedding", "tools"]
     assert (shown.modelinfo or {})["general.architecture"] == "llama"
