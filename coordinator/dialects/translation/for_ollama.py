@@ -68,6 +68,13 @@ def response_format(value: Any, _source: Source) -> Any:
     raise CallerFault("response_format: expected type text, json_object, or json_schema with its schema")
 
 
+def own_format(value: Any, source: Source) -> Any:
+    """format, Ollama's own. Two schemas would be joined to one that nobody asked for."""
+    if source.body.get("response_format") is not None:
+        raise CallerFault("format: response_format says it already")
+    return value
+
+
 def functions(value: Any, source: Source) -> Any:
     """tools, unless tool_choice forbids them."""
     if not isinstance(value, list):

@@ -38,9 +38,18 @@ _NATIVE: dict[str, Rule] = {
     "keep_alive": Mapped("keep_alive"),
     "options": Mapped("options", to.whole_object("options")),
 }
+_NATIVE_GENERATION: dict[str, Rule] = {
+    **_NATIVE,
+    "think": Mapped("think"),
+    "format": Mapped("format", to.own_format),
+    "truncate": Mapped("truncate"),
+    "shift": Mapped("shift"),
+    "_debug_render_only": Refused("would change the form of the engine's answer"),
+}
+"""Ollama's own, for callers who speak OpenAI to an Ollama: as they are."""
 _GENERATION: dict[str, Rule] = {
     **_OURS,
-    **_NATIVE,
+    **_NATIVE_GENERATION,
     "stream": Ours("sent, and an answer of that kind is expected"),
     "stream_options": Answered("the usage comes in an event of its own", to.stream_options),
     "max_tokens": Mapped("options.num_predict", whole("max_tokens")),
@@ -137,6 +146,8 @@ COMPLETIONS = Table(
         **_GENERATION,
         "prompt": Mapped("prompt", to.one_prompt),
         "suffix": Mapped("suffix"),
+        **{name: Mapped(name) for name in ("system", "template", "raw", "context")},
+        "images": Refused("goes into the messages of a chat, as image_url"),
         "logprobs": Spread(("logprobs", "top_logprobs"), to.number_of_logprobs),
         "echo": Satisfied((False,), "this engine does not repeat the prompt"),
         "best_of": Satisfied((1,), _IN_CHOICES),
@@ -149,6 +160,7 @@ EMBEDDINGS = Table(
         **_NATIVE,
         "input": Mapped("input", to.texts),
         "dimensions": Mapped("dimensions", whole("dimensions")),
+        "truncate": Mapped("truncate"),
         "encoding_format": Answered("vectors are packed, where that is asked for", to.encoding),
     },
     _UNKNOWN,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.coordinator.dialects.translation import native_cases
 from tests.coordinator.dialects.translation.cases import (
     HELLO,
     PNG,
@@ -24,11 +25,6 @@ _OURS: dict[str, list[Case]] = {
     "fallback_models": [unsaid({"fallback_models": ["other"]})],
     "metadata": [unsaid({"metadata": {"tags": ["a"]}})],
     "user": [unsaid({"user": "ada"})],
-    "keep_alive": [said({"keep_alive": value}, {"keep_alive": value}) for value in ("5m", 0, -1)],
-    "options": [
-        said({"options": {"num_ctx": 64, "top_k": 3}}, {"options": {"num_ctx": 64, "top_k": 3}}),
-        refused({"options": "x"}, "^options: "),
-    ],
 }
 
 
@@ -67,6 +63,7 @@ _GENERATION: dict[str, list[Case]] = {
 CASES: Cases = {
     "/v1/chat/completions": {
         **_GENERATION,
+        **native_cases.CHAT,
         "messages": [
             said({"messages": [HELLO]}, {"messages": [HELLO]}),
             said(
@@ -228,6 +225,7 @@ CASES: Cases = {
     },
     "/v1/completions": {
         **_GENERATION,
+        **native_cases.COMPLETIONS,
         "prompt": [
             said({"prompt": "why?"}, {"prompt": "why?"}),
             said({"prompt": ["why?"]}, {"prompt": "why?"}),
@@ -241,6 +239,7 @@ CASES: Cases = {
     },
     "/v1/embeddings": {
         **_OURS,
+        **native_cases.EMBEDDINGS,
         "input": [
             *(said({"input": value}, {"input": value}) for value in ("a", ["a", "b"])),
             *(refused({"input": value}, "^input: ") for value in ("", [], [1, 2], [[1]], ["a", ""])),
