@@ -26,6 +26,35 @@ async def _post(herd: Herd, path: str, body: dict[str, Any]) -> tuple[int, dict[
         return response.status, await response.json()
 
 
+async def test_options_and_keep_alive_are_heeded_or_refused(herd: Herd) -> None:
+    async def says(**fields: Any) -> tuple[str, int, str]:
+        status, answer = await _post(herd, "/v1/chat/completions", CHAT | fields)
+        assert status == 200, answer
+        choice = answer["choices"][0]
+        return choice["message"]["content"], answer["usage"]["completion_tokens"], choice["finish_reason"]
+
+    assert await says(options={"temperature": 0, "top_k": 40}, keep_alive="5m") == await says(temperature=0)
+    for limit in ({"max_tokens": 3}, {"max_tokens": None}, {"max_tokens": None, "max_completion_tokens": 3}):
+        assert (await says(**limit, options={"num_predict": 3}, keep_alive=0))[1:] == (3, "length")
+    refusals: list[tuple[str, dict[str, Any], str]] = [
+        ("/v1/chat/completions", CHAT | {"options": {"num_predict": 9}}, "something else of max_tokens"),
+        ("/v1/chat/completions", CHAT | {"options": {"num_ctx": 1025}}, "options.num_ctx: 1025"),
+        ("/v1/completions", {"model": MODEL, "prompt": "x", "options": {"seed": True}}, "options.seed: "),
+        ("/v1/embeddings", {"model": MODEL, "input": "x", "options": [1]}, "options: expected an object"),
+    ]
+    for path, body, words in refusals:
+        status, answer = await _post(herd, path, body)
+        assert (status, answer["error"]["type"]) == (400, "invalid_request_error"), answer
+        assert words in answer["error"]["message"]
+    raw = {"model": MODEL, "prompt": "hello", "options": {"num_predict": 2, "num_gpu": 1}}
+    status, answer = await _post(herd, "/v1/completions", raw)
+    assert (status, answer["usage"]["completion_tokens"]) == (200, 2)
+    status, answer = await _post(
+        herd, "/v1/embeddings", {"model": MODEL, "input": "x", "options": {"num_ctx": 64}, "keep_alive": 1}
+    )
+    assert (status, len(answer["data"])) == (200, 1)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_fault_says_in_its_body_what_its_status_says(herd: Herd, stream: bool) -> None:
     faults: list[tuple[dict[str, Any], str]] = [

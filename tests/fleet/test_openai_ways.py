@@ -73,7 +73,9 @@ async def test_ollamas_own_fields_go_along(herd: Herd, fake: FakeEngine) -> None
     sent = msgspec.json.decode(call.body)
     assert {name: sent.get(name) for name in own} == own
     status, answer = await _post(herd, "/v1/chat/completions", CHAT | own | {"thinking": True})
-    assert (status, answer["error"]["message"].split(":")[0]) == (400, "thinking"), "that one it does not know"
+    assert (status, answer["error"]["message"].split(":")[0]) == (400, "thinking"), (
+        "that one it does not know"
+    )
 
 
 async def test_the_context_that_was_asked_for_is_loaded(herd: Herd, fake: FakeEngine) -> None:

@@ -16,7 +16,7 @@ from coordinator.dialects.translation.rules import (
     Spread,
     Table,
 )
-from coordinator.dialects.translation.table import FROM_OLLAMA, FROM_OPENAI
+from coordinator.dialects.translation.table import FOLDED, FROM_OLLAMA, FROM_OPENAI
 
 PAGE = Path(__file__).with_name("FIELDS.md")
 
@@ -35,6 +35,8 @@ def page() -> str:
     parts += [_section(name, table) for name, table in FROM_OLLAMA.items()]
     parts.append("\n## OpenAI's calls on Ollama's own API\n")
     parts += [_section(name, table) for name, table in FROM_OPENAI.items()]
+    parts.append("\n## OpenAI's calls with `options` or `keep_alive` on an engine that speaks OpenAI only\n")
+    parts += [_section(name, table) for name, table in FOLDED.items()]
     return "".join(parts)
 
 

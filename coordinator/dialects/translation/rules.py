@@ -143,8 +143,9 @@ def _put(made: dict[str, Any], path: list[str], value: Any, name: str) -> None:
     if rest:
         _put(made.setdefault(first, {}), rest, value, name)
     elif isinstance(known, dict) and isinstance(value, Mapping):
+        made[first] = joined = dict(known)  # what is inside is the caller's own as yet
         for inner, each in value.items():
-            _put(known, [inner], each, name)
+            _put(joined, [inner], each, name)
     elif first in made and known != value:
         raise CallerFault(f"{name}: another field says something else of {first}")
     else:

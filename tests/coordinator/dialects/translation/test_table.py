@@ -26,12 +26,12 @@ from coordinator.dialects.translation.rules import (
     Spread,
     translated,
 )
-from coordinator.dialects.translation.table import FROM_OLLAMA, FROM_OPENAI, TABLE
+from coordinator.dialects.translation.table import FOLDED, FROM_OLLAMA, FROM_OPENAI, TABLE
 from shared.errors import CallerFault
-from tests.coordinator.dialects.translation import ollama_cases, openai_cases
+from tests.coordinator.dialects.translation import folded_cases, ollama_cases, openai_cases
 from tests.coordinator.dialects.translation.cases import Case
 
-CASES = ollama_cases.CASES | openai_cases.CASES
+CASES = ollama_cases.CASES | openai_cases.CASES | folded_cases.CASES
 ALL = [
     pytest.param(table, field, case, id=f"{table} {field} {number}")
     for table, fields in CASES.items()
@@ -83,7 +83,7 @@ def test_cases_show_what_their_entry_says(table: str, field: str) -> None:
 
 def _is_embeds_options(table: str, field: str) -> bool:
     """Nothing of them is said: an embedding is not generated."""
-    return table in ("/api/embed", "/api/embeddings") and field == "options"
+    return table in ("/api/embed", "/api/embeddings", "/v1/embeddings, folded") and field == "options"
 
 
 def _without(table: str, case: Case, field: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def test_an_unknown_field_is_passed_on_or_refused(table: str, field: str, value:
         assert table == "/api/embed options"
     elif isinstance(TABLE[table].unknown, Passed):
         assert _made(table, {field: value}) == {field: value}
-        assert table in FROM_OLLAMA
+        assert table in FROM_OLLAMA | FOLDED
     else:
         with pytest.raises(CallerFault, match=field):
             _made(table, {field: value})
