@@ -152,7 +152,7 @@ def filled(value: Any, _source: Source) -> Any:
 
 
 def tool_calls(value: Any, _source: Source) -> Any:
-    """A message's calls, which have ids by now: arguments as text."""
+    """A message's calls: arguments as text."""
     return [
         {
             "id": call["id"],
@@ -162,7 +162,7 @@ def tool_calls(value: Any, _source: Source) -> Any:
                 "arguments": msgspec.json.encode(call["function"].get("arguments") or {}).decode(),
             },
         }
-        for call in value or []
+        for call in _with_ids(value or [], turn=0)  # those that `with_ids` gave are kept
     ] or None
 
 

@@ -153,6 +153,7 @@ CASES: Cases = {
                 },
             ),
             said({"role": "assistant", "tool_calls": []}, {"role": "assistant"}),
+            *(refused({"tool_calls": odd}, "^tool_calls: ") for odd in ("a", True, ["a"], [{}])),
         ],
         "tool_name": [
             said(
