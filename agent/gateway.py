@@ -131,7 +131,7 @@ class Gateway:
             body = await response.read()
         except CONNECTION_ERRORS as error:
             raise GatewayUnreachable(f"the engine broke off its answer: {error}") from error
-        status = engine.true_status(response.status, body)
+        status, body = engine.true_fault(response.status, body)
         headers = _passed(response.headers)
         headers.pop(hdrs.CONTENT_LENGTH, None)
         return web.Response(status=status, body=body, headers=headers)

@@ -87,8 +87,8 @@ class Engine(Protocol):
         """
         ...
 
-    def true_status(self, status: int, body: bytes, /) -> int:
-        """What an error answer's status should have been."""
+    def true_fault(self, status: int, body: bytes, /) -> tuple[int, bytes]:
+        """What an error answer's status and body should have been."""
         ...
 
     def relayed(self, path: str, /) -> bool:

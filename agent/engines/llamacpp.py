@@ -155,9 +155,9 @@ class LlamaCpp:
             return body
         return await llamacpp_inputs.fitted(body, self._largest_input, self._tokens)
 
-    def true_status(self, status: int, body: bytes) -> int:
+    def true_fault(self, status: int, body: bytes) -> tuple[int, bytes]:
         """500 is said of some calls that are wrong themselves."""
-        return llamacpp_calls.true_status(status, body)
+        return llamacpp_calls.true_fault(status, body)
 
     def relayed(self, _path: str) -> bool:
         """No call changes what it has."""

@@ -53,9 +53,28 @@ def carriage(path: str, body: bytes) -> Carriage | None:
     return PutTogether(msgspec.json.encode(fields), chat=path.startswith("/v1/chat"))
 
 
-def true_status(status: int, body: bytes) -> int:
-    """llama.cpp answers 500 to some calls that are wrong themselves."""
-    return 400 if status == 500 and any(text in body for text in CALLERS_FAULTS) else status
+def true_fault(status: int, body: bytes) -> tuple[int, bytes]:
+    """llama.cpp answers 500 to some calls that are wrong themselves, and leaves `param` out of its errors.
+
+    In the body `type` and `code` (to llama.cpp the status again) say what the status says; every other field is kept.
+    """
+    error = _error_in(body)
+    if status == 500 and any(text in body for text in CALLERS_FAULTS):
+        status, error = 400, error | {"type": "invalid_request_error"}
+    if "message" not in error:
+        return status, body
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    whole = {"message": None, "type": kind, "param": None} | error | {"code": status}
+    return status, msgspec.json.encode({"error": whole})
+
+
+def _error_in(body: bytes) -> dict[str, Any]:
+    """Empty where the body has none that can be read."""
+    try:
+        error = msgspec.json.decode(body, type=dict[str, Any]).get("error")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return error if isinstance(error, dict) else {}
 
 
 class ProgressDropped:

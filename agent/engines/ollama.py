@@ -135,9 +135,9 @@ class Ollama:
         """It shortens by itself."""
         return body
 
-    def true_status(self, status: int, _body: bytes) -> int:
+    def true_fault(self, status: int, body: bytes) -> tuple[int, bytes]:
         """Its own word."""
-        return status
+        return status, body
 
     def relayed(self, path: str) -> bool:
         """A pull or a delete may have changed what it has."""

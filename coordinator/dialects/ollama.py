@@ -21,6 +21,7 @@ from coordinator.dialects.body import (
 )
 from coordinator.dialects.calls import call_of
 from coordinator.dialects.dialect import Decoder
+from coordinator.dialects.keep_alive import unloads
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.dialects.translation import ollama_request
@@ -32,7 +33,7 @@ from coordinator.dialects.translation.ollama_answer import (
 )
 from coordinator.forward import EngineRequest
 from shared import __version__
-from shared.errors import FleetError, ModelNotFound
+from shared.errors import EngineLacks, FleetError, ModelNotFound
 from shared.frames import Frames, lines
 
 CONTRACT_VERSION = "0.30.0"
@@ -60,6 +61,7 @@ class _Head(Struct):
     suffix: str | None = None
     input: Raw = ABSENT
     images: list[Raw] | None = None
+    keep_alive: Raw = ABSENT
     tools: list[Raw] | None = None
     options: _Options | None = None
     fallback_models: list[str] | None = None
@@ -97,6 +99,8 @@ class OllamaExchange:
         if "ollama" in placement.dialects:
             return self._request(self._path, self._own_body(placement))
         if self._asks_nothing():
+            if self.call.operation != "embed" and unloads(self._head.keep_alive):
+                raise EngineLacks("keep_alive: this engine keeps its model loaded; it cannot be unloaded")
             return EngineRequest("/v1/models", b"", self._headers, whole=not self.stream, method="GET")
         self._asked = decode_any(self._body)
         path, request = _TRANSLATED[self._path](self._asked, placement.engine_model, placement.context_length)

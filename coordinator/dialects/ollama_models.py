@@ -12,6 +12,10 @@ from shared.wire import Model
 
 NEVER = "0001-01-01T00:00:00Z"
 """Go's zero time: how Ollama writes a time that is not known."""
+FOR_EVER = "2318-01-01T00:00:00Z"
+"""When a model goes that stays: Ollama adds Go's longest duration, 292 years. Its command line says "Forever" of more
+than 20 years, and "Stopping..." of any time that is past.
+"""
 
 
 def tags(entries: Iterable[Entry]) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def _replicas(entry: Entry) -> list[dict[str, Any]]:
             "size": loaded.replica.size_bytes,
             "digest": model.digest,
             "details": _details(model),
-            "expires_at": loaded.replica.expires_at or NEVER,
+            "expires_at": loaded.replica.expires_at or FOR_EVER,
             "size_vram": loaded.replica.vram_bytes or 0,
             "context_length": loaded.replica.context_length or 0,
             "fleet_node": loaded.node_id,

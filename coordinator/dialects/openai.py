@@ -21,6 +21,7 @@ from coordinator.dialects.calls import call_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.dialects.translation import openai_request
+from coordinator.dialects.translation.folded_fields import folded
 from coordinator.dialects.translation.openai_answer import EmbeddingDecoder, GenerationDecoder
 from coordinator.dialects.translation.openai_shapes import Answer
 from coordinator.forward import EngineRequest
@@ -71,23 +72,19 @@ class OpenAiExchange:
         self._body = body
         self._drop = ("fallback_models",) if head.fallback_models is not None else ()
         self._for_ollama = given(head.keep_alive) or given(head.options)
-        """Ollama's own /v1 drops these two."""
+        """Ollama's own /v1 drops these two, llama.cpp ignores them."""
         self._headers = headers
         self._frame_limit = frame_limit
         self._asked: dict[str, Any] = {}
         """The body's fields, where it had to be translated."""
 
     def encode(self, placement: Placement) -> EngineRequest:
-        """The caller's own bytes, but for the model's name where a fallback serves."""
+        """The caller's own bytes, but for the model's name where a fallback serves, and for Ollama's fields."""
         if self._translates(placement):
             self._asked = decode_any(self._body)
             path, request = _TRANSLATED[self._path](self._asked, placement.engine_model)
             return EngineRequest(path, msgspec.json.encode(request), self._headers, whole=not self.stream)
-        body = self._body
-        if placement.fallback or self._drop:
-            name = placement.engine_model if placement.fallback else self.call.asked_name
-            body = replaced(body, {"model": name}, self._drop)
-        return EngineRequest(self._path, body, self._headers, whole=not self.stream)
+        return EngineRequest(self._path, self._own_body(placement), self._headers, whole=not self.stream)
 
     def decoder(self, placement: Placement) -> Decoder | None:
         """None where the engine speaks this dialect."""
@@ -102,6 +99,16 @@ class OpenAiExchange:
             include_usage=bool((self._asked.get("stream_options") or {}).get("include_usage")),
             frame_limit=self._frame_limit,
         )
+
+    def _own_body(self, placement: Placement) -> bytes:
+        if not (placement.fallback or self._drop or self._for_ollama):
+            return self._body
+        values: dict[str, Any] = {}
+        drop: tuple[str, ...] = self._drop
+        if self._for_ollama:
+            values, drop = folded(self._path, decode_any(self._body), placement.context_length)
+        name = placement.engine_model if placement.fallback else self.call.asked_name
+        return replaced(self._body, values | {"model": name}, drop)
 
     def _translates(self, placement: Placement) -> bool:
         if "ollama" not in placement.dialects:

@@ -5,6 +5,7 @@ import struct
 import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,10 @@ async def test_what_is_told_of_models(client: ollama.AsyncClient) -> None:
     assert (listed.details.format, listed.details.family) == ("gguf", "llama")
     (running,) = (await client.ps()).models
     assert (running.model, running.context_length) == (MODEL, 4096)
+    assert running.expires_at is not None
+    assert running.expires_at > datetime.now(UTC) + timedelta(days=21 * 365), (
+        "or ollama ps would not say Forever"
+    )
     shown = await client.show(MODEL)
     assert shown.capabilities == ["completion", "embedding", "tools"]
     assert (shown.modelinfo or {})["general.architecture"] == "llama"
@@ -222,6 +227,18 @@ async def test_loading(client: ollama.AsyncClient) -> None:
     assert (made.done, made.done_reason, made.response) == (True, "load", "")
     streamed = [part async for part in await client.generate(MODEL, "", stream=True)]
     assert [(part.done, part.done_reason) for part in streamed] == [(True, "load")]
+
+
+async def test_unloading_is_refused(herd: Herd, client: ollama.AsyncClient) -> None:
+    """What `ollama stop` sends: the model stays, so nothing else would be true."""
+    for path in ("/api/generate", "/api/chat"):
+        for keep_alive in (0, "0s"):
+            body = {"model": MODEL, "keep_alive": keep_alive}
+            async with herd.session.post(herd.address + path, json=body) as response:
+                assert response.status == 400
+                assert "keep_alive: this engine keeps its model loaded" in (await response.json())["error"]
+    answered = await client.generate(MODEL, "hello", keep_alive=0, options={"num_predict": 1})
+    assert answered.done_reason == "length", "beside a prompt it asks for what comes after the answer"
 
 
 async def test_what_cannot_be_is_told(herd: Herd, client: ollama.AsyncClient) -> None:

@@ -65,6 +65,19 @@ async def test_only_what_v1_would_drop_goes_another_way(
         assert sent.get("options", {}).get("num_ctx") == fields.get("options", {}).get("num_ctx")
 
 
+async def test_ollamas_own_fields_go_along(herd: Herd, fake: FakeEngine) -> None:
+    own = {"think": False, "format": "json", "truncate": False, "shift": False, "keep_alive": "1h"}
+    status, answer = await _post(herd, "/v1/chat/completions", CHAT | own)
+    assert status == 200, answer
+    call = next(each for each in reversed((await fake.state()).calls) if each.path == "/api/chat")
+    sent = msgspec.json.decode(call.body)
+    assert {name: sent.get(name) for name in own} == own
+    status, answer = await _post(herd, "/v1/chat/completions", CHAT | own | {"thinking": True})
+    assert (status, answer["error"]["message"].split(":")[0]) == (400, "thinking"), (
+        "that one it does not know"
+    )
+
+
 async def test_the_context_that_was_asked_for_is_loaded(herd: Herd, fake: FakeEngine) -> None:
     await _post(herd, "/v1/chat/completions", CHAT | {"options": {"num_ctx": 1234}, "keep_alive": -1})
     async with herd.session.get(f"{fake.address}/api/ps") as response:

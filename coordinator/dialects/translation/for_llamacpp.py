@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from coordinator.dialects.translation.checks import is_whole, number
 from coordinator.dialects.translation.rules import Source
-from shared.errors import CallerFault
+from shared.errors import CallerFault, EngineLacks
 
 THINK_LEVELS = ("low", "medium", "high", "max")
 MOST_LOGPROBS = 20
@@ -26,26 +27,27 @@ _IMAGE_TYPES = (
 )
 
 
-def limit(value: Any, _source: Source) -> Any:
-    """num_predict: Ollama has two words for "without end"."""
-    return -1 if isinstance(value, int) and value < 0 else value
+def limit(value: Any, source: Source) -> Any:
+    """num_predict: Ollama's runners limit by a number above 0 only; llama.cpp would say nothing for a 0."""
+    return value if number("options.num_predict")(value, source) > 0 else -1
 
 
 def context(value: Any, source: Source) -> None:
     """num_ctx: what is loaded must do. Raises CallerFault where it is too short."""
     loaded = source.context_length
-    if isinstance(value, int) and loaded is not None and value > loaded:
-        raise CallerFault(
+    number("options.num_ctx")(value, source)
+    if loaded is not None and value > loaded:
+        raise EngineLacks(
             f"options.num_ctx: {value} tokens were asked for, this engine has {loaded} loaded for each call"
         )
 
 
 def looking_back(value: Any, source: Source) -> Any:
     """repeat_last_n: -1 means the whole context, a number that llama.cpp wants to be told."""
-    if value != -1:
+    if number("options.repeat_last_n")(value, source) != -1:
         return value
     if source.context_length is None:
-        raise CallerFault("options.repeat_last_n: this engine does not tell how long its context is")
+        raise EngineLacks("options.repeat_last_n: this engine does not tell how long its context is")
     return source.context_length
 
 
@@ -61,20 +63,24 @@ def thinking(value: Any, _source: Source) -> dict[str, Any]:
 
 def chat_logprobs(value: Any, source: Source) -> dict[str, Any]:
     """logprobs and top_logprobs of a chat; llama.cpp must be asked for one alternative at least."""
-    return {"logprobs": True, "top_logprobs": max(1, wanted_logprobs(source.body))} if value else {}
+    return {"logprobs": True, "top_logprobs": _wanted_logprobs(source)} if value else {}
 
 
 def raw_logprobs(value: Any, source: Source) -> int | None:
     """The same of a completion: a number."""
-    return max(1, wanted_logprobs(source.body)) if value else None
+    return _wanted_logprobs(source) if value else None
 
 
-def wanted_logprobs(body: Mapping[str, Any]) -> int:
-    """Alternatives a token. Raises CallerFault where Ollama would."""
-    wanted = body.get("top_logprobs") or 0
-    if not isinstance(wanted, int) or not 0 <= wanted <= MOST_LOGPROBS:
+def top_logprobs(value: Any, _source: Source) -> Any:
+    """Alternatives a token; its range counts without `logprobs` too. Raises CallerFault where Ollama would."""
+    if not is_whole(value) or not 0 <= value <= MOST_LOGPROBS:
         raise CallerFault(f"top_logprobs must be between 0 and {MOST_LOGPROBS}")
-    return wanted
+    return value
+
+
+def _wanted_logprobs(source: Source) -> int:
+    wanted = source.body.get("top_logprobs")
+    return 1 if wanted is None else max(1, top_logprobs(wanted, source))
 
 
 def response_format(value: Any, _source: Source) -> dict[str, Any] | None:
@@ -103,7 +109,7 @@ def texts(value: Any, _source: Source) -> Any:
 
 def dimensions(value: Any, _source: Source) -> None:
     """Raises CallerFault where it is no length of a vector."""
-    if not isinstance(value, int) or value < 0:
+    if not is_whole(value) or value < 0:
         raise CallerFault("dimensions: expected a whole number, not below 0")
 
 
@@ -121,12 +127,12 @@ def with_ids(messages: Any) -> list[dict[str, Any]]:
     result: list[dict[str, Any]] = []
     open_ids: list[tuple[str, str]] = []
     for turn, message in enumerate(messages):
-        made = {"content": ""} | message
+        made = message if message.get("content") is not None else message | {"content": ""}
         if calls := message.get("tool_calls"):
-            made["tool_calls"] = _with_ids(calls, turn)
+            made = made | {"tool_calls": _with_ids(calls, turn)}
             open_ids = [(call["function"]["name"], call["id"]) for call in made["tool_calls"]]
         if message.get("role") == "tool":
-            made["tool_call_id"] = _answered(message, open_ids)
+            made = made | {"tool_call_id": _answered(message, open_ids)}
         result.append(made)
     return result
 
@@ -146,7 +152,7 @@ def filled(value: Any, _source: Source) -> Any:
 
 
 def tool_calls(value: Any, _source: Source) -> Any:
-    """A message's calls, which have ids by now: arguments as text."""
+    """A message's calls: arguments as text."""
     return [
         {
             "id": call["id"],
@@ -156,7 +162,7 @@ def tool_calls(value: Any, _source: Source) -> Any:
                 "arguments": msgspec.json.encode(call["function"].get("arguments") or {}).decode(),
             },
         }
-        for call in value or []
+        for call in _with_ids(value or [], turn=0)  # those that `with_ids` gave are kept
     ] or None
 
 
@@ -164,13 +170,13 @@ def _with_ids(calls: Any, turn: int) -> list[dict[str, Any]]:
     if not isinstance(calls, list):
         raise CallerFault("tool_calls: expected a list")
     made = []
-    for number, call in enumerate(calls):
+    for index, call in enumerate(calls):
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise CallerFault("tool_calls: expected objects with function.name and function.arguments")
         if not isinstance(function.get("arguments") or {}, dict):
             raise CallerFault("tool_calls: function.arguments: expected an object")
-        made.append({"id": call.get("id") or f"call_{turn}_{number}", "function": function})
+        made.append({"id": call.get("id") or f"call_{turn}_{index}", "function": function})
     return made
 
 

@@ -16,7 +16,7 @@ from coordinator.dialects.translation.rules import (
     Spread,
     Table,
 )
-from coordinator.dialects.translation.table import FROM_OLLAMA, FROM_OPENAI
+from coordinator.dialects.translation.table import FOLDED, FROM_OLLAMA, FROM_OPENAI
 
 PAGE = Path(__file__).with_name("FIELDS.md")
 
@@ -24,8 +24,8 @@ _OPENING = """# Every field of both APIs
 
 What becomes of a call where the engine lacks the caller's dialect, or the dialect cannot say what the call says. Made
 from the table in the code by `python -m coordinator.dialects.translation.manual`; a test compares. "Refused" is a 400
-that names the field, before any engine is asked. A null is as good as nothing, and so is an empty value of what is
-refused.
+that names the field, before any engine is asked, where no other node can take the call. A null is as good as nothing,
+and so is an empty value of what is refused.
 """
 
 
@@ -35,6 +35,8 @@ def page() -> str:
     parts += [_section(name, table) for name, table in FROM_OLLAMA.items()]
     parts.append("\n## OpenAI's calls on Ollama's own API\n")
     parts += [_section(name, table) for name, table in FROM_OPENAI.items()]
+    parts.append("\n## OpenAI's calls with `options` or `keep_alive` on an engine that speaks OpenAI only\n")
+    parts += [_section(name, table) for name, table in FOLDED.items()]
     return "".join(parts)
 
 

@@ -7,6 +7,7 @@ own name: llama.cpp knows many beyond OpenAI's.
 from typing import Any
 
 from coordinator.dialects.translation import for_llamacpp as to
+from coordinator.dialects.translation.checks import number
 from coordinator.dialects.translation.rules import (
     Answered,
     Inert,
@@ -45,18 +46,19 @@ _GENERATION: dict[str, Rule] = {
         (False,), "this engine ends its answer where the context is full, it does not shift; leave it out"
     ),
     "_debug_render_only": Refused("this engine does not show the prompt it makes"),
-    "top_logprobs": Joined("logprobs"),
+    "top_logprobs": Joined("logprobs", to.top_logprobs),
 }
 
 OPTIONS = Table(
     {
         "num_predict": Mapped("max_tokens", to.limit),
-        "num_keep": Mapped("n_keep"),
+        "num_keep": Mapped("n_keep", number("options.num_keep")),
         "repeat_last_n": Mapped("repeat_last_n", to.looking_back),
+        "stop": Mapped("stop"),
         **{
-            name: Mapped(name)
+            name: Mapped(name, number(f"options.{name}"))
             for name in (
-                *("seed", "temperature", "top_k", "top_p", "min_p", "typical_p", "stop"),
+                *("seed", "temperature", "top_k", "top_p", "min_p", "typical_p"),
                 *("repeat_penalty", "presence_penalty", "frequency_penalty"),
                 *("mirostat", "mirostat_tau", "mirostat_eta"),
             )

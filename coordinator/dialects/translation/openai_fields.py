@@ -8,6 +8,7 @@ SDK that the lock names; a test compares.
 from typing import Any
 
 from coordinator.dialects.translation import for_ollama as to
+from coordinator.dialects.translation.checks import number, whole
 from coordinator.dialects.translation.rules import (
     Answered,
     Inert,
@@ -37,14 +38,23 @@ _NATIVE: dict[str, Rule] = {
     "keep_alive": Mapped("keep_alive"),
     "options": Mapped("options", to.whole_object("options")),
 }
+_NATIVE_GENERATION: dict[str, Rule] = {
+    **_NATIVE,
+    "think": Mapped("think"),
+    "format": Mapped("format", to.own_format),
+    "truncate": Mapped("truncate"),
+    "shift": Mapped("shift"),
+    "_debug_render_only": Refused("would change the form of the engine's answer"),
+}
+"""Ollama's own, for callers who speak OpenAI to an Ollama: as they are."""
 _GENERATION: dict[str, Rule] = {
     **_OURS,
-    **_NATIVE,
+    **_NATIVE_GENERATION,
     "stream": Ours("sent, and an answer of that kind is expected"),
     "stream_options": Answered("the usage comes in an event of its own", to.stream_options),
-    "max_tokens": Mapped("options.num_predict"),
+    "max_tokens": Mapped("options.num_predict", whole("max_tokens")),
     **{
-        name: Mapped(f"options.{name}")
+        name: Mapped(f"options.{name}", number(name))
         for name in ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty")
     },
     "stop": Mapped("options.stop", to.listed),
@@ -105,7 +115,7 @@ CHAT = Table(
     {
         **_GENERATION,
         "messages": Mapped("messages", _messages),
-        "max_completion_tokens": Mapped("options.num_predict"),
+        "max_completion_tokens": Mapped("options.num_predict", whole("max_completion_tokens")),
         "response_format": Mapped("format", to.response_format),
         "reasoning_effort": Mapped("think", to.effort),
         "reasoning": Spread(("think",), _reasoning),
@@ -136,6 +146,8 @@ COMPLETIONS = Table(
         **_GENERATION,
         "prompt": Mapped("prompt", to.one_prompt),
         "suffix": Mapped("suffix"),
+        **{name: Mapped(name) for name in ("system", "template", "raw", "context")},
+        "images": Refused("goes into the messages of a chat, as image_url"),
         "logprobs": Spread(("logprobs", "top_logprobs"), to.number_of_logprobs),
         "echo": Satisfied((False,), "this engine does not repeat the prompt"),
         "best_of": Satisfied((1,), _IN_CHOICES),
@@ -147,7 +159,8 @@ EMBEDDINGS = Table(
         **_OURS,
         **_NATIVE,
         "input": Mapped("input", to.texts),
-        "dimensions": Mapped("dimensions"),
+        "dimensions": Mapped("dimensions", whole("dimensions")),
+        "truncate": Mapped("truncate"),
         "encoding_format": Answered("vectors are packed, where that is asked for", to.encoding),
     },
     _UNKNOWN,

@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 from msgspec import Struct
 
-from shared.errors import CallerFault
+from shared.errors import CallerFault, EngineLacks
 
 
 class Source(Struct, frozen=True):
@@ -43,6 +43,8 @@ class Joined(Struct, frozen=True):
     """Said by another field's conversion, which reads it."""
 
     field: str
+    check: Conversion = unchanged
+    """Raises CallerFault for a value that is wrong whether or not the other field is there."""
 
 
 class Answered(Struct, frozen=True):
@@ -120,10 +122,10 @@ def _said(table: Table, name: str, value: Any, source: Source) -> Iterator[tuple
         yield from (([each], said) for each, said in rule.by(value, source).items())
     elif isinstance(rule, Passed):
         yield [name], value
-    elif isinstance(rule, Answered):
+    elif isinstance(rule, Answered | Joined):
         rule.check(value, source)
     elif _refuses(rule, value):
-        raise CallerFault(f"{table.inside}{name}: {rule.why}")
+        raise EngineLacks(f"{table.inside}{name}: {rule.why}")
 
 
 def _refuses(rule: Rule, value: Any) -> TypeGuard[Satisfied | Refused]:
@@ -141,8 +143,9 @@ def _put(made: dict[str, Any], path: list[str], value: Any, name: str) -> None:
     if rest:
         _put(made.setdefault(first, {}), rest, value, name)
     elif isinstance(known, dict) and isinstance(value, Mapping):
+        made[first] = joined = dict(known)  # what is inside is the caller's own as yet
         for inner, each in value.items():
-            _put(known, [inner], each, name)
+            _put(joined, [inner], each, name)
     elif first in made and known != value:
         raise CallerFault(f"{name}: another field says something else of {first}")
     else:

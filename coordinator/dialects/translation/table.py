@@ -1,6 +1,6 @@
 """The one table: every field of both APIs, and what becomes of it where the engine lacks the caller's dialect."""
 
-from coordinator.dialects.translation import ollama_fields, openai_fields
+from coordinator.dialects.translation import folded_fields, ollama_fields, openai_fields
 from coordinator.dialects.translation.rules import Table
 
 FROM_OLLAMA: dict[str, Table] = {
@@ -23,4 +23,9 @@ FROM_OPENAI: dict[str, Table] = {
     "/v1/embeddings": openai_fields.EMBEDDINGS,
 }
 """For Ollama's own API."""
-TABLE: dict[str, Table] = FROM_OLLAMA | FROM_OPENAI
+FOLDED: dict[str, Table] = {
+    "/v1/chat/completions and /v1/completions, folded": folded_fields.GENERATION,
+    "/v1/embeddings, folded": folded_fields.EMBEDDINGS,
+}
+"""OpenAI's calls with `options` or `keep_alive`, for an engine that speaks OpenAI only (llama.cpp)."""
+TABLE: dict[str, Table] = FROM_OLLAMA | FROM_OPENAI | FOLDED

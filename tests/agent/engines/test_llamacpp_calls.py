@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agent.engines.engine import EngineError
-from agent.engines.llamacpp_calls import carriage, true_status
+from agent.engines.llamacpp_calls import carriage, true_fault
 
 CHAT = "/v1/chat/completions"
 
@@ -170,4 +170,36 @@ def test_a_stream_loses_its_progress_events_only() -> None:
     ],
 )
 def test_a_callers_fault_is_not_the_engines(status: int, body: bytes, true: int) -> None:
-    assert true_status(status, body) == true
+    assert true_fault(status, body)[0] == true
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "true"),
+    [
+        (
+            500,
+            {"code": 500, "message": "Failed to parse tools: [x]", "type": "server_error"},
+            (400, "invalid_request_error"),
+        ),
+        (
+            400,
+            {"code": 400, "message": "too long", "type": "exceed_context_size_error", "n_ctx": 64},
+            (400, "exceed_context_size_error"),
+        ),
+        (500, {"code": 500, "message": "boom", "type": "server_error"}, (500, "server_error")),
+        (404, {"message": "nobody"}, (404, "invalid_request_error")),
+    ],
+)
+def test_an_errors_body_says_what_its_status_says(
+    status: int, error: dict[str, Any], true: tuple[int, str]
+) -> None:
+    answered, body = true_fault(status, msgspec.json.encode({"error": error}))
+    told = msgspec.json.decode(body)["error"]
+    assert (answered, told["type"]) == true
+    assert told == error | {"param": None, "code": answered, "type": true[1]}
+    assert {"message", "type", "param", "code"} <= set(told)
+
+
+@pytest.mark.parametrize("body", [b"", b"busy", b'{"error":"text"}', b"[" * 9999, b"\xff", b'{"error":{}}'])
+def test_an_error_in_another_form_is_passed_on_as_it_is(body: bytes) -> None:
+    assert true_fault(500, body) == (500, body)

@@ -34,6 +34,11 @@ def refused(given: dict[str, Any], words: str) -> Case:
     return Case(given, {}, words)
 
 
+def same(name: str, *values: Any) -> list[Case]:
+    """The engine is told it alike."""
+    return [said({name: value}, {name: value}) for value in values]
+
+
 Cases = dict[str, dict[str, list[Case]]]
 """By table and field."""
 

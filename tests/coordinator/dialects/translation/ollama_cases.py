@@ -12,10 +12,13 @@ from tests.coordinator.dialects.translation.cases import (
     Whole,
     refused,
     said,
+    same,
     unsaid,
 )
+from tests.coordinator.dialects.translation.ollama_option_cases import OPTIONS
 
 WEATHER = {"id": "c1", "function": {"name": "weather", "arguments": {"town": "x"}}}
+NO_CALLS: list[Any] = ["a", True, ["a"], [{}]]
 IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
 AS_SCHEMA = {"type": "json_schema", "json_schema": {"name": "format", "schema": SCHEMA}}
 
@@ -73,6 +76,11 @@ _TOP_LOGPROBS = [
     unsaid({"top_logprobs": 3}),
     refused({"logprobs": True, "top_logprobs": 21}, "^top_logprobs must be between 0 and 20"),
     refused({"logprobs": True, "top_logprobs": -1}, "^top_logprobs must be between 0 and 20"),
+    *(
+        refused({"logprobs": wanted, "top_logprobs": odd}, "^top_logprobs must be between 0 and 20")
+        for wanted in (True, False, None)
+        for odd in (True, False, 25, -1, 1.5, "3")
+    ),
 ]
 _OPTIONS = [
     said({"options": {"num_predict": 3, "seed": 4}}, {"max_tokens": 3, "seed": 4}),
@@ -103,10 +111,6 @@ _IN_EMBED: dict[str, list[Case]] = {
 }
 
 
-def _same(name: str, *values: Any) -> list[Case]:
-    return [said({name: value}, {name: value}) for value in values]
-
-
 CASES: Cases = {
     "/api/chat": {
         **_OURS,
@@ -125,7 +129,7 @@ CASES: Cases = {
     },
     "/api/chat messages": {
         "role": [said({"role": "system"}, {"role": "system"})],
-        "content": [said({"content": "a \u00fc"}, {"content": "a \u00fc"})],
+        "content": [said({"content": "a \u00fc"}, {"content": "a \u00fc"}), unsaid({"content": None})],
         "images": [
             said({"content": "it?", "images": [PNG]}, {"content": [{"type": "text", "text": "it?"}, IMAGE]}),
             said({"content": "it?", "images": []}, {"content": "it?"}),
@@ -150,6 +154,7 @@ CASES: Cases = {
                 },
             ),
             said({"role": "assistant", "tool_calls": []}, {"role": "assistant"}),
+            *(refused({"tool_calls": odd}, "^tool_calls: ") for odd in NO_CALLS),
         ],
         "tool_name": [
             said(
@@ -206,63 +211,20 @@ CASES: Cases = {
             refused({"logprobs": True, "top_logprobs": 21}, "^top_logprobs must be between 0 and 20"),
         ],
     },
-    "options": {
-        "num_predict": [
-            said({"num_predict": 7}, {"max_tokens": 7}),
-            said({"num_predict": -1}, {"max_tokens": -1}),
-            said({"num_predict": -2}, {"max_tokens": -1}),
-        ],
-        "num_keep": [said({"num_keep": 2}, {"n_keep": 2})],
-        "seed": _same("seed", 0, 7),
-        "temperature": _same("temperature", 0, 0.5),
-        "top_k": _same("top_k", 1),
-        "top_p": _same("top_p", 0.25),
-        "min_p": _same("min_p", 0.125),
-        "typical_p": _same("typical_p", 0.5),
-        "stop": _same("stop", ["a", "b"]),
-        "repeat_last_n": [
-            *_same("repeat_last_n", 0, 8),
-            said({"repeat_last_n": -1}, {"repeat_last_n": 4096}),
-        ],
-        "repeat_penalty": _same("repeat_penalty", 1.5),
-        "presence_penalty": _same("presence_penalty", 0.5),
-        "frequency_penalty": _same("frequency_penalty", 0.5),
-        "mirostat": _same("mirostat", 0, 2),
-        "mirostat_tau": _same("mirostat_tau", 4.0),
-        "mirostat_eta": _same("mirostat_eta", 0.25),
-        "num_ctx": [unsaid({"num_ctx": 64}), refused({"num_ctx": 4097}, r"^options\.num_ctx: 4097 .* 4096")],
-        **{
-            name: [unsaid({name: value})]
-            for name, value in {
-                **{"num_batch": 8, "num_gpu": 0, "main_gpu": 0, "num_thread": 2, "draft_num_predict": 4},
-                **{"use_mmap": True, "use_mlock": False, "numa": False, "low_vram": True, "f16_kv": True},
-                **{"logits_all": False, "vocab_only": False, "embedding_only": False},
-            }.items()
-        },
-        "tfs_z": [unsaid({"tfs_z": 1.0}), refused({"tfs_z": 0.5}, r"^options\.tfs_z: ")],
-        "penalize_newline": [
-            unsaid({"penalize_newline": True}),
-            refused({"penalize_newline": False}, r"^options\.penalize_newline: "),
-        ],
-        "model": [refused({"model": "x"}, r"^options\.model: ")],
-        "prompt": [refused({"prompt": "x"}, r"^options\.prompt: ")],
-        "messages": [refused({"messages": []}, r"^options\.messages: ")],
-        "stream": [refused({"stream": False}, r"^options\.stream: ")],
-        "n": [refused({"n": 2}, r"^options\.n: ")],
-        "n_cmpl": [refused({"n_cmpl": 2}, r"^options\.n_cmpl: ")],
-        "stream_options": [refused({"stream_options": {}}, r"^options\.stream_options: ")],
-        "return_progress": [refused({"return_progress": True}, r"^options\.return_progress: ")],
-    },
+    "options": OPTIONS,
     "/api/embed": {
         **_IN_EMBED,
         "stream": [unsaid({"stream": True})],
         "input": [
-            *_same("input", "a", ["a", "b"]),
+            *same("input", "a", ["a", "b"]),
             refused({"input": [1, 2]}, "^input: "),
             refused({"input": {"a": 1}}, "^input: "),
         ],
-        "truncate": _same("truncate", True, False),
-        "dimensions": [unsaid({"dimensions": 4}), refused({"dimensions": "four"}, "^dimensions: ")],
+        "truncate": same("truncate", True, False),
+        "dimensions": [
+            unsaid({"dimensions": 4}),
+            *(refused({"dimensions": odd}, "^dimensions: ") for odd in ("four", True, False, -1)),
+        ],
     },
     "/api/embed options": {
         "num_ctx": [unsaid({"num_ctx": 64}), refused({"num_ctx": 4097}, r"^options\.num_ctx: ")],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.coordinator.dialects.translation import native_cases
 from tests.coordinator.dialects.translation.cases import (
     HELLO,
     PNG,
@@ -24,11 +25,6 @@ _OURS: dict[str, list[Case]] = {
     "fallback_models": [unsaid({"fallback_models": ["other"]})],
     "metadata": [unsaid({"metadata": {"tags": ["a"]}})],
     "user": [unsaid({"user": "ada"})],
-    "keep_alive": [said({"keep_alive": value}, {"keep_alive": value}) for value in ("5m", 0, -1)],
-    "options": [
-        said({"options": {"num_ctx": 64, "top_k": 3}}, {"options": {"num_ctx": 64, "top_k": 3}}),
-        refused({"options": "x"}, "^options: "),
-    ],
 }
 
 
@@ -37,7 +33,8 @@ def _option(name: str, *values: Any, to: str = "") -> list[Case]:
     agrees = {name: values[0], "options": {to or name: values[0], "top_k": 3}}
     cases.append(said(agrees, {"options": agrees["options"]}))
     differs = {name: values[0], "options": {to or name: "other"}}
-    return [*cases, refused(differs, "another field says something else")]
+    wrong = [refused({name: odd}, f"^{name}: expected a") for odd in (True, False, "7")]
+    return [*cases, *wrong, refused(differs, "another field says something else")]
 
 
 _GENERATION: dict[str, list[Case]] = {
@@ -66,6 +63,7 @@ _GENERATION: dict[str, list[Case]] = {
 CASES: Cases = {
     "/v1/chat/completions": {
         **_GENERATION,
+        **native_cases.CHAT,
         "messages": [
             said({"messages": [HELLO]}, {"messages": [HELLO]}),
             said(
@@ -129,6 +127,7 @@ CASES: Cases = {
         "top_logprobs": [
             said({"logprobs": True, "top_logprobs": 2}, {"logprobs": True, "top_logprobs": 2}),
             refused({"top_logprobs": 2}, "^top_logprobs: "),
+            refused({"logprobs": True, "top_logprobs": True}, "^top_logprobs: "),
         ],
         "functions": [unsaid({"functions": []}), refused({"functions": [{"name": "x"}]}, "^functions: ")],
         "function_call": [refused({"function_call": "auto"}, "^function_call: ")],
@@ -226,6 +225,7 @@ CASES: Cases = {
     },
     "/v1/completions": {
         **_GENERATION,
+        **native_cases.COMPLETIONS,
         "prompt": [
             said({"prompt": "why?"}, {"prompt": "why?"}),
             said({"prompt": ["why?"]}, {"prompt": "why?"}),
@@ -239,11 +239,15 @@ CASES: Cases = {
     },
     "/v1/embeddings": {
         **_OURS,
+        **native_cases.EMBEDDINGS,
         "input": [
             *(said({"input": value}, {"input": value}) for value in ("a", ["a", "b"])),
             *(refused({"input": value}, "^input: ") for value in ("", [], [1, 2], [[1]], ["a", ""])),
         ],
-        "dimensions": [said({"dimensions": 4}, {"dimensions": 4})],
+        "dimensions": [
+            said({"dimensions": 4}, {"dimensions": 4}),
+            refused({"dimensions": True}, "^dimensions: "),
+        ],
         "encoding_format": [
             unsaid({"encoding_format": "float"}),
             unsaid({"encoding_format": "base64"}),

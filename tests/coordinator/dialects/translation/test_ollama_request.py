@@ -91,6 +91,18 @@ def test_unknown_fields_pass_under_their_own_names() -> None:
     assert "fallback_models" not in _chat(keep_alive="5m", fallback_models=["x"])
 
 
+def test_a_content_of_null_is_as_if_left_out() -> None:
+    """Some clients send it beside tool calls; llama.cpp refuses it. What is wrong is left to be refused there."""
+    call = {"function": {"name": "f", "arguments": {}}}
+    for left_out in ({}, {"content": None}):
+        messages = [*HELLO, {"role": "assistant", "tool_calls": [call]} | left_out]
+        assert _chat(messages=messages)["messages"][1]["content"] == ""
+    odd: list[Any] = [0, False, [], {}]
+    for wrong in odd:
+        made = _chat(messages=[{"role": "user", "content": wrong}])["messages"]
+        assert repr(made[0]["content"]) == repr(wrong)
+
+
 def test_formats() -> None:
     assert _chat(format="json")["response_format"] == {"type": "json_object"}
     asked = _chat(format=SCHEMA)["response_format"]

@@ -26,12 +26,12 @@ from coordinator.dialects.translation.rules import (
     Spread,
     translated,
 )
-from coordinator.dialects.translation.table import FROM_OLLAMA, FROM_OPENAI, TABLE
-from shared.errors import CallerFault
-from tests.coordinator.dialects.translation import ollama_cases, openai_cases
+from coordinator.dialects.translation.table import FOLDED, FROM_OLLAMA, FROM_OPENAI, TABLE
+from shared.errors import CallerFault, EngineLacks
+from tests.coordinator.dialects.translation import folded_cases, ollama_cases, openai_cases
 from tests.coordinator.dialects.translation.cases import Case
 
-CASES = ollama_cases.CASES | openai_cases.CASES
+CASES = ollama_cases.CASES | openai_cases.CASES | folded_cases.CASES
 ALL = [
     pytest.param(table, field, case, id=f"{table} {field} {number}")
     for table, fields in CASES.items()
@@ -83,7 +83,7 @@ def test_cases_show_what_their_entry_says(table: str, field: str) -> None:
 
 def _is_embeds_options(table: str, field: str) -> bool:
     """Nothing of them is said: an embedding is not generated."""
-    return table in ("/api/embed", "/api/embeddings") and field == "options"
+    return table in ("/api/embed", "/api/embeddings", "/v1/embeddings, folded") and field == "options"
 
 
 def _without(table: str, case: Case, field: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def test_an_unknown_field_is_passed_on_or_refused(table: str, field: str, value:
         assert table == "/api/embed options"
     elif isinstance(TABLE[table].unknown, Passed):
         assert _made(table, {field: value}) == {field: value}
-        assert table in FROM_OLLAMA
+        assert table in FROM_OLLAMA | FOLDED
     else:
         with pytest.raises(CallerFault, match=field):
             _made(table, {field: value})
@@ -184,6 +184,19 @@ def test_no_field_of_ollamas_client_is_missing(table: str, kind: Any) -> None:
 
 def test_the_page_for_readers_is_that_of_the_table() -> None:
     assert manual.PAGE.read_text() == manual.page(), "python -m coordinator.dialects.translation.manual"
+
+
+def test_another_engine_may_be_asked_what_one_lacks() -> None:
+    """Not so where the value itself is wrong: that is refused at once."""
+    for table, fields in CASES.items():
+        for field, cases in fields.items():
+            for case in [each for each in cases if each.refused]:
+                with pytest.raises(CallerFault) as caught:
+                    _made(table, case.given)
+                lacks = isinstance(caught.value, EngineLacks)
+                assert lacks or not isinstance(TABLE[table].rules[field], Refused | Satisfied), (table, case)
+                assert lacks or "this engine" not in str(caught.value)
+                assert not (lacks and "expected" in str(caught.value))
 
 
 def test_refusals_name_the_field() -> None:
