@@ -110,6 +110,8 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         await _remember(desk, reader)
         store.start()
         stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
+        stack.callback(reads.close)
+        stack.callback(reader.close)
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)

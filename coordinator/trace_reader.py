@@ -1,6 +1,7 @@
 """Reads latency.db on connections of its own that cannot write. Call it in a thread: a disk may be slow."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from shared.names import ModelName, NodeId
 
 BUSY_S = 1.0
 DAY_S = 86_400.0
+STEPS_BETWEEN_LOOKS = 100_000
+"""Of SQLite's machine, a millisecond or so: after so many a query looks whether it is to stop."""
 
 _DECODED = ("scores_breakdown", "excluded_nodes", "tags")
 
@@ -51,6 +54,11 @@ class TraceReader:
     def __init__(self, path: Path, suspect: Callable[[], None] = lambda: None) -> None:
         self._path = path
         self._suspect = suspect
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Queries that run end with Unavailable, in their own threads: the process need not wait for long ones."""
+        self._closed.set()
 
     def traces(self, limit: int) -> list[dict[str, Any]]:
         """The newest, newest first."""
@@ -87,6 +95,7 @@ class TraceReader:
         address = self._path.absolute().as_uri() + "?mode=ro"
         try:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:
+                connection.set_progress_handler(self._closed.is_set, STEPS_BETWEEN_LOOKS)
                 yield Database(connection, recursive_triggers=False, execute_plugins=False)
         except sqlite3.Error as error:
             if trace_tables.is_corrupt(error):

@@ -3,24 +3,31 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 READS_AT_ONCE = 2
-"""The threads are few, and the resolver of names needs them as well."""
 
 Read = TypeVar("Read")
 
 
 class Reads:
-    """Shared by all that ask."""
+    """Shared by all that ask.
+
+    The threads are its own. A read that has begun goes on when its caller leaves: among the loop's threads such reads
+    would pile up, and names are resolved there, for every call. One that has not begun is given up with its caller.
+    """
 
     def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(READS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="reads")
 
     async def __call__(self, read: Callable[[], Read]) -> Read:
         """What `read` gives. Raises what it raises."""
-        async with self._turns:
-            return await asyncio.to_thread(read)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+
+    def close(self) -> None:
+        """No further read begins. Waits for none; those that run are to be told by whom they read from."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Kept(Generic[Read]):
