@@ -151,7 +151,7 @@ def _trace_row(trace: Trace) -> Row:
     return {
         "request_id": call.id,
         "model": trace.model,
-        "original_model": call.model,
+        "original_model": call.asked_name,
         "node_id": trace.node_id,
         "score": trace.score,
         "scores_breakdown": _json(dict(trace.scores)),

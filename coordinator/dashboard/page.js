@@ -200,7 +200,7 @@ function callRow(trace) {
   const when = new Date(trace.timestamp * 1000);
   const cell = (text, className = "", name = "") =>
     make("td", { role: "cell", className, text, title: text, ...(name && { "data-name": name }) });
-  const asked = trace.original_model && trace.original_model !== trace.model ? ` (asked for ${trace.original_model})` : "";
+  const asked = trace.fallback_used ? ` (asked for ${trace.original_model})` : "";
   return make("tr", {
     role: "row",
     children: [
