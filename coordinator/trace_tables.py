@@ -35,6 +35,7 @@ COLUMNS: dict[str, dict[str, type]] = {
         "error_message": str,
         "timestamp": float,
         "tags": str,
+        "status_code": int,
     },
     OBSERVATIONS: {
         "id": int,
@@ -168,6 +169,7 @@ def _trace_row(trace: Trace) -> Row:
         "error_message": trace.error or None,
         "timestamp": trace.timestamp,
         "tags": _json(call.origin.tags),
+        "status_code": trace.code,
     }
 
 

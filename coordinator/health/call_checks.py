@@ -16,12 +16,15 @@ BROKEN_STREAMS = 2
 OVERFLOWS = 3
 
 FAULTS = ("failed", "incomplete", "rejected")
+"""What counts as failed, here and in the vitals: `rejected` for want of a place; `refused`, a mistake of the caller's,
+does not.
+"""
 NODE_FAULTS = ("failed", "incomplete", "retried")
 """What a node is to blame for: an attempt that failed there and was retried elsewhere, too."""
 
 
 def errors(calls: CallFigures) -> Iterator[Finding]:
-    """high_error_rate: of nodes, else of the fleet. An engine's refusal of the call itself is the caller's fault."""
+    """high_error_rate: of nodes, else of the fleet."""
     attempts, faults = calls.by_node(), calls.by_node(*NODE_FAULTS)
     found = False
     for node_id, count in sorted(faults.items()):
@@ -45,7 +48,8 @@ def _error_rate(calls: CallFigures, node_id: str | None, count: int, of: int, re
         title=f"{rate:.0%} of the calls " + (f"on {node_id} failed" if node_id else "failed"),
         description=f"{count} of {of} in the last 24 hours{_ago(recent)}."
         + (f" Most often: {words[0].text}." if words else ""),
-        fix="See error_message in /dashboard/api/traces, and the engine's own log on that node.",
+        fix="See error_message in /dashboard/api/traces"
+        + (", and the engine's own log on that node." if node_id else "."),
         node_id=node_id,
         data={
             "failed": count,

@@ -48,7 +48,7 @@ class StatusCount(Struct, frozen=True):
     node_id: str
     """Empty: no node was asked."""
     status: str
-    """As in the table, and `refused`: the engine found fault with the call itself."""
+    """As in the table, and `refused`: the call itself was at fault, as an engine or the coordinator found."""
     count: int
     recent: int
 

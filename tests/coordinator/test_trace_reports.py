@@ -1,5 +1,7 @@
 """Sums over latency.db, from rows that a store really wrote."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +129,13 @@ def test_figures_of_the_last_day_and_hour(path: Path) -> None:
     reports = written(
         path,
         at(NOON - 2 * DAY_S, status="failed", error="long ago"),
-        at(NOON - 2 * HOUR_S, status="failed", error="ollama on n1 answered 500"),
-        at(NOON - 60, status="failed", error="ollama on n1 answered 500"),
-        at(NOON - 60, status="refused", error="the engine answered 400"),
-        at(NOON - 60, status="rejected", node_id="", error="no node has it", first_byte_s=None),
+        at(NOON - 2 * HOUR_S, status="failed", code=502, error="ollama on n1 answered 500"),
+        at(NOON - 60, status="failed", code=502, error="ollama on n1 answered 500"),
+        at(NOON - 60, status="refused", code=422, error="the engine found fault with it"),
+        at(NOON - 60, status="failed", code=400, error="no engine has this field"),
+        at(NOON - 60, status="rejected", code=404, node_id="", error="no node has it", first_byte_s=None),
+        at(NOON - 60, status="rejected", code=503, node_id="", error="nobody has room", first_byte_s=None),
+        at(NOON - 60, status="failed", code=429, error="the engine has no room"),
         at(NOON - 60, status="retried", node_id="n2", error="timed out"),
         at(NOON - 60, scores=overflowed),
         at(NOON - 2 * HOUR_S, scores=overflowed),
@@ -138,19 +143,29 @@ def test_figures_of_the_last_day_and_hour(path: Path) -> None:
     )
     figures = reports.figures(NOON)
     assert set(figures.counts) == {
-        StatusCount("n1", "failed", 2, 1),
-        StatusCount("n1", "refused", 1, 1),
+        StatusCount("n1", "failed", 3, 2),
+        StatusCount("n1", "refused", 2, 2),
+        StatusCount("", "refused", 1, 1),
         StatusCount("", "rejected", 1, 1),
         StatusCount("n2", "retried", 1, 1),
         StatusCount("n1", "completed", 3, 2),
     }
-    assert figures.ended == 7
-    assert figures.avg_ttft_ms == pytest.approx((6 * 1500 + 3000) / 7)
+    assert figures.ended == 10
+    assert figures.avg_ttft_ms == pytest.approx((8 * 1500 + 3000) / 9)
     assert figures.errors[0] == ErrorCount("n1", "ollama on n1 answered 500", 2)
     assert {each.text for each in figures.errors} == {
-        *("ollama on n1 answered 500", "the engine answered 400", "no node has it", "timed out")
+        *("ollama on n1 answered 500", "nobody has room", "the engine has no room", "timed out")
     }
     assert figures.overflows == (Overflow("n1", "llama3.2:latest", 2, 1),)
+
+
+def test_rows_from_before_there_was_a_status_code_count_by_their_status(path: Path) -> None:
+    reports = written(
+        path, at(NOON - 60, status="failed", code=400), at(NOON - 60, status="rejected", code=404)
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE request_traces SET status_code = NULL")
+    assert {each.status for each in reports.figures(NOON).counts} == {"failed", "rejected"}
 
 
 def test_use(path: Path) -> None:

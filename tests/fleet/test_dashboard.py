@@ -127,7 +127,7 @@ async def test_the_figures_are_those_of_the_calls(tmp_path: Path) -> None:
 
         vitals = (await herd.get("/dashboard/api/health"))["vitals"]
         assert (vitals["nodes_total"], vitals["nodes_online"]) == (1, 1)
-        assert (vitals["total_requests_24h"], vitals["overall_error_rate_pct"]) == (6, 33.3)
+        assert (vitals["total_requests_24h"], vitals["overall_error_rate_pct"]) == (6, 16.7)
         assert (vitals["client_disconnects_24h"], vitals["incomplete_streams_24h"]) == (1, 0)
         assert vitals["total_retries_24h"] == 0
         await fake.switch(tokens=4, token_delay_s=None)

@@ -51,12 +51,22 @@ def test_error_rate_thresholds(failed: int, expected: str | None) -> None:
     assert with_calls(*rows).get("high_error_rate") == expected
 
 
-def test_a_callers_own_mistakes_are_no_fault_of_a_node() -> None:
-    assert with_calls(("n1", "completed", 10, 1), ("n1", "refused", 30, 30)) == {}
-    finding = the(
-        a_snapshot(calls=calls(("n1", "completed", 30, 1), ("", "rejected", 5, 5))), "high_error_rate"
+def test_a_callers_own_mistakes_are_no_failures() -> None:
+    mistaken = a_snapshot(
+        calls=calls(("n1", "completed", 10, 1), ("n1", "refused", 30, 30), ("", "refused", 30, 30))
     )
+    assert found(mistaken) == {}
+    assert report(mistaken)["vitals"]["overall_error_rate_pct"] == 0.0
+
+
+def test_want_of_a_place_is_a_failure_of_the_fleet_and_in_no_engines_log() -> None:
+    snapshot = a_snapshot(calls=calls(("n1", "completed", 30, 1), ("", "rejected", 5, 5)))
+    finding = the(snapshot, "high_error_rate")
     assert (finding.node_id, finding.data["total"]) == (None, 35)
+    assert "log" not in finding.fix
+    assert report(snapshot)["vitals"]["overall_error_rate_pct"] == 14.3
+    of_node = the(a_snapshot(calls=calls(("n1", "failed", 30, 30))), "high_error_rate")
+    assert "engine's own log" in of_node.fix
 
 
 def test_what_has_not_happened_for_an_hour_is_information() -> None:
@@ -162,7 +172,7 @@ def test_report_has_the_shape_that_scripts_know() -> None:
     assert set(told) == {"vitals", "recommendations", "checked_at"}
     assert told["vitals"] == {
         **{"nodes_total": 3, "nodes_online": 1, "nodes_degraded": 1, "nodes_offline": 1},
-        **{"total_requests_24h": 12, "overall_error_rate_pct": 33.3, "avg_ttft_ms": 12.3},
+        **{"total_requests_24h": 12, "overall_error_rate_pct": 25.0, "avg_ttft_ms": 12.3},
         **{"total_retries_24h": 4, "client_disconnects_24h": 2, "incomplete_streams_24h": 1},
         **{"cold_loads_24h": 0, "image_generations_24h": 0, "transcriptions_24h": 0, "health_score": 77},
     }
