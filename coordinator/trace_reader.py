@@ -29,6 +29,8 @@ _OVERVIEW = """
            COALESCE(SUM(prompt_tokens), 0) + COALESCE(SUM(completion_tokens), 0) AS total_tokens,
            COUNT(DISTINCT model_name) AS models_count
     FROM latency_observations"""
+# +node_id, +model: by the bare names SQLite would take the order of their index and walk the whole table, whatever the
+# window. With the signs it takes the index of timestamp.
 _USAGE = """
     SELECT node_id, model, date(timestamp, 'unixepoch') AS day,
            COUNT(*) AS request_count,
@@ -39,7 +41,7 @@ _USAGE = """
            COALESCE(SUM(completion_tokens), 0) AS total_completion_tokens
     FROM request_traces
     WHERE timestamp >= ? AND status != 'retried'
-    GROUP BY node_id, model, day
+    GROUP BY +node_id, +model, day
     ORDER BY day DESC, request_count DESC, node_id, model"""
 _PAIRS = "SELECT DISTINCT node_id, model_name FROM latency_observations"
 _NEWEST = """

@@ -65,14 +65,15 @@ _ERRORS = f"""
     SELECT COALESCE(node_id, ''), error_message, COUNT(*) AS n FROM request_traces
     WHERE timestamp >= ? AND {_KIND} IN ('failed', 'incomplete', 'rejected', 'retried') AND error_message IS NOT NULL
     GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT ?"""  # noqa: S608
+# Signs before node_id and model for the reason that trace_reader gives.
 _OVERFLOWS = """
     SELECT node_id, model, COUNT(*), SUM(timestamp >= ?) FROM request_traces
     WHERE timestamp >= ? AND status != 'retried' AND json_valid(scores_breakdown)
       AND json_extract(scores_breakdown, '$.context_fit') < 0
-    GROUP BY node_id, model ORDER BY 3 DESC, 1, 2"""
+    GROUP BY +node_id, +model ORDER BY 3 DESC, 1, 2"""
 _USE = """
     SELECT node_id, model, COUNT(*) AS total, SUM(timestamp >= ?) AS last_day, MAX(timestamp) AS last_used
-    FROM request_traces WHERE node_id != '' AND status != 'retried' GROUP BY node_id, model"""
+    FROM request_traces WHERE node_id != '' AND status != 'retried' GROUP BY +node_id, +model"""
 
 
 class TraceReports:

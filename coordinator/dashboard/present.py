@@ -25,7 +25,7 @@ from shared import __version__
 from shared.errors import Unavailable
 
 FIGURES_KEPT_S = 30.0
-"""How old the sums over the last day's calls may be. What the nodes say is always of now."""
+"""How old sums over calls may be. What the nodes say is always of now."""
 ADVICE_KEPT_S = 300.0
 
 
@@ -54,6 +54,7 @@ class Present:
         self._clock = clock
         self._wall_clock = wall_clock
         self._figures: Kept[CallFigures] = Kept(FIGURES_KEPT_S, clock)
+        self._used: Kept[list[ModelUse]] = Kept(FIGURES_KEPT_S, clock)
         self._advice: Kept[dict[str, object]] = Kept(ADVICE_KEPT_S, clock)
 
     def routes(self) -> list[web.RouteDef]:
@@ -77,11 +78,13 @@ class Present:
 
     async def recommendations(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/recommendations?refresh=false"""
-        return answer(await self._advice.get(self._ask_advice, anew=flag(request, "refresh")))
+        anew = flag(request, "refresh")
+        return answer(await self._advice.get(partial(self._ask_advice, anew), anew=anew))
 
-    async def model_management(self, _request: web.Request) -> web.Response:
-        """GET /dashboard/api/model-management"""
-        return answer(inventory(self._holdings(), await self._use(), self._wall_clock()))
+    async def model_management(self, request: web.Request) -> web.Response:
+        """GET /dashboard/api/model-management?refresh=false"""
+        use = await self._use(flag(request, "refresh"))
+        return answer(inventory(self._holdings(), use, self._wall_clock()))
 
     async def settings(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/settings"""
@@ -92,11 +95,16 @@ class Present:
     async def _ask_figures(self) -> CallFigures:
         return await self._read(partial(self._reports.figures, self._wall_clock()))
 
-    async def _ask_advice(self) -> dict[str, object]:
+    async def _ask_advice(self, anew: bool) -> dict[str, object]:
+        use = await self._use(anew)
         present = [node for node in self._holdings() if node.status != "offline"]
-        return recommendations(present, await self._use(), self._wall_clock())
+        return recommendations(present, use, self._wall_clock())
 
-    async def _use(self) -> list[ModelUse]:
+    async def _use(self, anew: bool) -> list[ModelUse]:
+        return await self._used.get(self._ask_use, anew=anew)
+
+    async def _ask_use(self) -> list[ModelUse]:
+        """Reads the whole table, which takes half a second where it has some hundred thousand rows."""
         return await self._read(partial(self._reports.use, self._wall_clock()))
 
     def _snapshot(self, calls: CallFigures | None, error: str) -> Snapshot:

@@ -1,12 +1,14 @@
 """Sums over latency.db, from rows that a store really wrote."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlite_utils import Database
 
 from coordinator.core.call import Call, Origin
 from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
@@ -166,6 +168,44 @@ def test_rows_from_before_there_was_a_status_code_count_by_their_status(path: Pa
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE request_traces SET status_code = NULL")
     assert {each.status for each in reports.figures(NOON).counts} == {"failed", "rejected"}
+
+
+class Listening(TraceReader):
+    """Keeps what it asked, with the values in it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked: list[str] = []
+
+    @contextmanager
+    def opened(self) -> Iterator[Database]:
+        with super().opened() as database:
+            database.conn.set_trace_callback(self.asked.append)
+            yield database
+
+
+def test_sums_over_a_window_read_no_more_than_the_window(path: Path) -> None:
+    """Of a table as a busy fleet fills it: which way SQLite takes, not how long."""
+    with storing(path, days=0) as store:
+        store.record(at(NOON))
+    some_weeks = ((f"m{n % 9}", f"n{n % 5}", NOON - n * 155.5) for n in range(50_000))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO request_traces (model, node_id, timestamp, status) VALUES (?, ?, ?, 'completed')",
+            some_weeks,
+        )
+    reader = Listening(path)
+    reports, window = TraceReports(reader), (NOON - 7 * DAY_S, NOON)
+    reports.figures(NOON)
+    reader.usage(window[0])
+    for report in (reports.hours, reports.model_days, reports.models, reports.tags, reports.tag_days):
+        report(*window)
+    queries = [query for query in reader.asked if "SELECT" in query]
+    assert len(queries) == 4 + 1 + 5
+    with closing(sqlite3.connect(path)) as connection:
+        for query in queries:
+            steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+            assert any("_timestamp (timestamp>?" in step for step in steps), (query, steps)
 
 
 def test_use(path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.fakes.control import FakeEngine
 from tests.fakes.traces import rows
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import Streaming, ask, body
-from tests.fleet.harness import fleet_of_fakes
+from tests.fleet.harness import Herd, fleet_of_fakes
 from tests.fleet.harness import herd as coordinator
 from tests.fleet.looking import checks, database, refused, summed, traced
 
@@ -50,6 +50,7 @@ BAD_PARAMETERS = {
     "tags/daily?days=1.5": "days is a whole number",
     "health?refresh=perhaps": "refresh is true or false",
     "recommendations?refresh=2": "refresh is true or false",
+    "model-management?refresh=2": "refresh is true or false",
     "traces?limit=0": "limit is a whole number",
 }
 
@@ -140,6 +141,12 @@ async def test_the_figures_are_those_of_the_calls(tmp_path: Path) -> None:
         assert anew["vitals"]["total_requests_24h"] == 7
 
 
+async def used_times(herd: Herd, name: str, query: str = "") -> int:
+    """`total_requests` of a model on the only node."""
+    (node,) = (await herd.get(f"/dashboard/api/model-management{query}"))["nodes"]
+    return next(int(model["total_requests"]) for model in node["models"] if model["name"] == name)
+
+
 async def test_models_on_disk_with_their_use_and_what_is_recommended(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m", "idle"], loaded=["m"], slots=4) as fake,
@@ -172,6 +179,7 @@ async def test_models_on_disk_with_their_use_and_what_is_recommended(tmp_path: P
         await traced(tmp_path, 3)
         kept = await herd.get("/dashboard/api/recommendations")
         assert kept == advice
+        assert (await used_times(herd, "m"), await used_times(herd, "m", "?refresh=true")) == (2, 3)
         anew = await herd.get("/dashboard/api/recommendations?refresh=1")
         assert anew["usage"]["total_requests_24h"] == 3
 
