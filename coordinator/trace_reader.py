@@ -43,10 +43,12 @@ _USAGE = """
     WHERE timestamp >= ? AND status != 'retried'
     GROUP BY +node_id, +model, day
     ORDER BY day DESC, request_count DESC, node_id, model"""
-_PAIRS = "SELECT DISTINCT node_id, model_name FROM latency_observations"
+_PAIRS = """
+    SELECT DISTINCT node_id, model_name FROM latency_observations
+    WHERE node_id IS NOT NULL AND model_name IS NOT NULL"""
 _NEWEST = """
     SELECT latency_ms FROM latency_observations
-    WHERE node_id = ? AND model_name = ? AND latency_ms IS NOT NULL
+    WHERE node_id = ? AND model_name = ? AND typeof(latency_ms) IN ('real', 'integer')
     ORDER BY id DESC LIMIT ?"""
 
 

@@ -10,13 +10,18 @@ import msgspec
 import pytest
 from sqlite_utils import Database
 
+from coordinator.advice.holdings import holdings
+from coordinator.advice.inventory import inventory
+from coordinator.advice.recommend import recommendations
 from coordinator.core.call import Call, Origin
+from coordinator.health.report import report
 from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
 from coordinator.journal import Tokens, Trace
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from shared.errors import Unavailable
 from tests.fakes.builders import a_call
+from tests.fakes.seen import a_node, a_snapshot
 from tests.fakes.traces import a_trace, storing
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
@@ -170,6 +175,37 @@ def test_rows_from_before_there_was_a_status_code_count_by_their_status(path: Pa
     assert {each.status for each in reports.figures(NOON).counts} == {"failed", "rejected"}
 
 
+def test_rows_that_others_wrote_oddly_are_passed_over(path: Path) -> None:
+    """Anybody may write to the file; SQLite keeps whatever it is given."""
+    reports = written(path, at(NOON - 60))
+    overflow = '{"context_fit": -1}'
+    odd = [
+        ("m:latest", None, overflow),
+        ("m:latest", "yesterday", overflow),
+        (None, NOON, overflow),
+        ("m:latest", NOON, "half {"),
+    ]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO request_traces (node_id, status, model, timestamp, scores_breakdown)"
+            " VALUES ('n1', 'completed', ?, ?, ?)",
+            odd,
+        )
+        connection.execute("INSERT INTO request_traces DEFAULT VALUES")
+        connection.executemany(
+            "INSERT INTO latency_observations (node_id, model_name, latency_ms) VALUES (?, ?, ?)",
+            [("n1", None, 1.0), (None, "m:latest", 1.0), ("n1", "odd", "long")],
+        )
+    used = reports.use(NOON)
+    assert {(each.model, each.total) for each in used} == {("llama3.2:latest", 1), ("m:latest", 1)}
+    assert inventory([holdings(a_node())], used, NOON)["nodes"]
+    assert recommendations([holdings(a_node())], used, NOON)["usage"]["total_requests_24h"] == 2
+    assert all(isinstance(each.model, str) for each in reports.figures(NOON).overflows)
+    assert report(a_snapshot(calls=reports.figures(NOON)))["vitals"]
+    remembered = TraceReader(path).latencies(5)
+    assert remembered == [("n1", "llama3.2:latest", [2.0]), ("n1", "odd", [])]
+
+
 class Listening(TraceReader):
     """Keeps what it asked, with the values in it."""
 
@@ -198,8 +234,8 @@ def test_sums_over_a_window_read_no_more_than_the_window(path: Path) -> None:
     reports, window = TraceReports(reader), (NOON - 7 * DAY_S, NOON)
     reports.figures(NOON)
     reader.usage(window[0])
-    for report in (reports.hours, reports.model_days, reports.models, reports.tags, reports.tag_days):
-        report(*window)
+    for rows in (reports.hours, reports.model_days, reports.models, reports.tags, reports.tag_days):
+        rows(*window)
     queries = [query for query in reader.asked if "SELECT" in query]
     assert len(queries) == 4 + 1 + 5
     with closing(sqlite3.connect(path)) as connection:
