@@ -68,8 +68,8 @@ _ERRORS = f"""
 # Signs before node_id and model for the reason that trace_reader gives.
 _OVERFLOWS = """
     SELECT node_id, model, COUNT(*), SUM(timestamp >= ?) FROM request_traces
-    WHERE timestamp >= ? AND status != 'retried' AND node_id != '' AND model IS NOT NULL
-      AND json_valid(scores_breakdown)
+    WHERE timestamp >= ? AND status = 'completed' AND COALESCE(original_format, '') != 'embed'
+      AND node_id != '' AND model IS NOT NULL AND json_valid(scores_breakdown)
       AND json_extract(scores_breakdown, '$.context_fit') < 0
     GROUP BY +node_id, +model ORDER BY 3 DESC, 1, 2"""
 _USE = """

@@ -62,7 +62,7 @@ class ErrorCount(Struct, frozen=True):
 
 
 class Overflow(Struct, frozen=True):
-    """Calls whose prompt was estimated to be longer than the context that was loaded."""
+    """Completed calls, without embeddings, whose prompt was estimated to be longer than the context that was loaded."""
 
     node_id: str
     model: str

@@ -146,19 +146,23 @@ def test_figures_of_the_last_day_and_hour(path: Path) -> None:
         at(NOON - 60, status="retried", node_id="n2", error="timed out"),
         at(NOON - 60, scores=overflowed),
         at(NOON - 2 * HOUR_S, scores=overflowed),
+        at(NOON - 90, scores=overflowed, call=a_call(operation="embed")),
+        at(NOON - 90, scores=overflowed, status="failed", code=400),
+        at(NOON - 90, scores=overflowed, status="client_disconnected", code=499),
         at(NOON - 60, first_byte_s=3.0),
     )
     figures = reports.figures(NOON)
     assert set(figures.counts) == {
         StatusCount("n1", "failed", 3, 2),
-        StatusCount("n1", "refused", 2, 2),
+        StatusCount("n1", "refused", 3, 3),
+        StatusCount("n1", "client_disconnected", 1, 1),
         StatusCount("", "refused", 1, 1),
         StatusCount("", "rejected", 1, 1),
         StatusCount("n2", "retried", 1, 1),
-        StatusCount("n1", "completed", 3, 2),
+        StatusCount("n1", "completed", 4, 3),
     }
-    assert figures.ended == 10
-    assert figures.avg_ttft_ms == pytest.approx((8 * 1500 + 3000) / 9)
+    assert figures.ended == 13
+    assert figures.avg_ttft_ms == pytest.approx((11 * 1500 + 3000) / 12)
     assert figures.errors[0] == ErrorCount("n1", "ollama on n1 answered 500", 2)
     assert {each.text for each in figures.errors} == {
         *("ollama on n1 answered 500", "nobody has room", "the engine has no room", "timed out")

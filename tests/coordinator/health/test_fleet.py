@@ -9,7 +9,7 @@ from coordinator.core.node import Standing
 from coordinator.health.finding import fewest_samples, score, worst_first
 from coordinator.health.report import findings_of, report
 from coordinator.health.snapshot import ErrorCount, Overflow, Storage
-from tests.fakes.builders import an_engine
+from tests.fakes.builders import a_model, an_engine
 from tests.fakes.seen import a_node, a_snapshot, calls, found, the
 
 
@@ -98,6 +98,23 @@ def test_context_overflow() -> None:
     assert found(a_snapshot(calls=few)) == {}
     enough = calls(overflows=(Overflow("n1", "m", 2, 1), Overflow("n2", "m", 1, 0)))
     assert found(a_snapshot(calls=enough)) == {"context_overflow": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("ollama", ["OLLAMA_CONTEXT_LENGTH", "num_ctx"]),
+        ("llama.cpp", ["FLEET_NODE_EMBEDDED_CONTEXT"]),
+        ("", ["OLLAMA_CONTEXT_LENGTH", "num_ctx", "FLEET_NODE_EMBEDDED_CONTEXT"]),
+    ],
+)
+def test_a_longer_context_is_set_where_the_engine_takes_it(kind: str, said: list[str]) -> None:
+    engine = msgspec.structs.replace(an_engine(a_model("m"), a_model("x")), kind=kind or "ollama")
+    name = "m:latest" if kind else "gone:latest"
+    snapshot = a_snapshot(a_node(engine), calls=calls(overflows=(Overflow("n1", name, 3, 1),)))
+    fix = the(snapshot, "context_overflow").fix
+    words = ("OLLAMA_CONTEXT_LENGTH", "num_ctx", "FLEET_NODE_EMBEDDED_CONTEXT")
+    assert [word for word in words if word in fix] == said
 
 
 def test_nobody_there_and_nothing_to_serve() -> None:
