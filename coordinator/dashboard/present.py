@@ -23,6 +23,7 @@ from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
 from shared import __version__
 from shared.errors import Unavailable
+from shared.names import ModelName
 
 FIGURES_KEPT_S = 30.0
 """How old sums over calls may be. What the nodes say is always of now."""
@@ -77,9 +78,11 @@ class Present:
         return answer(report(self._snapshot(calls, error)))
 
     async def recommendations(self, request: web.Request) -> web.Response:
-        """GET /dashboard/api/recommendations?refresh=false"""
+        """GET /dashboard/api/recommendations?refresh=false; anew when nodes or their models come or go."""
         anew = flag(request, "refresh")
-        return answer(await self._advice.get(partial(self._ask_advice, anew), anew=anew))
+        present = [node for node in self._holdings() if node.status != "offline"]
+        ask = partial(self._ask_advice, present, anew)
+        return answer(await self._advice.get(ask, about=_who_has_what(present), anew=anew))
 
     async def model_management(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/model-management?refresh=false"""
@@ -95,10 +98,8 @@ class Present:
     async def _ask_figures(self) -> CallFigures:
         return await self._read(partial(self._reports.figures, self._wall_clock()))
 
-    async def _ask_advice(self, anew: bool) -> dict[str, object]:
-        use = await self._use(anew)
-        present = [node for node in self._holdings() if node.status != "offline"]
-        return recommendations(present, use, self._wall_clock())
+    async def _ask_advice(self, present: list[Holdings], anew: bool) -> dict[str, object]:
+        return recommendations(present, await self._use(anew), self._wall_clock())
 
     async def _use(self, anew: bool) -> list[ModelUse]:
         return await self._used.get(self._ask_use, anew=anew)
@@ -136,3 +137,11 @@ class Present:
 
     def _holdings(self) -> list[Holdings]:
         return [holdings(node) for node in self._nodes()]
+
+
+def _who_has_what(nodes: list[Holdings]) -> frozenset[tuple[str, bool, frozenset[tuple[str, ModelName]]]]:
+    """What advice depends on; not what changes with every beat, such as memory."""
+    return frozenset(
+        (node.node_id, node.can_pull, frozenset((held.engine, held.key) for held in node.models))
+        for node in nodes
+    )

@@ -182,6 +182,13 @@ async def test_models_on_disk_with_their_use_and_what_is_recommended(tmp_path: P
         assert (await used_times(herd, "m"), await used_times(herd, "m", "?refresh=true")) == (2, 3)
         anew = await herd.get("/dashboard/api/recommendations?refresh=1")
         assert anew["usage"]["total_requests_24h"] == 3
+        await fake.switch(models=["m", "idle", "pulled"])
+
+        async def known() -> bool:
+            (node,) = (await herd.get("/dashboard/api/recommendations"))["nodes"]
+            return sorted(node["current_models"]) == ["idle", "m", "pulled"]
+
+        await eventually(known, 15)  # an agent reads the list of models every 10 s
 
 
 async def test_settings_are_those_it_runs_with(tmp_path: Path) -> None:

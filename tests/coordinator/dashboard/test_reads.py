@@ -4,7 +4,7 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -117,3 +117,18 @@ async def test_an_answer_is_kept_for_its_time_and_errors_are_not() -> None:
     assert await kept.get(ask, anew=True) == 3
     now[0] += 30.0
     assert list(await asyncio.gather(kept.get(ask), kept.get(ask))) == [4, 4]
+
+
+async def test_an_answer_about_something_else_is_not_the_one_that_is_kept() -> None:
+    kept: Kept[str] = Kept(30.0, lambda: 0.0)
+
+    def asked(word: str) -> Callable[[], Awaitable[str]]:
+        async def ask() -> str:
+            return word
+
+        return ask
+
+    assert await kept.get(asked("first"), about=("n1",)) == "first"
+    assert await kept.get(asked("second"), about=("n1",)) == "first"
+    assert await kept.get(asked("third"), about=("n1", "n2")) == "third"
+    assert await kept.get(asked("fourth"), about=("n1",)) == "fourth"
