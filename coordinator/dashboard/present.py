@@ -24,6 +24,7 @@ from coordinator.traces import TraceStore
 from shared import __version__
 from shared.errors import Unavailable
 from shared.names import ModelName
+from shared.sockets import url_of
 
 FIGURES_KEPT_S = 30.0
 """How old sums over calls may be. What the nodes say is always of now."""
@@ -75,7 +76,7 @@ class Present:
             calls = await self._figures.get(self._ask_figures, anew=anew)
         except Unavailable as unread:
             error = str(unread)
-        return answer(report(self._snapshot(calls, error)))
+        return answer(report(self._snapshot(calls, error, self._address(request))))
 
     async def recommendations(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/recommendations?refresh=false; anew when nodes or their models come or go."""
@@ -91,9 +92,7 @@ class Present:
 
     async def settings(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/settings"""
-        bound = request.get_extra_info("sockname")
-        port = bound[1] if bound else self._settings.port
-        return answer(shown(self._settings, self._hostname, port, self._nodes()))
+        return answer(shown(self._settings, self._hostname, self._port(request), self._nodes()))
 
     async def _ask_figures(self) -> CallFigures:
         return await self._read(partial(self._reports.figures, self._wall_clock()))
@@ -108,10 +107,20 @@ class Present:
         """Reads the whole table, which takes half a second where it has some hundred thousand rows."""
         return await self._read(partial(self._reports.use, self._wall_clock()))
 
-    def _snapshot(self, calls: CallFigures | None, error: str) -> Snapshot:
+    def _port(self, request: web.Request) -> int:
+        bound = request.get_extra_info("sockname")
+        return int(bound[1]) if bound else self._settings.port
+
+    def _address(self, request: web.Request) -> str:
+        """By the name under which other machines know this one: where they read this, localhost is another."""
+        name = "THIS-HOST" if "localhost" in self._hostname else self._hostname
+        return url_of(name, self._port(request))
+
+    def _snapshot(self, calls: CallFigures | None, error: str, address: str) -> Snapshot:
         return Snapshot(
             now=self._wall_clock(),
             version=__version__,
+            address=address,
             nodes=tuple(self._nodes()),
             running=sum(node.in_flight.total() for node in self._desk.fleet.nodes.values()),
             held=len(self._desk.holding),

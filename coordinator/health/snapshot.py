@@ -118,6 +118,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     now: float
     version: str
     """The coordinator's."""
+    address: str
+    """Its base URL, as another machine would write it."""
     nodes: tuple[NodeSeen, ...] = ()
     running: int = 0
     held: int = 0

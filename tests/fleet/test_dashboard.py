@@ -1,5 +1,6 @@
 """The dashboard's figures, compared with the calls that were really made. Real programs, fake engines."""
 
+import socket
 import time
 from pathlib import Path
 
@@ -32,6 +33,12 @@ async def test_an_empty_fleet_has_every_shape(tmp_path: Path) -> None:
         assert (advice["nodes"], advice["usage"]["total_requests_24h"]) == ([], 0)
         health = await herd.get("/dashboard/api/health")
         assert checks(health) == {"no_nodes": "critical"}
+        (nobody,) = health["recommendations"]
+        port = herd.address.rpartition(":")[2]
+        assert nobody["fix"].startswith("On each machine: herd-node (if it finds nobody: ")
+        assert "localhost" not in nobody["fix"]
+        name = socket.gethostname() if "localhost" not in socket.gethostname() else "THIS-HOST"
+        assert nobody["fix"].endswith(f"--router-url http://{name}:{port})")
         assert health["vitals"]["health_score"] == 80
         assert health["vitals"]["total_requests_24h"] == 0
         assert health["vitals"]["avg_ttft_ms"] is None

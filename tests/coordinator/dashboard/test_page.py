@@ -25,6 +25,11 @@ def test_a_fallback_is_told_by_its_flag() -> None:
     assert not re.findall(r"original_model\s*!==?", SOURCES["page.js"])
 
 
+def test_nobody_is_sent_to_the_address_that_the_browser_happens_to_use() -> None:
+    """It may be localhost, which is another machine for each who reads it."""
+    assert "location." not in SOURCES["page.js"]
+
+
 def test_the_page_loads_nothing_from_elsewhere() -> None:
     loaded = re.findall(r"""(?:src|href|url|fetch|import)\s*[=(]\s*["']?([^"')\s>]+)""", SOURCES["page.html"])
     assert loaded

@@ -120,7 +120,11 @@ def test_a_longer_context_is_set_where_the_engine_takes_it(kind: str, said: list
 def test_nobody_there_and_nothing_to_serve() -> None:
     empty = msgspec.structs.replace(a_snapshot(), nodes=())
     assert found(empty) == {"no_nodes": "critical"}
+    assert the(empty, "no_nodes").fix == (
+        "On each machine: herd-node (if it finds nobody: herd-node --router-url http://workstation:11435)"
+    )
     bare = a_node(an_engine())
+    assert "OLLAMA_HOST=http://workstation:11435 " in the(a_snapshot(bare), "no_models").fix
     assert found(a_snapshot(bare)) == {"no_models": "critical", "underutilized_memory": "info"}
     gone = a_node(an_engine(), standing=Standing("offline", "lost", "silent"))
     assert found(a_snapshot(gone)) == {"node_offline": "critical"}
