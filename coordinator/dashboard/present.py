@@ -1,5 +1,6 @@
 """How the fleet is now and what would make it better: health, recommendations, models on disk, settings."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +24,7 @@ from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
 from shared import __version__
 from shared.errors import Unavailable
+from shared.interfaces import own_addresses
 from shared.names import ModelName
 from shared.sockets import url_of
 
@@ -92,7 +94,8 @@ class Present:
 
     async def settings(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/settings"""
-        return answer(shown(self._settings, self._hostname, self._port(request), self._nodes()))
+        own = [each.ip for each in await asyncio.to_thread(own_addresses)]
+        return answer(shown(self._settings, self._hostname, self._port(request), self._nodes(), own))
 
     async def _ask_figures(self) -> CallFigures:
         return await self._read(partial(self._reports.figures, self._wall_clock()))

@@ -214,6 +214,7 @@ async def test_settings_are_those_it_runs_with(tmp_path: Path) -> None:
         (node,) = told["nodes"]
         assert (node["node_id"], node["status"], node["is_router"]) == ("node-1", "online", True)
         assert (node["agent_version"], node["models_loaded_count"]) == (__version__, 1)
+        assert node["ip"] == "127.0.0.1"
         async with herd.session.post(
             herd.address + "/dashboard/api/settings", json={"auto_pull": True}
         ) as response:
