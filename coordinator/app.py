@@ -86,11 +86,11 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
-    errands = OllamaErrands(forwarder, catalog, settings.frame_limit, settings.whole_limit)
+    errands = OllamaErrands(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit)
     reads, reports = Reads(), TraceReports(reader)
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
-    orders = Orders(catalog, errands)
+    orders = Orders(catalog, errands, bodies)
     server = Server(
         [
             Ollama(relay, catalog, errands, bodies, settings.frame_limit),
@@ -110,6 +110,8 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         await _remember(desk, reader)
         store.start()
         stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
+        stack.callback(reads.close)
+        stack.callback(reader.close)
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)

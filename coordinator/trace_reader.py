@@ -1,6 +1,7 @@
 """Reads latency.db on connections of its own that cannot write. Call it in a thread: a disk may be slow."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ BUSY_S = 1.0
 DAY_S = 86_400.0
 LONGEST_MS = 30 * DAY_S * 1000
 """What a call may have taken; other programs write this file too, and SQLite takes any value in any column."""
+STEPS_BETWEEN_LOOKS = 100_000
+"""Of SQLite's machine, a millisecond or so: after so many a query looks whether it is to stop."""
 
 _DECODED = ("scores_breakdown", "excluded_nodes", "tags")
 
@@ -28,6 +31,8 @@ _OVERVIEW = """
            COALESCE(SUM(prompt_tokens), 0) + COALESCE(SUM(completion_tokens), 0) AS total_tokens,
            COUNT(DISTINCT model_name) AS models_count
     FROM latency_observations"""
+# +node_id, +model: by the bare names SQLite would take the order of their index and walk the whole table, whatever the
+# window. With the signs it takes the index of timestamp.
 _USAGE = """
     SELECT node_id, model, date(timestamp, 'unixepoch') AS day,
            COUNT(*) AS request_count,
@@ -38,7 +43,7 @@ _USAGE = """
            COALESCE(SUM(completion_tokens), 0) AS total_completion_tokens
     FROM request_traces
     WHERE timestamp >= ? AND status != 'retried'
-    GROUP BY node_id, model, day
+    GROUP BY +node_id, +model, day
     ORDER BY day DESC, request_count DESC, node_id, model"""
 _PAIRS = """
     SELECT DISTINCT node_id, model_name FROM latency_observations
@@ -56,6 +61,11 @@ class TraceReader:
     def __init__(self, path: Path, suspect: Callable[[], None] = lambda: None) -> None:
         self._path = path
         self._suspect = suspect
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Queries that run end with Unavailable, in their own threads: the process need not wait for long ones."""
+        self._closed.set()
 
     def traces(self, limit: int) -> list[dict[str, Any]]:
         """The newest, newest first."""
@@ -94,6 +104,7 @@ class TraceReader:
         address = self._path.absolute().as_uri() + "?mode=ro"
         try:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:
+                connection.set_progress_handler(self._closed.is_set, STEPS_BETWEEN_LOOKS)
                 yield Database(connection, recursive_triggers=False, execute_plugins=False)
         except sqlite3.Error as error:
             if trace_tables.is_corrupt(error):

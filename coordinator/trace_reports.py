@@ -52,26 +52,31 @@ _TAG_DAYS = f"""
            AVG(CASE WHEN status = 'completed' THEN latency_ms END) AS avg_latency_ms,
            COALESCE(SUM(prompt_tokens), 0) + COALESCE(SUM(completion_tokens), 0) AS total_tokens
     {_TAGGED} GROUP BY tag, day_bucket ORDER BY day_bucket, tag"""
-# The engine's own refusal of a call is stored as failed; its words are those of journal and EngineFault.
-_STATUSES = """
-    SELECT COALESCE(node_id, ''),
-           CASE WHEN status = 'failed' AND error_message LIKE 'the engine answered 4%'
-                THEN 'refused' ELSE status END AS kind,
-           COUNT(*), SUM(timestamp >= ?)
-    FROM request_traces WHERE timestamp >= ? GROUP BY 1, 2 ORDER BY 1, 2"""
+# Whoever refused a call for the caller's own mistake, an engine (stored as failed) or the coordinator (as rejected, for
+# a model that nobody has): it is no failure. Want of a place is one: 503, or 429 where an engine said so.
+_KIND = """
+    CASE WHEN status IN ('failed', 'rejected') AND status_code BETWEEN 400 AND 499 AND status_code != 429
+         THEN 'refused' ELSE status END"""
+_STATUSES = f"""
+    SELECT COALESCE(node_id, ''), {_KIND} AS kind, COUNT(*), SUM(timestamp >= ?)
+    FROM request_traces WHERE timestamp >= ? AND status IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"""  # noqa: S608
 _FIRST_TOKENS = "SELECT AVG(time_to_first_token_ms) FROM request_traces WHERE timestamp >= ?"
-_ERRORS = """
+_ERRORS = f"""
     SELECT COALESCE(node_id, ''), error_message, COUNT(*) AS n FROM request_traces
-    WHERE timestamp >= ? AND status IN ('failed', 'incomplete', 'rejected', 'retried') AND error_message IS NOT NULL
-    GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT ?"""
+    WHERE timestamp >= ? AND {_KIND} IN ('failed', 'incomplete', 'rejected', 'retried') AND error_message IS NOT NULL
+    GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT ?"""  # noqa: S608
+# Signs before node_id and model for the reason that trace_reader gives.
 _OVERFLOWS = """
     SELECT node_id, model, COUNT(*), SUM(timestamp >= ?) FROM request_traces
-    WHERE timestamp >= ? AND status != 'retried' AND json_valid(scores_breakdown)
+    WHERE timestamp >= ? AND status = 'completed' AND COALESCE(original_format, '') != 'embed'
+      AND node_id != '' AND model IS NOT NULL AND json_valid(scores_breakdown)
       AND json_extract(scores_breakdown, '$.context_fit') < 0
-    GROUP BY node_id, model ORDER BY 3 DESC, 1, 2"""
+    GROUP BY +node_id, +model ORDER BY 3 DESC, 1, 2"""
 _USE = """
     SELECT node_id, model, COUNT(*) AS total, SUM(timestamp >= ?) AS last_day, MAX(timestamp) AS last_used
-    FROM request_traces WHERE node_id != '' AND status != 'retried' GROUP BY node_id, model"""
+    FROM request_traces
+    WHERE node_id != '' AND status != 'retried' AND model IS NOT NULL AND typeof(timestamp) IN ('real', 'integer')
+    GROUP BY +node_id, +model"""
 
 
 class TraceReports:

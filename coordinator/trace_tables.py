@@ -35,6 +35,7 @@ COLUMNS: dict[str, dict[str, type]] = {
         "error_message": str,
         "timestamp": float,
         "tags": str,
+        "status_code": int,
     },
     OBSERVATIONS: {
         "id": int,
@@ -151,7 +152,7 @@ def _trace_row(trace: Trace) -> Row:
     return {
         "request_id": call.id,
         "model": trace.model,
-        "original_model": call.model,
+        "original_model": call.asked_name,
         "node_id": trace.node_id,
         "score": trace.score,
         "scores_breakdown": _json(dict(trace.scores)),
@@ -168,6 +169,7 @@ def _trace_row(trace: Trace) -> Row:
         "error_message": trace.error or None,
         "timestamp": trace.timestamp,
         "tags": _json(call.origin.tags),
+        "status_code": trace.code,
     }
 
 

@@ -36,6 +36,10 @@ class Held(Struct, frozen=True, kw_only=True):
     parameter_size: str
     quantization: str
     category: Category
+    pullable: bool
+    """Whether another Ollama could pull it: it is well-known, or an Ollama has it. What `ollama create` made looks
+    like the latter.
+    """
 
     @property
     def canonical(self) -> ModelName:
@@ -103,4 +107,5 @@ def _models(node: NodeSeen) -> Iterable[Held]:
                 parameter_size=model.parameter_size,
                 quantization=model.quantization,
                 category=category(model.name, model.abilities),
+                pullable=engine.kind == "ollama" or known(model.name) is not None,
             )

@@ -29,6 +29,9 @@ class KnownModel(Struct, frozen=True):
     context: int
 
 
+GUIDE = normalise("herd-guide")
+"""The model that comes with herd. It answers first questions about herd: calls of it are no demand for a model."""
+
 KNOWN: tuple[KnownModel, ...] = (
     KnownModel("llama3.3:70b", "Llama 3.3 70B", "llama", "general", 70.6, 43, 131_072),
     KnownModel("gemma3:27b", "Gemma 3 27B", "gemma3", "general", 27.4, 17, 131_072),

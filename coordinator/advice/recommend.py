@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from coordinator.advice.holdings import GIB, MEMORY_FACTOR, Held, Holdings
-from coordinator.advice.known_models import CATEGORIES, KNOWN, Category, canonical, category, known
+from coordinator.advice.known_models import CATEGORIES, GUIDE, KNOWN, Category, canonical, category, known
 from coordinator.advice.use import ModelUse
 from shared.names import ModelName, normalise
 
@@ -34,6 +34,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     category: Category
     size: int
     memory: int
+    pullable: bool
 
 
 class Demand(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,9 @@ class Plan:
             return False
         if candidate.memory > min(self.node.largest, self.node.usable - self.memory):
             return False
-        return self.has(candidate.key) or (self.node.can_pull and candidate.size <= self._disk)
+        return self.has(candidate.key) or (
+            self.node.can_pull and candidate.pullable and candidate.size <= self._disk
+        )
 
     def usable_beside(self, reserved: int) -> int:
         """Bytes that are left, without those `reserved`."""
@@ -121,11 +124,11 @@ def recommendations(nodes: Sequence[Holdings], use: Iterable[ModelUse], now: flo
 
 
 def demand_of(nodes: Iterable[Holdings], use: Iterable[ModelUse]) -> Demand:
-    """Of every model, category and node, from the calls of the last day."""
+    """Of every model but herd-guide, category and node, from the calls of the last day."""
     held = {each.key: each.category for node in nodes for each in node.models}
     demand = Demand(asked=Counter(), kinds={}, models=Counter(), here=Counter(), categories=Counter())
     for each in use:
-        if each.last_day:
+        if each.last_day and each.model != GUIDE:
             kind = demand.kinds[each.model] = held.get(each.model) or category(each.model)
             demand.asked[each.model] += each.last_day
             demand.categories[kind] += each.last_day
@@ -146,13 +149,14 @@ def candidates(nodes: Iterable[Holdings], demand: Demand) -> list[Candidate]:
             category=model.category,
             size=int(model.size_gb * GB),
             memory=int(model.size_gb * GB * MEMORY_FACTOR),
+            pullable=True,
         )
         for model in KNOWN
     }
-    for node in nodes:
-        for held in node.models:
-            if held.canonical in found or held.canonical in demand.models:
-                found[held.canonical] = _candidate(held)
+    # What can be pulled last, so that a file of the same name, of llama.cpp only, does not take its place.
+    for held in sorted((held for node in nodes for held in node.models), key=lambda each: each.pullable):
+        if held.canonical in found or held.canonical in demand.models:
+            found[held.canonical] = _candidate(held)
     return list(found.values())
 
 
@@ -217,6 +221,7 @@ def _candidate(held: Held) -> Candidate:
         category=held.category,
         size=held.size,
         memory=held.memory,
+        pullable=held.pullable,
     )
 
 

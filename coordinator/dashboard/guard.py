@@ -11,7 +11,7 @@ def refuse_foreign_pages(request: web.Request) -> None:
     """Raises CallerFault for a body that a form could have sent, Forbidden for a page of another origin.
 
     A browser says with every order where its page came from, and asks before it sends JSON elsewhere; nobody here
-    ever says yes.
+    ever says yes. A page whose name was made to point here (DNS rebinding) is of this origin to a browser, and passes.
     """
     if request.content_type != "application/json":
         raise CallerFault("an order is JSON: send it with Content-Type: application/json")

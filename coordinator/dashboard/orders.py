@@ -10,7 +10,8 @@ from coordinator.catalog import Catalog
 from coordinator.core.call import Target
 from coordinator.dashboard.asked import answer
 from coordinator.dashboard.guard import refuse_foreign_pages
-from coordinator.dialects.body import decode_head, model_name, read_body
+from coordinator.dialects.bodies import Bodies
+from coordinator.dialects.body import decode_head, model_name
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.relay import passed_headers
 from coordinator.forward import EngineRequest, engine_error_text
@@ -31,8 +32,9 @@ class _Said(Struct):
 class Orders:
     """Each goes through the node's gateway to its Ollama, and is answered once it is done."""
 
-    def __init__(self, catalog: Catalog, errands: OllamaErrands) -> None:
+    def __init__(self, catalog: Catalog, errands: OllamaErrands, bodies: Bodies) -> None:
         self._catalog = catalog
+        self._bodies = bodies
         self._errands = errands
 
     def routes(self) -> list[web.RouteDef]:
@@ -76,7 +78,7 @@ class Orders:
 
     async def _order(self, request: web.Request) -> tuple[Target, str | None]:
         refuse_foreign_pages(request)
-        order = decode_head(await read_body(request), _Order)
+        order = decode_head(await self._bodies.read(request), _Order)
         if not order.node_id:
             raise CallerFault("node_id is required")
         model_name(order.model)

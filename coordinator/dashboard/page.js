@@ -82,8 +82,9 @@ function scoreCard() {
   return make("div", { children: [make("dt", { text: "Health" }), make("dd", { children: [link] })] });
 }
 
-const nobody = () =>
-  make("p", { className: "notice", text: `No node has joined. On each machine: herd-node --router-url ${location.origin}` });
+let joining = "On each machine: herd-node"; // the coordinator tells more: it knows the name that others reach it by
+
+const nobody = () => make("p", { className: "notice", text: `No node has joined. ${joining}` });
 
 function nodeCard(node) {
   const words = [node.state === "ready" ? node.status : `${node.status}, ${node.state}`];
@@ -200,7 +201,7 @@ function callRow(trace) {
   const when = new Date(trace.timestamp * 1000);
   const cell = (text, className = "", name = "") =>
     make("td", { role: "cell", className, text, title: text, ...(name && { "data-name": name }) });
-  const asked = trace.original_model && trace.original_model !== trace.model ? ` (asked for ${trace.original_model})` : "";
+  const asked = trace.fallback_used ? ` (asked for ${trace.original_model})` : "";
   return make("tr", {
     role: "row",
     children: [
@@ -233,6 +234,7 @@ function clock(when) {
 
 function showHealth({ vitals, recommendations }) {
   score = vitals.health_score;
+  joining = recommendations.find((each) => each.check_id === "no_nodes")?.fix ?? joining;
   $("fleet").lastElementChild?.replaceWith(scoreCard());
   $("vitals").textContent = vitals.total_requests_24h === null ? "" : [
     `Calls in 24 hours: ${count(vitals.total_requests_24h)}`,

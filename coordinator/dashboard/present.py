@@ -1,5 +1,6 @@
 """How the fleet is now and what would make it better: health, recommendations, models on disk, settings."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -23,9 +24,12 @@ from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
 from shared import __version__
 from shared.errors import Unavailable
+from shared.interfaces import own_addresses
+from shared.names import ModelName
+from shared.sockets import url_of
 
 FIGURES_KEPT_S = 30.0
-"""How old the sums over the last day's calls may be. What the nodes say is always of now."""
+"""How old sums over calls may be. What the nodes say is always of now."""
 ADVICE_KEPT_S = 300.0
 
 
@@ -54,6 +58,7 @@ class Present:
         self._clock = clock
         self._wall_clock = wall_clock
         self._figures: Kept[CallFigures] = Kept(FIGURES_KEPT_S, clock)
+        self._used: Kept[list[ModelUse]] = Kept(FIGURES_KEPT_S, clock)
         self._advice: Kept[dict[str, object]] = Kept(ADVICE_KEPT_S, clock)
 
     def routes(self) -> list[web.RouteDef]:
@@ -73,36 +78,52 @@ class Present:
             calls = await self._figures.get(self._ask_figures, anew=anew)
         except Unavailable as unread:
             error = str(unread)
-        return answer(report(self._snapshot(calls, error)))
+        return answer(report(self._snapshot(calls, error, self._address(request))))
 
     async def recommendations(self, request: web.Request) -> web.Response:
-        """GET /dashboard/api/recommendations?refresh=false"""
-        return answer(await self._advice.get(self._ask_advice, anew=flag(request, "refresh")))
+        """GET /dashboard/api/recommendations?refresh=false; anew when nodes or their models come or go."""
+        anew = flag(request, "refresh")
+        present = [node for node in self._holdings() if node.status != "offline"]
+        ask = partial(self._ask_advice, present, anew)
+        return answer(await self._advice.get(ask, about=_who_has_what(present), anew=anew))
 
-    async def model_management(self, _request: web.Request) -> web.Response:
-        """GET /dashboard/api/model-management"""
-        return answer(inventory(self._holdings(), await self._use(), self._wall_clock()))
+    async def model_management(self, request: web.Request) -> web.Response:
+        """GET /dashboard/api/model-management?refresh=false"""
+        use = await self._use(flag(request, "refresh"))
+        return answer(inventory(self._holdings(), use, self._wall_clock()))
 
     async def settings(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/settings"""
-        bound = request.get_extra_info("sockname")
-        port = bound[1] if bound else self._settings.port
-        return answer(shown(self._settings, self._hostname, port, self._nodes()))
+        own = [each.ip for each in await asyncio.to_thread(own_addresses)]
+        return answer(shown(self._settings, self._hostname, self._port(request), self._nodes(), own))
 
     async def _ask_figures(self) -> CallFigures:
         return await self._read(partial(self._reports.figures, self._wall_clock()))
 
-    async def _ask_advice(self) -> dict[str, object]:
-        present = [node for node in self._holdings() if node.status != "offline"]
-        return recommendations(present, await self._use(), self._wall_clock())
+    async def _ask_advice(self, present: list[Holdings], anew: bool) -> dict[str, object]:
+        return recommendations(present, await self._use(anew), self._wall_clock())
 
-    async def _use(self) -> list[ModelUse]:
+    async def _use(self, anew: bool) -> list[ModelUse]:
+        return await self._used.get(self._ask_use, anew=anew)
+
+    async def _ask_use(self) -> list[ModelUse]:
+        """Reads the whole table, which takes half a second where it has some hundred thousand rows."""
         return await self._read(partial(self._reports.use, self._wall_clock()))
 
-    def _snapshot(self, calls: CallFigures | None, error: str) -> Snapshot:
+    def _port(self, request: web.Request) -> int:
+        bound = request.get_extra_info("sockname")
+        return int(bound[1]) if bound else self._settings.port
+
+    def _address(self, request: web.Request) -> str:
+        """By the name under which other machines know this one: where they read this, localhost is another."""
+        name = "THIS-HOST" if "localhost" in self._hostname else self._hostname
+        return url_of(name, self._port(request))
+
+    def _snapshot(self, calls: CallFigures | None, error: str, address: str) -> Snapshot:
         return Snapshot(
             now=self._wall_clock(),
             version=__version__,
+            address=address,
             nodes=tuple(self._nodes()),
             running=sum(node.in_flight.total() for node in self._desk.fleet.nodes.values()),
             held=len(self._desk.holding),
@@ -128,3 +149,11 @@ class Present:
 
     def _holdings(self) -> list[Holdings]:
         return [holdings(node) for node in self._nodes()]
+
+
+def _who_has_what(nodes: list[Holdings]) -> frozenset[tuple[str, bool, frozenset[tuple[str, ModelName]]]]:
+    """What advice depends on; not what changes with every beat, such as memory."""
+    return frozenset(
+        (node.node_id, node.can_pull, frozenset((held.engine, held.key) for held in node.models))
+        for node in nodes
+    )

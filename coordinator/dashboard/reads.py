@@ -2,39 +2,49 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 READS_AT_ONCE = 2
-"""The threads are few, and the resolver of names needs them as well."""
 
 Read = TypeVar("Read")
 
 
 class Reads:
-    """Shared by all that ask."""
+    """Shared by all that ask.
+
+    The threads are its own. A read that has begun goes on when its caller leaves: among the loop's threads such reads
+    would pile up, and names are resolved there, for every call. One that has not begun is given up with its caller.
+    """
 
     def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(READS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="reads")
 
     async def __call__(self, read: Callable[[], Read]) -> Read:
         """What `read` gives. Raises what it raises."""
-        async with self._turns:
-            return await asyncio.to_thread(read)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+
+    def close(self) -> None:
+        """No further read begins. Waits for none; those that run are to be told by whom they read from."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Kept(Generic[Read]):
-    """One answer, asked for anew once it is `for_s` old. Who comes meanwhile waits for the same."""
+    """One answer, asked for anew once it is `for_s` old or about something else. Others wait meanwhile."""
 
     def __init__(self, for_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._for_s = for_s
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._held: tuple[float, Read] | None = None
+        self._held: tuple[float, Hashable, Read] | None = None
 
-    async def get(self, ask: Callable[[], Awaitable[Read]], *, anew: bool = False) -> Read:
-        """`anew`: whatever is kept. An error is raised, not kept."""
+    async def get(
+        self, ask: Callable[[], Awaitable[Read]], *, about: Hashable = None, anew: bool = False
+    ) -> Read:
+        """`about`: what it depends on beside its age; `anew`: whatever is kept. An error is raised, not kept."""
         async with self._turn:
-            if anew or self._held is None or self._clock() - self._held[0] >= self._for_s:
-                self._held = (self._clock(), await ask())
-            return self._held[1]
+            held = self._held
+            if anew or held is None or held[1] != about or self._clock() - held[0] >= self._for_s:
+                held = self._held = (self._clock(), about, await ask())
+            return held[2]

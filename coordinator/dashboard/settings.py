@@ -1,14 +1,14 @@
 """/dashboard/api/settings: what the coordinator runs with, and which agents belong to it. No secrets are among it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from coordinator.config import Settings
 from coordinator.health.snapshot import NodeSeen
 from shared import __version__
+from shared.sockets import is_loopback
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OFF = (
     *("auto_pull", "vram_fallback", "image_generation", "transcription", "dynamic_num_ctx"),
     *("num_ctx_auto_calculate", "fleet_intelligence"),
@@ -16,8 +16,13 @@ OFF = (
 """Switches that scripts look for, of things that this coordinator does not do."""
 
 
-def shown(settings: Settings, hostname: str, port: int, nodes: Iterable[NodeSeen]) -> dict[str, Any]:
-    """`port`: the one it listens on. Groups that have no settings here are there, and empty."""
+def shown(
+    settings: Settings, hostname: str, port: int, nodes: Iterable[NodeSeen], own: Collection[str]
+) -> dict[str, Any]:
+    """`port`: the one it listens on; `own`: this machine's addresses, loopback left out.
+
+    Groups that have no settings here are there, and empty.
+    """
     score = {
         name: getattr(settings, name) for name in settings.__struct_fields__ if name.startswith("score_")
     }
@@ -49,19 +54,21 @@ def shown(settings: Settings, hostname: str, port: int, nodes: Iterable[NodeSeen
             "context_protection": {},
             "reaper": {"stale_timeout": settings.stale_timeout},
         },
-        "nodes": [_node(node) for node in nodes],
+        "nodes": [_node(node, (hostname.lower(), *own)) for node in nodes],
     }
 
 
-def _node(node: NodeSeen) -> dict[str, Any]:
+def _node(node: NodeSeen, here: Collection[str]) -> dict[str, Any]:
+    """`here`: name and addresses of this machine."""
     beat = node.beat
+    host = urlsplit(node.address).hostname or ""
     return {
         "node_id": beat.node_id,
         "status": node.standing.status,
         "agent_version": beat.agent_version,
-        "ip": node.address,
+        "ip": host,
         "models_loaded_count": sum(len(engine.replicas) for engine in beat.engines),
-        "is_router": urlsplit(node.address).hostname in LOOPBACK,
+        "is_router": is_loopback(node.address) or host.partition("%")[0] in here,
         "image_models": [],
         "image_port": None,
         "stt_models": [],

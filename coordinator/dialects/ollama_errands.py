@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from coordinator.catalog import Catalog
 from coordinator.core.call import Target
-from coordinator.dialects.body import decode_head, model_name, read_body, replaced
+from coordinator.dialects.bodies import Bodies
+from coordinator.dialects.body import decode_head, model_name, replaced
 from coordinator.dialects.ollama_ends import error_line, pull_ended
 from coordinator.dialects.relay import Stream, passed_headers, read_whole, relayed
 from coordinator.forward import EngineRequest, Forwarder, engine_error_text
@@ -29,9 +30,12 @@ class _Head(Struct):
 class OllamaErrands:
     """Each goes to one engine, or to every engine that it concerns."""
 
-    def __init__(self, forwarder: Forwarder, catalog: Catalog, frame_limit: int, whole_limit: int) -> None:
+    def __init__(
+        self, forwarder: Forwarder, catalog: Catalog, bodies: Bodies, frame_limit: int, whole_limit: int
+    ) -> None:
         self._forwarder = forwarder
         self._catalog = catalog
+        self._bodies = bodies
         self._frame_limit = frame_limit
         self._whole_limit = whole_limit
         self._pulling: Counter[tuple[NodeId, str, ModelName]] = Counter()
@@ -114,7 +118,7 @@ class OllamaErrands:
             reply.close()
 
     async def _read(self, request: web.Request) -> tuple[bytes, _Head]:
-        body = await read_body(request)
+        body = await self._bodies.read(request)
         return body, decode_head(body, _Head)
 
     def _pull_target(self, node_id: str | None) -> Target:

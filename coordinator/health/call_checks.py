@@ -1,9 +1,10 @@
 """Checks of the last day's calls. What has not happened for an hour is told, but as information only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from coordinator.health.finding import Finding, Severity, fewest_samples
-from coordinator.health.snapshot import CallFigures, Snapshot
+from coordinator.health.snapshot import CallFigures, NodeSeen, Snapshot
+from shared.names import normalise
 
 ERROR_RATE = 0.05
 ERROR_RATE_CRITICAL = 0.25
@@ -16,12 +17,15 @@ BROKEN_STREAMS = 2
 OVERFLOWS = 3
 
 FAULTS = ("failed", "incomplete", "rejected")
+"""What counts as failed, here and in the vitals: `rejected` for want of a place; `refused`, a mistake of the caller's,
+does not.
+"""
 NODE_FAULTS = ("failed", "incomplete", "retried")
 """What a node is to blame for: an attempt that failed there and was retried elsewhere, too."""
 
 
 def errors(calls: CallFigures) -> Iterator[Finding]:
-    """high_error_rate: of nodes, else of the fleet. An engine's refusal of the call itself is the caller's fault."""
+    """high_error_rate: of nodes, else of the fleet."""
     attempts, faults = calls.by_node(), calls.by_node(*NODE_FAULTS)
     found = False
     for node_id, count in sorted(faults.items()):
@@ -45,7 +49,8 @@ def _error_rate(calls: CallFigures, node_id: str | None, count: int, of: int, re
         title=f"{rate:.0%} of the calls " + (f"on {node_id} failed" if node_id else "failed"),
         description=f"{count} of {of} in the last 24 hours{_ago(recent)}."
         + (f" Most often: {words[0].text}." if words else ""),
-        fix="See error_message in /dashboard/api/traces, and the engine's own log on that node.",
+        fix="See error_message in /dashboard/api/traces"
+        + (", and the engine's own log on that node." if node_id else "."),
         node_id=node_id,
         data={
             "failed": count,
@@ -110,7 +115,14 @@ def broken_streams(calls: CallFigures) -> Iterator[Finding]:
     )
 
 
-def overflows(calls: CallFigures) -> Iterator[Finding]:
+_LONGER_CONTEXT = {
+    "ollama": "Give its Ollama a longer context: OLLAMA_CONTEXT_LENGTH there, or num_ctx in the options of the call.",
+    "llama.cpp": "Give the node's own engine a longer context: FLEET_NODE_EMBEDDED_CONTEXT of its herd-node.",
+}
+"""By kind of engine."""
+
+
+def overflows(calls: CallFigures, nodes: Iterable[NodeSeen]) -> Iterator[Finding]:
     """context_overflow. By the estimate of four characters a token that placing uses as well."""
     count = sum(each.count for each in calls.overflows)
     if count < OVERFLOWS:
@@ -121,9 +133,9 @@ def overflows(calls: CallFigures) -> Iterator[Finding]:
         check_id="context_overflow",
         severity=_unless_over("warning", recent),
         title=f"{count} prompts were probably longer than the context that was loaded",
-        description=f"Engines cut such prompts, often without a word{_ago(recent)}. "
+        description=f"By their length, in the last 24 hours{_ago(recent)}. Ollama cuts such prompts without a word. "
         f"Models: {', '.join(models)}.",
-        fix="Load the model with a longer context: num_ctx of the call, or OLLAMA_CONTEXT_LENGTH of its Ollama.",
+        fix=" ".join(_LONGER_CONTEXT[kind] for kind in _kinds(calls, nodes)),
         data={
             "count": count,
             "last_hour": recent,
@@ -135,6 +147,19 @@ def overflows(calls: CallFigures) -> Iterator[Finding]:
     )
 
 
+def _kinds(calls: CallFigures, nodes: Iterable[NodeSeen]) -> list[str]:
+    """Of the engines that hold these models now; all kinds where that cannot be told."""
+    places = {(each.node_id, each.model) for each in calls.overflows}
+    held = {
+        engine.kind
+        for node in nodes
+        for engine in node.beat.engines
+        for name in [model.name for model in engine.models] + [each.model for each in engine.replicas]
+        if (node.beat.node_id, normalise(name)) in places
+    }
+    return [kind for kind in _LONGER_CONTEXT if kind in held] or list(_LONGER_CONTEXT)
+
+
 def of_calls(snapshot: Snapshot) -> Iterator[Finding]:
     """All of them; none where the figures are not known."""
     calls = snapshot.calls
@@ -144,7 +169,7 @@ def of_calls(snapshot: Snapshot) -> Iterator[Finding]:
     yield from retries(calls, snapshot.retries_limit)
     yield from disconnects(calls)
     yield from broken_streams(calls)
-    yield from overflows(calls)
+    yield from overflows(calls, snapshot.nodes)
 
 
 def _is_rate(count: int, of: int, threshold: float, most_an_event: int = 1) -> bool:

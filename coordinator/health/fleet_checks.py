@@ -19,7 +19,7 @@ def members(snapshot: Snapshot) -> Iterator[Finding]:
             severity="critical",
             title="No node has joined",
             description="There is nobody who could answer a call.",
-            fix="Start an agent on each machine: herd-node --router-url http://THIS-HOST:PORT",
+            fix=f"On each machine: herd-node (if it finds nobody: herd-node --router-url {snapshot.address})",
         )
     elif snapshot.present and not any(
         engine.models or engine.replicas for node in snapshot.present for engine in node.beat.engines
@@ -29,7 +29,7 @@ def members(snapshot: Snapshot) -> Iterator[Finding]:
             severity="critical",
             title="No node has a model",
             description=f"{len(snapshot.present)} node(s) are there, and none has a model on disk.",
-            fix="Pull one: OLLAMA_HOST=http://THIS-HOST:PORT ollama pull llama3.2",
+            fix=f"Pull one: OLLAMA_HOST={snapshot.address} ollama pull llama3.2",
         )
 
 

@@ -69,7 +69,7 @@ def _of_calls(snapshot: Snapshot) -> dict[str, Any]:
                 *("client_disconnects_24h", "incomplete_streams_24h"),
             )
         )
-    faults = calls.total(*call_checks.FAULTS, "refused")
+    faults = calls.total(*call_checks.FAULTS)
     return {
         "total_requests_24h": calls.ended,
         "overall_error_rate_pct": round(100 * faults / calls.ended, 1) if calls.ended else 0.0,

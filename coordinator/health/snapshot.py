@@ -48,7 +48,7 @@ class StatusCount(Struct, frozen=True):
     node_id: str
     """Empty: no node was asked."""
     status: str
-    """As in the table, and `refused`: the engine found fault with the call itself."""
+    """As in the table, and `refused`: the call itself was at fault, as an engine or the coordinator found."""
     count: int
     recent: int
 
@@ -62,7 +62,7 @@ class ErrorCount(Struct, frozen=True):
 
 
 class Overflow(Struct, frozen=True):
-    """Calls whose prompt was estimated to be longer than the context that was loaded."""
+    """Completed calls, without embeddings, whose prompt was estimated to be longer than the context that was loaded."""
 
     node_id: str
     model: str
@@ -118,6 +118,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     now: float
     version: str
     """The coordinator's."""
+    address: str
+    """Its base URL, as another machine would write it."""
     nodes: tuple[NodeSeen, ...] = ()
     running: int = 0
     held: int = 0

@@ -1,18 +1,27 @@
 """Sums over latency.db, from rows that a store really wrote."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlite_utils import Database
 
+from coordinator.advice.holdings import holdings
+from coordinator.advice.inventory import inventory
+from coordinator.advice.recommend import recommendations
 from coordinator.core.call import Call, Origin
+from coordinator.health.report import report
 from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
 from coordinator.journal import Tokens, Trace
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from shared.errors import Unavailable
 from tests.fakes.builders import a_call
+from tests.fakes.seen import a_node, a_snapshot
 from tests.fakes.traces import a_trace, storing
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
@@ -127,30 +136,116 @@ def test_figures_of_the_last_day_and_hour(path: Path) -> None:
     reports = written(
         path,
         at(NOON - 2 * DAY_S, status="failed", error="long ago"),
-        at(NOON - 2 * HOUR_S, status="failed", error="ollama on n1 answered 500"),
-        at(NOON - 60, status="failed", error="ollama on n1 answered 500"),
-        at(NOON - 60, status="refused", error="the engine answered 400"),
-        at(NOON - 60, status="rejected", node_id="", error="no node has it", first_byte_s=None),
+        at(NOON - 2 * HOUR_S, status="failed", code=502, error="ollama on n1 answered 500"),
+        at(NOON - 60, status="failed", code=502, error="ollama on n1 answered 500"),
+        at(NOON - 60, status="refused", code=422, error="the engine found fault with it"),
+        at(NOON - 60, status="failed", code=400, error="no engine has this field"),
+        at(NOON - 60, status="rejected", code=404, node_id="", error="no node has it", first_byte_s=None),
+        at(NOON - 60, status="rejected", code=503, node_id="", error="nobody has room", first_byte_s=None),
+        at(NOON - 60, status="failed", code=429, error="the engine has no room"),
         at(NOON - 60, status="retried", node_id="n2", error="timed out"),
         at(NOON - 60, scores=overflowed),
         at(NOON - 2 * HOUR_S, scores=overflowed),
+        at(NOON - 90, scores=overflowed, call=a_call(operation="embed")),
+        at(NOON - 90, scores=overflowed, status="failed", code=400),
+        at(NOON - 90, scores=overflowed, status="client_disconnected", code=499),
         at(NOON - 60, first_byte_s=3.0),
     )
     figures = reports.figures(NOON)
     assert set(figures.counts) == {
-        StatusCount("n1", "failed", 2, 1),
-        StatusCount("n1", "refused", 1, 1),
+        StatusCount("n1", "failed", 3, 2),
+        StatusCount("n1", "refused", 3, 3),
+        StatusCount("n1", "client_disconnected", 1, 1),
+        StatusCount("", "refused", 1, 1),
         StatusCount("", "rejected", 1, 1),
         StatusCount("n2", "retried", 1, 1),
-        StatusCount("n1", "completed", 3, 2),
+        StatusCount("n1", "completed", 4, 3),
     }
-    assert figures.ended == 7
-    assert figures.avg_ttft_ms == pytest.approx((6 * 1500 + 3000) / 7)
+    assert figures.ended == 13
+    assert figures.avg_ttft_ms == pytest.approx((11 * 1500 + 3000) / 12)
     assert figures.errors[0] == ErrorCount("n1", "ollama on n1 answered 500", 2)
     assert {each.text for each in figures.errors} == {
-        *("ollama on n1 answered 500", "the engine answered 400", "no node has it", "timed out")
+        *("ollama on n1 answered 500", "nobody has room", "the engine has no room", "timed out")
     }
     assert figures.overflows == (Overflow("n1", "llama3.2:latest", 2, 1),)
+
+
+def test_rows_from_before_there_was_a_status_code_count_by_their_status(path: Path) -> None:
+    reports = written(
+        path, at(NOON - 60, status="failed", code=400), at(NOON - 60, status="rejected", code=404)
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE request_traces SET status_code = NULL")
+    assert {each.status for each in reports.figures(NOON).counts} == {"failed", "rejected"}
+
+
+def test_rows_that_others_wrote_oddly_are_passed_over(path: Path) -> None:
+    """Anybody may write to the file; SQLite keeps whatever it is given."""
+    reports = written(path, at(NOON - 60))
+    overflow = '{"context_fit": -1}'
+    odd = [
+        ("m:latest", None, overflow),
+        ("m:latest", "yesterday", overflow),
+        (None, NOON, overflow),
+        ("m:latest", NOON, "half {"),
+    ]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO request_traces (node_id, status, model, timestamp, scores_breakdown)"
+            " VALUES ('n1', 'completed', ?, ?, ?)",
+            odd,
+        )
+        connection.execute("INSERT INTO request_traces DEFAULT VALUES")
+        connection.executemany(
+            "INSERT INTO latency_observations (node_id, model_name, latency_ms) VALUES (?, ?, ?)",
+            [("n1", None, 1.0), (None, "m:latest", 1.0), ("n1", "odd", "long")],
+        )
+    used = reports.use(NOON)
+    assert {(each.model, each.total) for each in used} == {("llama3.2:latest", 1), ("m:latest", 1)}
+    assert inventory([holdings(a_node())], used, NOON)["nodes"]
+    assert recommendations([holdings(a_node())], used, NOON)["usage"]["total_requests_24h"] == 2
+    assert all(isinstance(each.model, str) for each in reports.figures(NOON).overflows)
+    assert report(a_snapshot(calls=reports.figures(NOON)))["vitals"]
+    remembered = TraceReader(path).latencies(5)
+    assert remembered == [("n1", "llama3.2:latest", [2.0]), ("n1", "odd", [])]
+
+
+class Listening(TraceReader):
+    """Keeps what it asked, with the values in it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked: list[str] = []
+
+    @contextmanager
+    def opened(self) -> Iterator[Database]:
+        with super().opened() as database:
+            database.conn.set_trace_callback(self.asked.append)
+            yield database
+
+
+def test_sums_over_a_window_read_no_more_than_the_window(path: Path) -> None:
+    """Of a table as a busy fleet fills it: which way SQLite takes, not how long."""
+    with storing(path, days=0) as store:
+        store.record(at(NOON))
+    some_weeks = ((f"m{n % 9}", f"n{n % 5}", NOON - n * 155.5) for n in range(50_000))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO request_traces (model, node_id, timestamp, status) VALUES (?, ?, ?, 'completed')",
+            some_weeks,
+        )
+    reader = Listening(path)
+    reports, window = TraceReports(reader), (NOON - 7 * DAY_S, NOON)
+    reports.figures(NOON)
+    reader.usage(window[0])
+    for rows in (reports.hours, reports.model_days, reports.models, reports.tags, reports.tag_days):
+        rows(*window)
+    queries = [query for query in reader.asked if "SELECT" in query]
+    assert len(queries) == 4 + 1 + 5
+    with closing(sqlite3.connect(path)) as connection:
+        for query in queries:
+            steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+            assert any("_timestamp (timestamp>?" in step for step in steps), (query, steps)
 
 
 def test_use(path: Path) -> None:

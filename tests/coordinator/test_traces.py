@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_row_has_every_column_that_scripts_know(path: Path) -> None:
     origin = Origin("/api/chat", "127.0.0.1", ("team:a", "b"))
-    call = a_call("c7")
+    call = msgspec.structs.replace(a_call("c7"), asked_name="Llama3.2")
     with storing(path) as store:
         store.record(a_trace(msgspec.structs.replace(call, origin=origin)))
     (row,) = rows(path, "SELECT * FROM request_traces")
@@ -49,7 +49,7 @@ def test_a_row_has_every_column_that_scripts_know(path: Path) -> None:
         "id": 1,
         "request_id": "c7",
         "model": MODEL,
-        "original_model": MODEL,
+        "original_model": "Llama3.2",
         "node_id": "n1",
         "score": 70.0,
         "status": "completed",
@@ -64,6 +64,7 @@ def test_a_row_has_every_column_that_scripts_know(path: Path) -> None:
         "original_format": "ollama",
         "error_message": None,
         "tags": '["team:a","b"]',
+        "status_code": 200,
     }
     (observed,) = rows(path, "SELECT * FROM latency_observations")
     assert (observed["node_id"], observed["model_name"], observed["latency_ms"]) == ("n1", MODEL, 2000.0)

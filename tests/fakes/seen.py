@@ -12,6 +12,8 @@ from shared.wire import Engine, Heartbeat
 from tests.fakes.builders import a_beat, with_loaded
 
 VERSION = "1.2.3"
+ADDRESS = "http://workstation:11435"
+"""The coordinator's."""
 ONLINE = Standing("online", "ready")
 
 
@@ -27,7 +29,12 @@ def a_node(
 
 def a_snapshot(*nodes: NodeSeen, **changes: Any) -> Snapshot:
     """A fleet of `nodes`, one good node where none is given, with no calls yet."""
-    fields: dict[str, Any] = {"now": 1000.0, "version": VERSION, "nodes": nodes or (a_node(),)}
+    fields: dict[str, Any] = {
+        "now": 1000.0,
+        "version": VERSION,
+        "address": ADDRESS,
+        "nodes": nodes or (a_node(),),
+    }
     return Snapshot(**(fields | {"calls": CallFigures()} | changes))
 
 

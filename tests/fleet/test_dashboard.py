@@ -1,5 +1,6 @@
 """The dashboard's figures, compared with the calls that were really made. Real programs, fake engines."""
 
+import socket
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.fakes.control import FakeEngine
 from tests.fakes.traces import rows
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import Streaming, ask, body
-from tests.fleet.harness import fleet_of_fakes
+from tests.fleet.harness import Herd, fleet_of_fakes
 from tests.fleet.harness import herd as coordinator
 from tests.fleet.looking import checks, database, refused, summed, traced
 
@@ -32,6 +33,12 @@ async def test_an_empty_fleet_has_every_shape(tmp_path: Path) -> None:
         assert (advice["nodes"], advice["usage"]["total_requests_24h"]) == ([], 0)
         health = await herd.get("/dashboard/api/health")
         assert checks(health) == {"no_nodes": "critical"}
+        (nobody,) = health["recommendations"]
+        port = herd.address.rpartition(":")[2]
+        assert nobody["fix"].startswith("On each machine: herd-node (if it finds nobody: ")
+        assert "localhost" not in nobody["fix"]
+        name = socket.gethostname() if "localhost" not in socket.gethostname() else "THIS-HOST"
+        assert nobody["fix"].endswith(f"--router-url http://{name}:{port})")
         assert health["vitals"]["health_score"] == 80
         assert health["vitals"]["total_requests_24h"] == 0
         assert health["vitals"]["avg_ttft_ms"] is None
@@ -50,6 +57,7 @@ BAD_PARAMETERS = {
     "tags/daily?days=1.5": "days is a whole number",
     "health?refresh=perhaps": "refresh is true or false",
     "recommendations?refresh=2": "refresh is true or false",
+    "model-management?refresh=2": "refresh is true or false",
     "traces?limit=0": "limit is a whole number",
 }
 
@@ -127,7 +135,7 @@ async def test_the_figures_are_those_of_the_calls(tmp_path: Path) -> None:
 
         vitals = (await herd.get("/dashboard/api/health"))["vitals"]
         assert (vitals["nodes_total"], vitals["nodes_online"]) == (1, 1)
-        assert (vitals["total_requests_24h"], vitals["overall_error_rate_pct"]) == (6, 33.3)
+        assert (vitals["total_requests_24h"], vitals["overall_error_rate_pct"]) == (6, 16.7)
         assert (vitals["client_disconnects_24h"], vitals["incomplete_streams_24h"]) == (1, 0)
         assert vitals["total_retries_24h"] == 0
         await fake.switch(tokens=4, token_delay_s=None)
@@ -138,6 +146,12 @@ async def test_the_figures_are_those_of_the_calls(tmp_path: Path) -> None:
         ] == 6  # kept for a while
         anew = await herd.get("/dashboard/api/health?refresh=true")
         assert anew["vitals"]["total_requests_24h"] == 7
+
+
+async def used_times(herd: Herd, name: str, query: str = "") -> int:
+    """`total_requests` of a model on the only node."""
+    (node,) = (await herd.get(f"/dashboard/api/model-management{query}"))["nodes"]
+    return next(int(model["total_requests"]) for model in node["models"] if model["name"] == name)
 
 
 async def test_models_on_disk_with_their_use_and_what_is_recommended(tmp_path: Path) -> None:
@@ -172,8 +186,16 @@ async def test_models_on_disk_with_their_use_and_what_is_recommended(tmp_path: P
         await traced(tmp_path, 3)
         kept = await herd.get("/dashboard/api/recommendations")
         assert kept == advice
+        assert (await used_times(herd, "m"), await used_times(herd, "m", "?refresh=true")) == (2, 3)
         anew = await herd.get("/dashboard/api/recommendations?refresh=1")
         assert anew["usage"]["total_requests_24h"] == 3
+        await fake.switch(models=["m", "idle", "pulled"])
+
+        async def known() -> bool:
+            (node,) = (await herd.get("/dashboard/api/recommendations"))["nodes"]
+            return sorted(node["current_models"]) == ["idle", "m", "pulled"]
+
+        await eventually(known, 15)  # an agent reads the list of models every 10 s
 
 
 async def test_settings_are_those_it_runs_with(tmp_path: Path) -> None:
@@ -192,6 +214,7 @@ async def test_settings_are_those_it_runs_with(tmp_path: Path) -> None:
         (node,) = told["nodes"]
         assert (node["node_id"], node["status"], node["is_router"]) == ("node-1", "online", True)
         assert (node["agent_version"], node["models_loaded_count"]) == (__version__, 1)
+        assert node["ip"] == "127.0.0.1"
         async with herd.session.post(
             herd.address + "/dashboard/api/settings", json={"auto_pull": True}
         ) as response:

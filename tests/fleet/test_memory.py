@@ -68,7 +68,7 @@ async def test_a_completed_call_is_one_row_with_the_engines_tokens(
         assert (await post(herd, dialect, "c1", stream=stream, **options))[0] == 200
         (row,) = await rows_of(tmp_path, "c1")
         assert (row["status"], row["node_id"], row["model"]) == ("completed", "node-1", "m:latest")
-        assert (row["original_model"], row["original_format"]) == ("m:latest", dialect)
+        assert (row["original_model"], row["original_format"]) == ("m", dialect)  # as it was asked for
         assert (row["prompt_tokens"], row["completion_tokens"]) == said
         assert row["latency_ms"] > 150
         assert (row["time_to_first_token_ms"] is not None) == stream

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
 from coordinator.advice.holdings import Holdings, holdings
 from coordinator.advice.known_models import CATEGORIES, KNOWN, canonical, category, known
 from coordinator.advice.recommend import recommendations
 from coordinator.advice.use import ModelUse
 from shared.names import normalise
-from shared.wire import Disk, Gpu, Hardware, Memory, Replica
+from shared.wire import Disk, Engine, Gpu, Hardware, Memory, Replica
 from tests.fakes.builders import GIB, a_model, an_engine
 from tests.fakes.seen import a_node
 
@@ -129,13 +131,36 @@ def test_a_full_disk_and_an_engine_that_cannot_pull_allow_nothing_new() -> None:
     held = a_model("llama3.2:1b", gib=1.2)
     full = recommendations([machine("n1", held, disk_gib=10.5)], [], NOW)
     assert set(advised(full)) == {"llama3.2:1b", "nomic-embed-text:v1.5"}
-    llamacpp = an_engine(held)
-    llamacpp = type(llamacpp)(
-        **{name: getattr(llamacpp, name) for name in ("name", "models")}, kind="llama.cpp"
-    )
-    fixed = recommendations([machine("n1", engine=llamacpp)], [], NOW)
+    fixed = recommendations([machine("n1", engine=llamacpp(held))], [], NOW)
     assert set(advised(fixed)) == {"llama3.2:1b"}
     assert "coding" in fixed["uncovered_categories"]
+
+
+def llamacpp(*models: Any) -> Engine:
+    return msgspec.structs.replace(an_engine(*models), name="llamacpp", kind="llama.cpp")
+
+
+def test_what_no_ollama_can_pull_is_recommended_only_where_it_is() -> None:
+    """An owner's GGUF file, known to one machine; and the same name on an Ollama, which got it somewhere."""
+    own = machine("n1", engine=llamacpp(a_model("my-finetune-q4", gib=4)))
+    other = machine("n2", gib=30)
+    asked = [used("n1", "my-finetune-q4", 50)]
+    told = recommendations([own, other], asked, NOW)
+    assert advised(told, "n1")["my-finetune-q4"]["already_available"]
+    assert "my-finetune-q4" not in advised(told, "n2")
+    assert "gemma3:12b" in advised(told, "n2")
+    for ollama in ("n0", "n3"):  # in whatever order they come
+        third = machine(ollama, a_model("my-finetune-q4", gib=4))
+        both = recommendations(sorted([own, other, third], key=lambda each: each.node_id), asked, NOW)
+        assert advised(both, "n2")["my-finetune-q4"]["priority"] == "medium"
+
+
+def test_calls_of_the_guide_are_no_demand() -> None:
+    guide = machine("n1", engine=llamacpp(a_model("herd-guide", gib=0.001)), gib=16)
+    told = recommendations([guide, machine("n2")], [used("n1", "herd-guide", 50)], NOW)
+    assert "herd-guide" not in advised(told, "n1") | advised(told, "n2")
+    assert told["usage"]["top_models"] == []
+    assert {each["priority"] for each in advised(told, "n2").values()} == {"low"}
 
 
 def test_what_embeds_here_already_stays() -> None:

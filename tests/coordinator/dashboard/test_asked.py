@@ -1,16 +1,11 @@
-"""Parameters of the dashboard, whose orders are taken, and answers that are kept."""
-
-import asyncio
-import math
+"""Parameters of the dashboard, and whose orders are taken."""
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from coordinator.dashboard.asked import flag, number, window
 from coordinator.dashboard.guard import refuse_foreign_pages
-from coordinator.dashboard.reads import Kept, Reads
 from shared.errors import CallerFault, Forbidden
-from tests.fakes.waiting import eventually
 
 NOW = 1_800_000_000.0
 
@@ -104,42 +99,3 @@ def test_orders_of_other_pages_are_refused(headers: dict[str, str]) -> None:
 def test_what_a_form_can_send_is_no_order(kind: str) -> None:
     with pytest.raises(CallerFault, match="Content-Type: application/json"):
         refuse_foreign_pages(make_mocked_request("POST", "/", JSON | {"Content-Type": kind}))
-
-
-async def test_an_answer_is_kept_for_its_time_and_errors_are_not() -> None:
-    now, asked = [0.0], [0]
-    kept: Kept[int] = Kept(30.0, lambda: now[0])
-
-    async def ask() -> int:
-        asked[0] += 1
-        if asked[0] == 1:
-            raise CallerFault("not yet")
-        return asked[0]
-
-    with pytest.raises(CallerFault):
-        await kept.get(ask)
-    assert await kept.get(ask) == 2
-    now[0] = math.nextafter(30.0, 0)
-    assert await kept.get(ask) == 2
-    assert await kept.get(ask, anew=True) == 3
-    now[0] += 30.0
-    assert list(await asyncio.gather(kept.get(ask), kept.get(ask))) == [4, 4]
-
-
-async def test_reads_run_a_few_at_once() -> None:
-    reads, running, most = Reads(), [0], [0]
-    loop = asyncio.get_running_loop()
-    gate = asyncio.Event()
-
-    def read() -> int:
-        running[0] += 1
-        most[0] = max(most[0], running[0])
-        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(5)
-        running[0] -= 1
-        return 1
-
-    tasks = [asyncio.create_task(reads(read)) for _ in range(5)]
-    await eventually(lambda: running[0] == 2)
-    gate.set()
-    assert sum(await asyncio.gather(*tasks)) == 5
-    assert most[0] == 2

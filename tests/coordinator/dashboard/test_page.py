@@ -19,6 +19,17 @@ def test_words_are_only_ever_put_in_as_text() -> None:
     assert "textContent" in SOURCES["page.js"]
 
 
+def test_a_fallback_is_told_by_its_flag() -> None:
+    """The two names differ without one: `llama3.2` is served by `llama3.2:latest`."""
+    assert "trace.fallback_used" in SOURCES["page.js"]
+    assert not re.findall(r"original_model\s*!==?", SOURCES["page.js"])
+
+
+def test_nobody_is_sent_to_the_address_that_the_browser_happens_to_use() -> None:
+    """It may be localhost, which is another machine for each who reads it."""
+    assert "location." not in SOURCES["page.js"]
+
+
 def test_the_page_loads_nothing_from_elsewhere() -> None:
     loaded = re.findall(r"""(?:src|href|url|fetch|import)\s*[=(]\s*["']?([^"')\s>]+)""", SOURCES["page.html"])
     assert loaded

@@ -9,7 +9,7 @@ from coordinator.core.node import Standing
 from coordinator.health.finding import fewest_samples, score, worst_first
 from coordinator.health.report import findings_of, report
 from coordinator.health.snapshot import ErrorCount, Overflow, Storage
-from tests.fakes.builders import an_engine
+from tests.fakes.builders import a_model, an_engine
 from tests.fakes.seen import a_node, a_snapshot, calls, found, the
 
 
@@ -51,12 +51,22 @@ def test_error_rate_thresholds(failed: int, expected: str | None) -> None:
     assert with_calls(*rows).get("high_error_rate") == expected
 
 
-def test_a_callers_own_mistakes_are_no_fault_of_a_node() -> None:
-    assert with_calls(("n1", "completed", 10, 1), ("n1", "refused", 30, 30)) == {}
-    finding = the(
-        a_snapshot(calls=calls(("n1", "completed", 30, 1), ("", "rejected", 5, 5))), "high_error_rate"
+def test_a_callers_own_mistakes_are_no_failures() -> None:
+    mistaken = a_snapshot(
+        calls=calls(("n1", "completed", 10, 1), ("n1", "refused", 30, 30), ("", "refused", 30, 30))
     )
+    assert found(mistaken) == {}
+    assert report(mistaken)["vitals"]["overall_error_rate_pct"] == 0.0
+
+
+def test_want_of_a_place_is_a_failure_of_the_fleet_and_in_no_engines_log() -> None:
+    snapshot = a_snapshot(calls=calls(("n1", "completed", 30, 1), ("", "rejected", 5, 5)))
+    finding = the(snapshot, "high_error_rate")
     assert (finding.node_id, finding.data["total"]) == (None, 35)
+    assert "log" not in finding.fix
+    assert report(snapshot)["vitals"]["overall_error_rate_pct"] == 14.3
+    of_node = the(a_snapshot(calls=calls(("n1", "failed", 30, 30))), "high_error_rate")
+    assert "engine's own log" in of_node.fix
 
 
 def test_what_has_not_happened_for_an_hour_is_information() -> None:
@@ -90,10 +100,31 @@ def test_context_overflow() -> None:
     assert found(a_snapshot(calls=enough)) == {"context_overflow": "warning"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("ollama", ["OLLAMA_CONTEXT_LENGTH", "num_ctx"]),
+        ("llama.cpp", ["FLEET_NODE_EMBEDDED_CONTEXT"]),
+        ("", ["OLLAMA_CONTEXT_LENGTH", "num_ctx", "FLEET_NODE_EMBEDDED_CONTEXT"]),
+    ],
+)
+def test_a_longer_context_is_set_where_the_engine_takes_it(kind: str, said: list[str]) -> None:
+    engine = msgspec.structs.replace(an_engine(a_model("m"), a_model("x")), kind=kind or "ollama")
+    name = "m:latest" if kind else "gone:latest"
+    snapshot = a_snapshot(a_node(engine), calls=calls(overflows=(Overflow("n1", name, 3, 1),)))
+    fix = the(snapshot, "context_overflow").fix
+    words = ("OLLAMA_CONTEXT_LENGTH", "num_ctx", "FLEET_NODE_EMBEDDED_CONTEXT")
+    assert [word for word in words if word in fix] == said
+
+
 def test_nobody_there_and_nothing_to_serve() -> None:
     empty = msgspec.structs.replace(a_snapshot(), nodes=())
     assert found(empty) == {"no_nodes": "critical"}
+    assert the(empty, "no_nodes").fix == (
+        "On each machine: herd-node (if it finds nobody: herd-node --router-url http://workstation:11435)"
+    )
     bare = a_node(an_engine())
+    assert "OLLAMA_HOST=http://workstation:11435 " in the(a_snapshot(bare), "no_models").fix
     assert found(a_snapshot(bare)) == {"no_models": "critical", "underutilized_memory": "info"}
     gone = a_node(an_engine(), standing=Standing("offline", "lost", "silent"))
     assert found(a_snapshot(gone)) == {"node_offline": "critical"}
@@ -162,7 +193,7 @@ def test_report_has_the_shape_that_scripts_know() -> None:
     assert set(told) == {"vitals", "recommendations", "checked_at"}
     assert told["vitals"] == {
         **{"nodes_total": 3, "nodes_online": 1, "nodes_degraded": 1, "nodes_offline": 1},
-        **{"total_requests_24h": 12, "overall_error_rate_pct": 33.3, "avg_ttft_ms": 12.3},
+        **{"total_requests_24h": 12, "overall_error_rate_pct": 25.0, "avg_ttft_ms": 12.3},
         **{"total_retries_24h": 4, "client_disconnects_24h": 2, "incomplete_streams_24h": 1},
         **{"cold_loads_24h": 0, "image_generations_24h": 0, "transcriptions_24h": 0, "health_score": 77},
     }
