@@ -63,7 +63,7 @@ def test_engines() -> None:
     assert found(a_snapshot(beside)) == {"engine_down": "warning"}
     looked_for = an_engine(up=False, reason="nobody is at that port", name="third")
     assert found(a_snapshot(a_node(with_loaded("a", "b", "c"), looked_for))) == {}
-    assert found(a_snapshot(a_node(looked_for))) == {"engine_down": "critical"}
+    assert found(a_snapshot(a_node(looked_for)))["engine_down"] == "critical"
     without = a_node(engines=[])
     assert found(a_snapshot(a_node(), without)) == {"no_engine": "warning"}
 
