@@ -1,11 +1,15 @@
 """The command `herd`: without a verb it serves."""
 
 import sys
-from typing import Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shared import __version__
+
+if TYPE_CHECKING:
+    from shared.interfaces import Address
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,21 +96,34 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
 
 
 def _tell_how_to_join(settings: Any, address: str, log: Any) -> None:
+    import socket
+
+    from shared.interfaces import own_addresses
     from shared.sockets import is_loopback
 
-    line = f"herd-node --router-url {_reachable(address)}"
+    line = f"herd-node --router-url {reachable(address, own_addresses(), socket.gethostname())}"
     if settings.mdns and not is_loopback(address):
         line = f"herd-node (on another network: {line})"
     log.info("add a node: %s", line)
 
 
-def _reachable(address: str) -> str:
-    """The address as another machine would write it."""
-    import socket
+def reachable(listening: str, mine: "Collection[Address]", host_name: str) -> str:
+    """The base URL `listening` as another machine, also of another network, would write it.
 
-    for wildcard in ("0.0.0.0", "[::]"):
-        address = address.replace(wildcard, socket.gethostname())
-    return address
+    Where it stands for every address: the first of `mine`, IPv4 before IPv6, then the host's name, which other
+    networks seldom know. An IPv6 wildcard stands for no IPv4 address.
+    """
+    from urllib.parse import urlsplit
+
+    from shared.sockets import url_of
+
+    parts = urlsplit(listening)
+    if parts.hostname not in ("0.0.0.0", "::") or not parts.port:
+        return listening
+    proper = [each for each in mine if not each.value.is_link_local]
+    usable = [each for each in proper if each.value.version == 6 or parts.hostname == "0.0.0.0"]
+    first = min(usable, key=lambda each: (each.value.version, each.index, each.ip), default=None)
+    return url_of(first.ip if first else host_name, parts.port)
 
 
 if __name__ == "__main__":

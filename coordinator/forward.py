@@ -5,6 +5,7 @@ import msgspec
 from msgspec import Struct
 
 from coordinator.core.call import Target
+from coordinator.core.node import NotReached
 from shared.errors import (
     BodyTooLarge,
     Draining,
@@ -87,7 +88,7 @@ class Forwarder:
         """Closes every connection."""
         await self._session.close()
 
-    async def probe(self, gateway: str, secret: str, timeout_s: float) -> str | None:
+    async def probe(self, gateway: str, secret: str, timeout_s: float) -> NotReached | None:
         """Whether the gateway answers this coordinator; None, or why not."""
         try:
             async with self._session.get(
@@ -96,9 +97,12 @@ class Forwarder:
                 headers=_authorised(secret),
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as response:
-                return None if response.status == 200 else f"answered {response.status}"
+                status = response.status
+                return None if status == 200 else NotReached(f"answered {status}", answered=True)
+        except aiohttp.ClientResponseError:  # its text repeats what came
+            return NotReached("answered, but not in HTTP", answered=True)
         except CONNECTION_ERRORS as error:
-            return describe(error)
+            return NotReached(describe(error))
 
     async def send(self, target: Target, request: EngineRequest) -> EngineReply:
         """The engine's answer once its first bytes are there, or all of them where the request wants it whole.

@@ -12,13 +12,16 @@ from coordinator.core.call import Decisions
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.forward import Forwarder
-from shared.errors import CallerFault
+from shared.errors import CallerFault, NameTaken
 from shared.names import NodeId
 from shared.sockets import url_of
 from shared.wire import Heartbeat, HeartbeatReply
 
 TICK_S = 0.25
 """How often time is looked at: the grain of holding deadlines and leases."""
+
+TOLD_OF_A_NAME = 10
+"""Pairs of agents of one name that are told of; agents on ports and addresses that change would fill the log."""
 
 log = logging.getLogger("herd.members")
 
@@ -46,6 +49,7 @@ class Members:
         self._wake = asyncio.Event()
         self._decoder = msgspec.json.Decoder(Heartbeat)
         self._standings: dict[NodeId, str] = {}
+        self._told_of_two: dict[NodeId, set[tuple[str, str]]] = {}
 
     def heard(self, body: bytes, source: str) -> HeartbeatReply:
         """Takes in one beat that came from address `source`. Raises CallerFault for a bad or outdated one."""
@@ -55,7 +59,11 @@ class Members:
             raise CallerFault(f"bad heartbeat: {error}") from error
         now = self._clock()
         address = url_of(heartbeat.gateway_host or source, heartbeat.gateway_port)
-        self._apply(self._desk.heard(heartbeat, address, now))
+        try:
+            self._apply(self._desk.heard(heartbeat, address, now))
+        except NameTaken:
+            self._tell_of_two(NodeId(heartbeat.node_id), address)
+            raise
         self._wake.set()
         standing = self._desk.fleet.nodes[NodeId(heartbeat.node_id)].standing(now, self._limits)
         return HeartbeatReply(
@@ -64,6 +72,21 @@ class Members:
             state=standing.state,
             reason=standing.reason,
             coordinator_id=self._coordinator_id,
+        )
+
+    def _tell_of_two(self, node_id: NodeId, refused: str) -> None:
+        """Once for each two, not for each beat; that of the one refused tells only its own log."""
+        told = self._told_of_two.setdefault(node_id, set())
+        two = (self._desk.fleet.nodes[node_id].address, refused)
+        if two in told or len(told) >= TOLD_OF_A_NAME:
+            return
+        told.add(two)
+        log.warning(
+            "two agents are named %s: the one at %s is heard, the one at %s, which started earlier, is refused;"
+            " give one of them a --node-id",
+            node_id,
+            *two,
+            extra={"node_id": node_id},
         )
 
     async def run(self) -> None:
@@ -98,9 +121,9 @@ class Members:
             self._desk.not_reached(node_id, problem)
 
     def _tell_changes(self, now: float) -> None:
-        self._standings = {
-            node_id: told for node_id, told in self._standings.items() if node_id in self._desk.fleet.nodes
-        }
+        known = self._desk.fleet.nodes
+        self._standings = {node_id: told for node_id, told in self._standings.items() if node_id in known}
+        self._told_of_two = {node_id: told for node_id, told in self._told_of_two.items() if node_id in known}
         for node_id, node in self._desk.fleet.nodes.items():
             standing = node.standing(now, self._limits)
             if self._standings.get(node_id) == standing.state:

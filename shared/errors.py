@@ -7,6 +7,7 @@ FleetError                       status  another node may be tried
 │   ├── RouteNotFound            404
 │   ├── MethodNotAllowed         405
 │   ├── Conflict                 409
+│   ├── NameTaken                400
 │   ├── BodyTooLarge             413
 │   ├── HeadersTooLarge          431
 │   ├── EngineLacks              400     yes: another kind of engine may serve it
@@ -95,6 +96,10 @@ class Conflict(CallerFault):
 
     status = 409
     code = "conflict"
+
+
+class NameTaken(CallerFault):
+    """A beat of one agent while another of the same name, started later, is alive."""
 
 
 class BodyTooLarge(CallerFault):

@@ -19,6 +19,8 @@ import msgspec
 import psutil
 from msgspec import Struct
 
+from agent.sensors.cgroup import memory_left
+
 WORKING_SET_BYTES = 256 * 2**20
 """All that is copied from and to: more than the caches of most machines."""
 SPARE_FACTOR = 4
@@ -28,6 +30,8 @@ WINDOW_S = 0.1
 WINDOWS = 3
 """The best counts: something else may run meanwhile."""
 NICE = 10
+MOST_TRIES = 2
+"""Where memory is tighter than it seems, a system may kill who takes so much of it; not at each start."""
 MOST_GBPS = 100_000.0
 FILE = "memory_bandwidth.json"
 
@@ -38,7 +42,10 @@ class Figure(Struct, frozen=True):
     """What the file holds."""
 
     chip: str
-    gbps: float
+    gbps: float = 0.0
+    """0: not measured."""
+    tries: int = 0
+    """To measure it that have not ended."""
 
 
 class MemorySpeed:
@@ -61,31 +68,42 @@ class MemorySpeed:
 
     def _find_out(self, chip: str) -> None:
         known = remembered(self._path, chip)
-        if known:
-            self._gbps = known
+        self._gbps = known.gbps
+        if known.gbps:
             return
+        if known.tries >= MOST_TRIES:
+            log.info("the speed of the memory is not measured: earlier tries ended this program")
+            return
+        self._keep(Figure(chip, tries=known.tries + 1))  # first: whoever is killed notes nothing more
+        gbps = self._tried()
+        self._gbps = gbps
+        if gbps:
+            log.info("memory of %s: %.1f GB/s, measured by copying", chip, gbps)
+        self._keep(Figure(chip, gbps) if gbps else known)
+
+    def _tried(self) -> float:
         try:
             gbps = round(self._measure(), 1)
         except (MemoryError, OSError, RuntimeError) as error:
             log.warning("the speed of the memory cannot be measured: %s", error)
-            return
-        if not 0 < gbps <= MOST_GBPS:
-            return
-        self._gbps = gbps
-        log.info("memory of %s: %.1f GB/s, measured by copying", chip, gbps)
+            return 0.0
+        return gbps if 0 < gbps <= MOST_GBPS else 0.0
+
+    def _keep(self, figure: Figure) -> None:
         try:
-            self._path.write_bytes(msgspec.json.encode(Figure(chip, gbps)))
+            self._path.write_bytes(msgspec.json.encode(figure))
         except OSError as error:
             log.warning("the speed of the memory is not remembered: %s", error)
 
 
-def remembered(path: Path, chip: str) -> float:
-    """What was measured on this chip; 0.0: nothing that can be used."""
+def remembered(path: Path, chip: str) -> Figure:
+    """What is known of this chip."""
     try:
         figure = msgspec.json.decode(path.read_bytes(), type=Figure)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return 0.0
-    return figure.gbps if figure.chip == chip and 0 < figure.gbps <= MOST_GBPS else 0.0
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Figure(chip)
+    fits = figure.chip == chip and 0 <= figure.gbps <= MOST_GBPS
+    return figure if fits else Figure(chip)
 
 
 def threads_for(cores: int, available_bytes: int) -> int:
@@ -98,8 +116,14 @@ def threads_for(cores: int, available_bytes: int) -> int:
 def measured_gbps() -> float:
     """Of this machine, in well under a second; 0.0 where its memory is too short. Blocks."""
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    threads = threads_for(cores, psutil.virtual_memory().available)
+    threads = threads_for(cores, available_bytes(memory_left()))
     return best_of_copying(threads, WORKING_SET_BYTES // (2 * threads)) if threads else 0.0
+
+
+def available_bytes(group_left: int | None) -> int:
+    """What this process may still take: of the host's memory, and within its control group (None: no limit)."""
+    host = int(psutil.virtual_memory().available)
+    return host if group_left is None else min(host, group_left)
 
 
 def best_of_copying(threads: int, block_bytes: int, window_s: float = WINDOW_S) -> float:

@@ -5,6 +5,7 @@ from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, R
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding, OpenCall
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.node import NotReached
 from coordinator.core.policies import Policy, weighted
 from coordinator.core.scorer import Scorer
 from shared.errors import FleetError, QueueFull
@@ -113,9 +114,9 @@ class Desk:
         self.fleet.nodes[node_id].reached()
         return self._release(now)
 
-    def not_reached(self, node_id: NodeId, reason: str) -> None:
-        """The node's gateway did not answer a probe."""
-        self.fleet.nodes[node_id].not_reached(reason)
+    def not_reached(self, node_id: NodeId, problem: NotReached) -> None:
+        """The node's gateway did not answer a probe, or something else did."""
+        self.fleet.nodes[node_id].not_reached(problem)
 
     def due_probes(self, now: float) -> list[NodeId]:
         """Nodes whose gateway is to be tried now. Asking books the next attempt."""

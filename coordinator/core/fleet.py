@@ -8,7 +8,7 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot, Standing
-from shared.errors import CallerFault
+from shared.errors import CallerFault, NameTaken
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
 
@@ -25,7 +25,9 @@ class Fleet:
         self._placements = 0
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Node:
-        """Takes in a beat. Raises CallerFault for one that is older than what is known."""
+        """Takes in a beat. Raises CallerFault for one that is older than what is known, NameTaken where that is
+        because of another agent.
+        """
         node = self.nodes.get(NodeId(heartbeat.node_id))
         if node is None:
             node = self.nodes[NodeId(heartbeat.node_id)] = Node(heartbeat, address, now)
@@ -50,7 +52,7 @@ class Fleet:
             raise CallerFault(f"beat {heartbeat.seq} of {node.node_id} is not newer than beat {known.seq}")
         # A clock may have gone back: once the lease has run out, the older epoch is all there is.
         if now - node.last_heard <= self._limits.lease_s and not known.leaving:
-            raise CallerFault(
+            raise NameTaken(
                 f"another agent named {node.node_id} started later and is alive; give one of them a --node-id"
             )
 

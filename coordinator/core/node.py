@@ -14,11 +14,22 @@ from shared.wire import Engine, Heartbeat, Model, Replica
 Status = Literal["online", "degraded", "offline"]
 Reach = Literal["probing", "unreachable", "reached", "suspect"]
 """probing, unreachable: never reached since it joined. reached: answers. suspect: did, then a connection failed."""
-MEND = "; open that port in its firewall, or tell its agent with --advertise where it can be reached"
-
-
+NO_WAY = "open that port in its firewall, or tell its agent with --advertise where it can be reached"
+ANOTHER = (
+    "another program answers at that address and port; tell its agent with --advertise where it can be reached, or give"
+    " it another --gateway-port"
+)
 LOADS_KEPT = 1_000
 """Of each node: more than any machine loads in a day."""
+
+
+class NotReached(Struct, frozen=True):
+    """Why a probe of a node's gateway failed."""
+
+    reason: str
+    """In a few words."""
+    answered: bool = False
+    """Something did answer, but not as the gateway does."""
 
 
 class Standing(Struct, frozen=True):
@@ -94,27 +105,27 @@ class Node:
 
     def _probe_anew(self, now: float) -> None:
         self.reach: Reach = "probing"
-        self.reach_reason = ""
+        self._problem = NotReached("")
         self.next_probe_at = now
 
     # Reachability
 
     def reached(self) -> None:
         """The gateway answered a probe."""
-        self.reach, self.reach_reason, self.next_probe_at = "reached", "", math.inf
+        self.reach, self._problem, self.next_probe_at = "reached", NotReached(""), math.inf
 
-    def not_reached(self, reason: str) -> None:
+    def not_reached(self, problem: NotReached) -> None:
         """A probe failed."""
         if self.reach == "reached":
             return  # answers already
         if self.reach != "suspect":
             self.reach = "unreachable"
-        self.reach_reason = reason
+        self._problem = problem
 
     def suspect(self, reason: str, now: float) -> None:
         """A call's connection failed: no new calls here unless nobody else can, and a probe at once."""
         if self.reach == "reached":
-            self.reach, self.reach_reason, self.next_probe_at = "suspect", reason, now
+            self.reach, self._problem, self.next_probe_at = "suspect", NotReached(reason), now
 
     # Trouble of one model on one engine
 
@@ -147,9 +158,10 @@ class Node:
         if self.reach == "probing":
             return Standing("degraded", "probing", f"its gateway at {self.address} is being tried")
         if self.reach == "unreachable":
-            return Standing("degraded", "unreachable", f"{self.address}: {self.reach_reason}{MEND}")
+            mend = ANOTHER if self._problem.answered else NO_WAY
+            return Standing("degraded", "unreachable", f"{self.address}: {self._problem.reason}; {mend}")
         if self.reach == "suspect":
-            return Standing("degraded", "suspect", f"{self.address}: {self.reach_reason}")
+            return Standing("degraded", "suspect", f"{self.address}: {self._problem.reason}")
         if silent > limits.beat_late_s:
             return Standing("degraded", "late", f"no heartbeat for {silent:.0f} s")
         return Standing("online", "draining" if self.heartbeat.draining else "ready")

@@ -93,7 +93,9 @@ def engines(node: NodeSeen) -> Iterator[Finding]:
         )
     up = [engine for engine in beat.engines if engine.up]
     for engine in beat.engines:
-        if not engine.up and (engine.models or not up):  # else one that is only looked for, beside one that serves
+        if not engine.up and (
+            engine.models or not up
+        ):  # else one that is only looked for, beside one that serves
             yield _down(node, engine, others=len(up))
 
 

@@ -1,5 +1,6 @@
 """The Forwarder before a gateway that the test writes: what is an answer, and what is a failure. Real sockets."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -7,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from coordinator.core.call import Target
+from coordinator.core.node import NotReached
 from coordinator.forward import EngineRequest, Forwarder, engine_error_text
 from shared.errors import BodyTooLarge, Draining, EngineBusy, GatewayUnreachable, NodeFailure, StreamBroken
 from shared.names import NodeId
@@ -72,7 +74,9 @@ async def test_a_redirect_is_not_followed() -> None:
     async with gateway(answer) as (forwarder, target):
         with pytest.raises(NodeFailure):
             await forwarder.send(target, call())
-        assert await forwarder.probe(target.gateway, target.secret, 2.0) == "answered 307"
+        assert await forwarder.probe(target.gateway, target.secret, 2.0) == NotReached(
+            "answered 307", answered=True
+        )
     assert seen == ["/engines/ollama/api/chat", "/health"]
 
 
@@ -117,13 +121,33 @@ async def test_an_answer_longer_than_the_buffer_comes_in_pieces() -> None:
         assert len(pieces) > 1
 
 
+async def test_a_probe_tells_who_answers_from_who_does_not() -> None:
+    async def hello(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-another\r\n")
+        await writer.drain()
+        writer.close()
+
+    forwarder = Forwarder(connect_timeout_s=1.0, buffer_limit=1000)
+    server = await asyncio.start_server(hello, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    found = [await forwarder.probe(address, "secret", 2.0)]
+    server.close()
+    found.append(await forwarder.probe(address, "secret", 2.0))
+    await forwarder.close()
+    assert found[0] == NotReached("answered, but not in HTTP", answered=True)
+    assert found[1] is not None
+    assert not found[1].answered
+
+
 async def test_an_address_that_cannot_be_is_unreachable_not_a_fault_of_ours() -> None:
     forwarder = Forwarder(connect_timeout_s=1.0, buffer_limit=1000)
     for host in ("a..b", ".", "a" * 255):
         target = Target(NodeId("n1"), "ollama", f"http://{host}:1", "secret")
         with pytest.raises(GatewayUnreachable):
             await forwarder.send(target, call())
-        assert await forwarder.probe(target.gateway, "secret", 1.0)
+        problem = await forwarder.probe(target.gateway, "secret", 1.0)
+        assert problem is not None
+        assert not problem.answered
     await forwarder.close()
 
 

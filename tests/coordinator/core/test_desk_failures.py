@@ -5,6 +5,7 @@ import pytest
 from coordinator.core.call import Held, Placed, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
+from coordinator.core.node import NotReached
 from shared.errors import CallerFault, Draining, EngineBusy, EngineLacks, GatewayUnreachable, NodeFailure
 from shared.names import CallId, NodeId
 from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, an_address, told, with_loaded
@@ -230,7 +231,7 @@ def test_a_beat_does_not_clear_a_suspicion_a_probe_does() -> None:
     desk.failed(C1, UNREACHABLE, 2.0)
     kept_alive(desk, 3.0, "n1")
     assert desk.fleet.nodes[N1].standing(3.0, Limits()).state == "suspect"
-    desk.not_reached(N1, "timed out")
+    desk.not_reached(N1, NotReached("timed out"))
     assert desk.fleet.nodes[N1].standing(3.0, Limits()).state == "suspect"
     desk.reached(N1, 4.0)
     assert desk.fleet.nodes[N1].standing(4.0, Limits()).status == "online"
@@ -245,6 +246,6 @@ def test_a_probe_that_fails_late_does_not_outweigh_a_newer_good_one() -> None:
     assert desk.due_probes(2.0) == ["n1"]
     assert desk.due_probes(4.0) == ["n1"]
     desk.reached(N1, 4.1)
-    desk.not_reached(N1, "timed out")
+    desk.not_reached(N1, NotReached("timed out"))
     online = desk.fleet.nodes[N1].standing(6.1, Limits()).status == "online"
     assert online or desk.due_probes(6.1) == ["n1"]

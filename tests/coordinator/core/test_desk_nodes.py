@@ -4,7 +4,7 @@ import pytest
 
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.node import Standing
+from coordinator.core.node import NotReached, Standing
 from shared.errors import CallerFault
 from shared.names import CallId, NodeId
 from shared.wire import Heartbeat
@@ -47,7 +47,7 @@ def test_a_node_gets_calls_once_its_gateway_was_reached() -> None:
     assert words(desk, 0.0) == ("degraded", "probing")
     assert desk.due_probes(0.0) == ["n1"]
     assert told(desk.arrived(a_call(), 0.0)) == ["c1 held"]
-    desk.not_reached(N1, "timed out")
+    desk.not_reached(N1, NotReached("timed out"))
     assert words(desk, 0.5) == ("degraded", "unreachable")
     assert standing(desk, 0.5).reason.startswith("http://n1:11436: timed out; open that port in its firewall")
     assert "--advertise" in standing(desk, 0.5).reason
@@ -55,10 +55,23 @@ def test_a_node_gets_calls_once_its_gateway_was_reached() -> None:
     assert words(desk, 1.0) == ("online", "ready")
 
 
+def test_where_another_program_answers_the_firewall_is_not_blamed() -> None:
+    desk = a_desk()
+    desk.heard(beat(seq=1), an_address("n1"), 0.0)
+    desk.not_reached(N1, NotReached("answered 404", answered=True))
+    reason = standing(desk, 0.5).reason
+    assert reason.startswith(
+        "http://n1:11436: answered 404; another program answers at that address and port"
+    )
+    assert "firewall" not in reason
+    desk.not_reached(N1, NotReached("timed out"))
+    assert "firewall" in standing(desk, 0.5).reason
+
+
 def test_a_call_that_waited_for_an_unreachable_node_is_told_so() -> None:
     desk = a_desk()
     desk.heard(beat(seq=1), an_address("n1"), 0.0)
-    desk.not_reached(N1, "timed out")
+    desk.not_reached(N1, NotReached("timed out"))
     desk.arrived(a_call(), 0.0)
     desk.heard(beat(), an_address("n1"), 29.0)
     (decision,) = desk.expired(30.0)

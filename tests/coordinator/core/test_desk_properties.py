@@ -18,6 +18,7 @@ import shared.errors
 from coordinator.core.call import Call, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.node import NotReached
 from shared.errors import (
     CallerFault,
     EngineBusy,
@@ -144,7 +145,7 @@ class DeskMachine(RuleBasedStateMachine):
         if good:
             self.ledger.apply(self.desk.reached(name, self.ledger.now))
         else:
-            self.desk.not_reached(name, "connection refused")
+            self.desk.not_reached(name, NotReached("connection refused"))
 
     # Calls
 
