@@ -9,6 +9,7 @@ from types import TracebackType
 
 import msgspec
 
+from coordinator.core import retry
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement
 from coordinator.core.desk import Desk
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
@@ -20,7 +21,7 @@ CUT_GRACE_S = 1.0
 """For telling the callers whose streams are cut at the coordinator's end."""
 
 Encode = Callable[[Placement], EngineRequest]
-"""The body for the engine that was chosen; raises CallerFault where that engine cannot be asked."""
+"""The body for the engine that was chosen; raises CallerFault, EngineLacks where another may be asked."""
 
 
 class Dispatcher:
@@ -156,7 +157,8 @@ class Dispatcher:
         self._drop(call_id, record, status, error)
 
     def _retried(self, record: CallRecord, placement: Placement, error: FleetError) -> None:
-        self._record(record.trace("retried", self._clock(), error))
+        if retry.is_attempt(error):
+            self._record(record.trace("retried", self._clock(), error))
         record.excluded.append(placement.place.node_id)
 
     def _expect(self, call_id: CallId) -> asyncio.Future[Placement]:

@@ -9,6 +9,7 @@ FleetError                       status  another node may be tried
 │   ├── Conflict                 409
 │   ├── BodyTooLarge             413
 │   ├── HeadersTooLarge          431
+│   ├── EngineLacks              400     yes: another kind of engine may serve it
 │   └── EngineFault              4xx     the engine's own
 ├── NoAccess                     401
 ├── Unavailable                  503     later: carries Retry-After
@@ -108,6 +109,12 @@ class HeadersTooLarge(CallerFault):
 
     status = 431
     code = "headers_too_large"
+
+
+class EngineLacks(CallerFault):
+    """The engine that was chosen cannot be told what the call says: it was asked nothing."""
+
+    elsewhere = True
 
 
 class EngineFault(CallerFault):

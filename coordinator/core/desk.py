@@ -91,7 +91,7 @@ class Desk:
         if again == "give up":
             self.failures += 1
             return [Refused(call_id, error), *self._release(now)]
-        ended.error, ended.retries = error, ended.retries + 1
+        ended.error, ended.retries = error, ended.retries + retry.is_attempt(error)
         ended.excluded |= {ended.place.node_id}
         ended.place = None
         return [*self._decide_or_hold(ended, now), *self._release(now)]

@@ -67,7 +67,7 @@ class Exchange(Protocol):
     stream: bool
 
     def encode(self, placement: Placement) -> EngineRequest:
-        """For that engine. Raises CallerFault where it cannot be asked."""
+        """For that engine. Raises CallerFault, EngineLacks where another kind of engine could be asked."""
         ...
 
     def decoder(self, placement: Placement, /) -> Decoder | None:

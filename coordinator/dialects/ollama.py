@@ -33,7 +33,7 @@ from coordinator.dialects.translation.ollama_answer import (
 )
 from coordinator.forward import EngineRequest
 from shared import __version__
-from shared.errors import CallerFault, FleetError, ModelNotFound
+from shared.errors import EngineLacks, FleetError, ModelNotFound
 from shared.frames import Frames, lines
 
 CONTRACT_VERSION = "0.30.0"
@@ -100,7 +100,7 @@ class OllamaExchange:
             return self._request(self._path, self._own_body(placement))
         if self._asks_nothing():
             if self.call.operation != "embed" and unloads(self._head.keep_alive):
-                raise CallerFault("keep_alive: this engine keeps its model loaded; it cannot be unloaded")
+                raise EngineLacks("keep_alive: this engine keeps its model loaded; it cannot be unloaded")
             return EngineRequest("/v1/models", b"", self._headers, whole=not self.stream, method="GET")
         self._asked = decode_any(self._body)
         path, request = _TRANSLATED[self._path](self._asked, placement.engine_model, placement.context_length)

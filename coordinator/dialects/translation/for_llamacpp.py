@@ -13,7 +13,7 @@ import msgspec
 
 from coordinator.dialects.translation.checks import is_whole, number
 from coordinator.dialects.translation.rules import Source
-from shared.errors import CallerFault
+from shared.errors import CallerFault, EngineLacks
 
 THINK_LEVELS = ("low", "medium", "high", "max")
 MOST_LOGPROBS = 20
@@ -37,7 +37,7 @@ def context(value: Any, source: Source) -> None:
     loaded = source.context_length
     number("options.num_ctx")(value, source)
     if loaded is not None and value > loaded:
-        raise CallerFault(
+        raise EngineLacks(
             f"options.num_ctx: {value} tokens were asked for, this engine has {loaded} loaded for each call"
         )
 
@@ -47,7 +47,7 @@ def looking_back(value: Any, source: Source) -> Any:
     if number("options.repeat_last_n")(value, source) != -1:
         return value
     if source.context_length is None:
-        raise CallerFault("options.repeat_last_n: this engine does not tell how long its context is")
+        raise EngineLacks("options.repeat_last_n: this engine does not tell how long its context is")
     return source.context_length
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from coordinator.dialects.translation.checks import is_whole, whole
 from coordinator.dialects.translation.rules import Source
-from shared.errors import CallerFault
+from shared.errors import CallerFault, EngineLacks
 
 DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
 """OpenAI's, which Ollama's own /v1 sets where they are left out; a model's own are others."""
@@ -82,9 +82,9 @@ def functions(value: Any, source: Source) -> Any:
     for tool in value:
         function = tool.get("function") if isinstance(tool, Mapping) else None
         if not isinstance(function, Mapping) or tool.get("type") != "function":
-            raise CallerFault("tools: this engine knows tools of type function only")
+            raise EngineLacks("tools: this engine knows tools of type function only")
         if function.get("strict"):
-            raise CallerFault("tools: strict: this engine does not force arguments into the schema")
+            raise EngineLacks("tools: strict: this engine does not force arguments into the schema")
     return None if source.body.get("tool_choice") == "none" else value or None
 
 
@@ -113,7 +113,7 @@ def stream_options(value: Any, _source: Source) -> None:
         raise CallerFault("stream_options: expected an object")
     for name, wanted in value.items():
         if wanted and name != "include_usage":
-            raise CallerFault(f"stream_options.{name}: streams of this engine have no such thing")
+            raise EngineLacks(f"stream_options.{name}: streams of this engine have no such thing")
 
 
 def one_prompt(value: Any, _source: Source) -> str:
@@ -121,7 +121,7 @@ def one_prompt(value: Any, _source: Source) -> str:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, str):
-        raise CallerFault("prompt: this engine takes one text a call; no list of them, and no tokens")
+        raise EngineLacks("prompt: this engine takes one text a call; no list of them, and no tokens")
     if not value:
         raise CallerFault("prompt: an empty prompt asks for nothing")
     return value
@@ -132,7 +132,7 @@ def texts(value: Any, _source: Source) -> Any:
     several = value if isinstance(value, list) else [value]
     if several and all(isinstance(each, str) for each in several) and all(several):
         return value
-    raise CallerFault("input: this engine takes a text or a list of texts; no tokens, and none that is empty")
+    raise EngineLacks("input: this engine takes a text or a list of texts; no tokens, and none that is empty")
 
 
 def encoding(value: Any, _source: Source) -> None:
@@ -187,7 +187,7 @@ def name(value: Any, source: Source) -> str | None:
     if source.body.get("role") == "tool":
         return str(value)
     if value:
-        raise CallerFault("messages.name: this engine knows no names of speakers")
+        raise EngineLacks("messages.name: this engine knows no names of speakers")
     return None
 
 
@@ -227,10 +227,10 @@ def text(value: Any, _source: Source) -> str:
 def image(value: Any, _source: Source) -> str:
     """A data URI's base64. Raises CallerFault for any other address."""
     if isinstance(value, Mapping) and value.get("detail") not in (None, "auto"):
-        raise CallerFault("image_url.detail: this engine looks at every image in its own way")
+        raise EngineLacks("image_url.detail: this engine looks at every image in its own way")
     url = value.get("url") if isinstance(value, Mapping) else value
     if not isinstance(url, str) or not url.startswith("data:"):
-        raise CallerFault("image_url: this engine fetches no images; send a data: URI")
+        raise EngineLacks("image_url: this engine fetches no images; send a data: URI")
     kind, separator, data = url[5:].partition(";base64,")
     if not separator or kind not in IMAGE_TYPES:
         raise CallerFault("image_url: expected data:image/jpeg, png or webp, in base64")

@@ -24,8 +24,8 @@ _OPENING = """# Every field of both APIs
 
 What becomes of a call where the engine lacks the caller's dialect, or the dialect cannot say what the call says. Made
 from the table in the code by `python -m coordinator.dialects.translation.manual`; a test compares. "Refused" is a 400
-that names the field, before any engine is asked. A null is as good as nothing, and so is an empty value of what is
-refused.
+that names the field, before any engine is asked, where no other node can take the call. A null is as good as nothing,
+and so is an empty value of what is refused.
 """
 
 

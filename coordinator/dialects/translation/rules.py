@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 from msgspec import Struct
 
-from shared.errors import CallerFault
+from shared.errors import CallerFault, EngineLacks
 
 
 class Source(Struct, frozen=True):
@@ -125,7 +125,7 @@ def _said(table: Table, name: str, value: Any, source: Source) -> Iterator[tuple
     elif isinstance(rule, Answered | Joined):
         rule.check(value, source)
     elif _refuses(rule, value):
-        raise CallerFault(f"{table.inside}{name}: {rule.why}")
+        raise EngineLacks(f"{table.inside}{name}: {rule.why}")
 
 
 def _refuses(rule: Rule, value: Any) -> TypeGuard[Satisfied | Refused]:

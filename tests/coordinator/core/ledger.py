@@ -23,11 +23,11 @@ class Book:
         self.failed_on: set[NodeId] = set()
         self.retries = 0
 
-    def failed(self) -> None:
-        """Its attempt is over; what follows is a decision of its own."""
+    def failed(self, *, asked: bool = True) -> None:
+        """Its attempt is over; what follows is a decision of its own. `asked`: whether the engine heard of it."""
         assert self.place is not None
         self.failed_on.add(self.place.node_id)
-        self.retries += 1
+        self.retries += asked
         self.place = None
 
 

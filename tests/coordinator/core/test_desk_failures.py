@@ -5,7 +5,7 @@ import pytest
 from coordinator.core.call import Held, Placed, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from shared.errors import CallerFault, Draining, EngineBusy, GatewayUnreachable, NodeFailure
+from shared.errors import CallerFault, Draining, EngineBusy, EngineLacks, GatewayUnreachable, NodeFailure
 from shared.names import CallId, NodeId
 from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, an_address, told, with_loaded
 
@@ -67,6 +67,31 @@ def test_no_other_node_for_the_callers_fault_or_after_a_byte(error: CallerFault 
     if isinstance(error, NodeFailure):
         desk.first_byte(C1, 1.5)
     assert desk.failed(C1, error, 2.0) == [Refused(C1, error)]
+
+
+def test_engines_that_lack_what_a_call_says_are_passed_over() -> None:
+    """However many; none of them is in trouble, and the last refusal stands where nobody else can."""
+    desk = nodes(5)
+    lacks = EngineLacks("suffix: this engine cannot insert")
+    desk.arrived(a_call(), 1.0)
+    for number in range(2, 6):
+        (decision,) = desk.failed(C1, lacks, 2.0)
+        assert isinstance(decision, Placed)
+        assert (decision.placement.place.node_id, decision.placement.retries) == (f"n{number}", 0)
+    assert desk.failed(C1, lacks, 2.0) == [Refused(C1, lacks)]
+    assert (desk.open_calls(), desk.failures) == ([], 1)
+    assert first_choice(desk, 3.0) == "n1"
+
+
+def test_a_call_passed_over_waits_for_one_that_may_serve_it() -> None:
+    desk = nodes(2)
+    desk.arrived(a_call("other"), 0.5)  # on n1
+    desk.arrived(a_call(), 1.0)  # on n2
+    (held,) = desk.failed(C1, EngineLacks("x"), 2.0)
+    assert isinstance(held, Held)
+    (decision,) = desk.finished(CallId("other"), 3.0)
+    assert isinstance(decision, Placed)
+    assert decision.placement.place.node_id == "n1"
 
 
 def test_a_failed_call_takes_its_old_turn() -> None:

@@ -18,7 +18,15 @@ import shared.errors
 from coordinator.core.call import Call, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
-from shared.errors import CallerFault, EngineBusy, EngineFault, FleetError, MethodNotAllowed, Unavailable
+from shared.errors import (
+    CallerFault,
+    EngineBusy,
+    EngineFault,
+    EngineLacks,
+    FleetError,
+    MethodNotAllowed,
+    Unavailable,
+)
 from shared.names import CallId, NodeId
 from shared.wire import Engine, Heartbeat
 from tests.coordinator.core.ledger import ROOM_BYTES, Book, Ledger
@@ -171,8 +179,9 @@ class DeskMachine(RuleBasedStateMachine):
     def fails(self, which: int, error: FleetError) -> None:
         call_id = self._placed(which)
         book = self.ledger.books[call_id]
-        may_retry = error.elsewhere and not book.first_byte and book.retries < LIMITS.retries
-        book.failed()
+        asked = not isinstance(error, EngineLacks)
+        may_retry = error.elsewhere and not book.first_byte and (book.retries < LIMITS.retries or not asked)
+        book.failed(asked=asked)
         decisions = self.desk.failed(call_id, error, self.ledger.now)
         own = [each for each in decisions if each.call_id == call_id]
         assert own, "the failed call heard nothing"

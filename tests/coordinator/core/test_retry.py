@@ -10,6 +10,7 @@ KINDS: list[tuple[FleetError, bool, bool, float]] = [
     (errors.CallerFault("x"), False, False, 0.0),
     (errors.ModelNotFound("x"), False, False, 0.0),
     (errors.EngineFault("x", status=422), False, False, 0.0),
+    (errors.EngineLacks("x"), True, False, 0.0),
     (errors.NoAccess("x"), False, False, 0.0),
     (errors.Unavailable("x"), False, False, 0.0),
     (errors.QueueFull("x"), False, False, 0.0),
@@ -38,3 +39,10 @@ def test_every_kind(error: FleetError, elsewhere: bool, suspect: bool, trouble_s
 def test_limits_of_trying_again(first_byte: bool, retries: int, expected: str) -> None:
     error = errors.NodeFailure("x")
     assert retry.verdict(error, first_byte=first_byte, retries=retries, allowed=2) == expected
+
+
+def test_an_engine_that_was_not_asked_uses_up_no_retry() -> None:
+    lacks = errors.EngineLacks("x")
+    assert retry.verdict(lacks, first_byte=False, retries=2, allowed=2) == "another node"
+    assert not retry.is_attempt(lacks)
+    assert retry.is_attempt(errors.NodeFailure("x"))

@@ -18,6 +18,7 @@ from tests.coordinator.dialects.translation.cases import (
 from tests.coordinator.dialects.translation.ollama_option_cases import OPTIONS
 
 WEATHER = {"id": "c1", "function": {"name": "weather", "arguments": {"town": "x"}}}
+NO_CALLS: list[Any] = ["a", True, ["a"], [{}]]
 IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
 AS_SCHEMA = {"type": "json_schema", "json_schema": {"name": "format", "schema": SCHEMA}}
 
@@ -153,7 +154,7 @@ CASES: Cases = {
                 },
             ),
             said({"role": "assistant", "tool_calls": []}, {"role": "assistant"}),
-            *(refused({"tool_calls": odd}, "^tool_calls: ") for odd in ("a", True, ["a"], [{}])),
+            *(refused({"tool_calls": odd}, "^tool_calls: ") for odd in NO_CALLS),
         ],
         "tool_name": [
             said(

@@ -27,7 +27,7 @@ from coordinator.dialects.translation.rules import (
     translated,
 )
 from coordinator.dialects.translation.table import FOLDED, FROM_OLLAMA, FROM_OPENAI, TABLE
-from shared.errors import CallerFault
+from shared.errors import CallerFault, EngineLacks
 from tests.coordinator.dialects.translation import folded_cases, ollama_cases, openai_cases
 from tests.coordinator.dialects.translation.cases import Case
 
@@ -184,6 +184,19 @@ def test_no_field_of_ollamas_client_is_missing(table: str, kind: Any) -> None:
 
 def test_the_page_for_readers_is_that_of_the_table() -> None:
     assert manual.PAGE.read_text() == manual.page(), "python -m coordinator.dialects.translation.manual"
+
+
+def test_another_engine_may_be_asked_what_one_lacks() -> None:
+    """Not so where the value itself is wrong: that is refused at once."""
+    for table, fields in CASES.items():
+        for field, cases in fields.items():
+            for case in [each for each in cases if each.refused]:
+                with pytest.raises(CallerFault) as caught:
+                    _made(table, case.given)
+                lacks = isinstance(caught.value, EngineLacks)
+                assert lacks or not isinstance(TABLE[table].rules[field], Refused | Satisfied), (table, case)
+                assert lacks or "this engine" not in str(caught.value)
+                assert not (lacks and "expected" in str(caught.value))
 
 
 def test_refusals_name_the_field() -> None:
