@@ -229,18 +229,6 @@ async def test_loading(client: ollama.AsyncClient) -> None:
     assert [(part.done, part.done_reason) for part in streamed] == [(True, "load")]
 
 
-async def test_unloading_is_refused(herd: Herd, client: ollama.AsyncClient) -> None:
-    """What `ollama stop` sends: the model stays, so nothing else would be true."""
-    for path in ("/api/generate", "/api/chat"):
-        for keep_alive in (0, "0s"):
-            body = {"model": MODEL, "keep_alive": keep_alive}
-            async with herd.session.post(herd.address + path, json=body) as response:
-                assert response.status == 400
-                assert "keep_alive: this engine keeps its model loaded" in (await response.json())["error"]
-    answered = await client.generate(MODEL, "hello", keep_alive=0, options={"num_predict": 1})
-    assert answered.done_reason == "length", "beside a prompt it asks for what comes after the answer"
-
-
 async def test_what_cannot_be_is_told(herd: Herd, client: ollama.AsyncClient) -> None:
     too_long: list[Any] = [{"role": "user", "content": "hello there " * 6000}]
     for stream in (False, True):

@@ -208,6 +208,18 @@ async def test_no_more_context_than_is_loaded(client: ollama.AsyncClient) -> Non
     assert caught.value.status_code == 400
 
 
+async def test_unloading_is_refused(herd: Herd, client: ollama.AsyncClient) -> None:
+    """What `ollama stop` sends: the model stays, so nothing else would be true."""
+    for path in ("/api/generate", "/api/chat"):
+        for keep_alive in (0, "0s"):
+            body = {"model": MODEL, "keep_alive": keep_alive}
+            async with herd.session.post(herd.address + path, json=body) as response:
+                assert response.status == 400
+                assert "keep_alive: this engine keeps its model loaded" in (await response.json())["error"]
+    answered = await client.generate(MODEL, "hello", keep_alive=0, options={"num_predict": 1})
+    assert answered.done_reason == "length", "beside a prompt it asks for what comes after the answer"
+
+
 async def test_an_input_that_is_too_long_is_shortened_unless_that_is_forbidden(
     herd: Herd, client: ollama.AsyncClient
 ) -> None:
