@@ -2,7 +2,8 @@
 
 Copying is timed on several threads: one thread alone does not keep the memory busy. It counts what is read and what is
 written. The figure is lower than a maker's (by a fifth to a half), and higher where all of it fits into the caches of a
-large server. It holds for this chip: another one is measured anew.
+large server. It holds for this chip: another one is measured anew. A machine that is busy is left alone until it is
+not, since it would seem to be slow for ever.
 """
 
 import contextlib
@@ -30,6 +31,10 @@ WINDOW_S = 0.1
 WINDOWS = 3
 """The best counts: something else may run meanwhile."""
 NICE = 10
+IDLE_PCT = 20.0
+"""Of all processors together, over IDLE_S: a machine that does more than this is busy."""
+IDLE_S = 1.0
+LOOK_AGAIN_S = 30.0
 MOST_TRIES = 2
 """Where memory is tighter than it seems, a system may kill who takes so much of it; not at each start."""
 MOST_GBPS = 100_000.0
@@ -51,9 +56,18 @@ class Figure(Struct, frozen=True):
 class MemorySpeed:
     """Measures in threads of its own; `directory` keeps the figure."""
 
-    def __init__(self, directory: Path, measure: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        measure: Callable[[], float] | None = None,
+        busy_pct: Callable[[], float] | None = None,
+        look_again_s: float = LOOK_AGAIN_S,
+    ) -> None:
+        """`busy_pct`: how busy the machine's processors are, 0 to 100; may take a second to find out."""
         self._path = directory / FILE
         self._measure = measure or measured_gbps
+        self._busy_pct = busy_pct or (lambda: psutil.cpu_percent(IDLE_S))
+        self._look_again_s = look_again_s
         self._thread: threading.Thread | None = None
         self._gbps = 0.0
 
@@ -74,6 +88,8 @@ class MemorySpeed:
         if known.tries >= MOST_TRIES:
             log.info("the speed of the memory is not measured: earlier tries ended this program")
             return
+        while self._busy_pct() > IDLE_PCT:
+            time.sleep(self._look_again_s)
         self._keep(Figure(chip, tries=known.tries + 1))  # first: whoever is killed notes nothing more
         gbps = self._tried()
         self._gbps = gbps

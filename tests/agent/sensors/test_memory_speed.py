@@ -37,10 +37,15 @@ def measure():
     os.kill(os.getpid(), signal.SIGKILL)
     threading.Event().wait()
 
-speed = MemorySpeed(Path(sys.argv[1]), measure)
+speed = MemorySpeed(Path(sys.argv[1]), measure, lambda: 0.0)
 speed.gbps("c")
 speed._thread.join()
 """
+
+
+def idle() -> float:
+    """A machine that does nothing else, in percent."""
+    return 0.0
 
 
 @pytest.mark.parametrize(
@@ -87,12 +92,12 @@ async def test_it_is_measured_once_for_a_chip(tmp_path: Path) -> None:
     async def known(speed: MemorySpeed, chip: str, gbps: float) -> None:
         await eventually(lambda: speed.gbps(chip) == gbps)
 
-    await known(MemorySpeed(tmp_path, measure), "a chip", 31.5)
+    await known(MemorySpeed(tmp_path, measure, idle), "a chip", 31.5)
     await eventually(lambda: remembered(tmp_path / FILE, "a chip") == Figure("a chip", 31.5))
-    again = MemorySpeed(tmp_path, measure)
+    again = MemorySpeed(tmp_path, measure, idle)
     await known(again, "a chip", 31.5)
     assert asked == 1
-    await known(MemorySpeed(tmp_path, measure), "another chip", 22.0)
+    await known(MemorySpeed(tmp_path, measure, idle), "another chip", 22.0)
     assert asked == 2
 
 
@@ -108,7 +113,7 @@ def test_a_file_that_makes_no_sense_is_none(tmp_path: Path, content: bytes) -> N
 async def test_a_figure_that_cannot_be_kept_is_told_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    speed = MemorySpeed(tmp_path / "nowhere", lambda: 12.0)
+    speed = MemorySpeed(tmp_path / "nowhere", lambda: 12.0, idle)
     await eventually(lambda: speed.gbps("c") == 12.0)
     await eventually(lambda: "not remembered" in caplog.text)
 
@@ -123,7 +128,7 @@ async def test_a_machine_that_cannot_be_measured_stays_unknown(
         return caplog.text.count("cannot be measured") == times
 
     for start in range(1, MOST_TRIES + 3):  # it harms nobody: each start tries again
-        speed = MemorySpeed(tmp_path, short)
+        speed = MemorySpeed(tmp_path, short, idle)
         assert speed.gbps("c") == 0.0
         await eventually(functools.partial(told, start))
         await eventually(lambda: remembered(tmp_path / FILE, "c") == Figure("c"))
@@ -142,7 +147,7 @@ def test_who_is_killed_for_measuring_stops_trying(tmp_path: Path) -> None:
 
 async def test_tries_on_another_chip_do_not_count(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(f'{{"chip":"another","gbps":0.0,"tries":{MOST_TRIES}}}')
-    speed = MemorySpeed(tmp_path, lambda: 12.0)
+    speed = MemorySpeed(tmp_path, lambda: 12.0, idle)
     await eventually(lambda: speed.gbps("c") == 12.0)
 
 
@@ -152,3 +157,16 @@ def test_the_limit_of_a_container_counts() -> None:
     assert available_bytes(256 * MIB) <= 256 * MIB < 4 * WORKING_SET_BYTES
     assert threads_for(4, available_bytes(256 * MIB)) == 0
     assert available_bytes(2**62) > 0
+
+
+async def test_a_busy_machine_is_left_alone_until_it_is_not(tmp_path: Path) -> None:
+    """It would seem to be slow, for ever."""
+    busy, measured = [100.0, 60.0, 5.0], []
+
+    def measure() -> float:
+        measured.append(len(busy))
+        return 31.0
+
+    speed = MemorySpeed(tmp_path, measure, lambda: busy.pop(0), look_again_s=0.01)
+    await eventually(lambda: speed.gbps("c") == 31.0)
+    assert measured == [0]

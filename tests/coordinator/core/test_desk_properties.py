@@ -19,15 +19,7 @@ from coordinator.core.call import Call, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import NotReached
-from shared.errors import (
-    CallerFault,
-    EngineBusy,
-    EngineFault,
-    EngineLacks,
-    FleetError,
-    MethodNotAllowed,
-    Unavailable,
-)
+from shared.errors import CallerFault, EngineBusy, EngineFault, EngineLacks, FleetError, Unavailable
 from shared.names import CallId, NodeId
 from shared.wire import Engine, Heartbeat
 from tests.coordinator.core.ledger import ROOM_BYTES, Book, Ledger
@@ -42,7 +34,7 @@ STEPS_S = (0.0, 0.25, 1.0, 4.0, 11.0, 16.0, 31.0, 61.0)
 
 
 def _error(kind: type[FleetError]) -> FleetError:
-    if issubclass(kind, MethodNotAllowed):
+    if issubclass(kind, shared.errors.MethodNotAllowed):
         return kind("it failed", allowed="GET")
     if issubclass(kind, EngineFault):
         return kind("it failed", status=418)
