@@ -195,7 +195,10 @@ def base_url(text: str, port: int) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         name, port = parts.hostname, parts.port or port
-        (name or "").encode("idna")  # as every look-up does: UnicodeError for what cannot even be asked for
+        (name or "").encode("idna")  # as every look-up does
+    except UnicodeError as error:
+        why = "a part of the host's name is empty or too long, or has a character that none may have"
+        raise StartError(f"{text!r} is no address: {why}") from error
     except ValueError as error:
         raise StartError(f"{text!r} is no address: {error}") from error
     if not name or parts.scheme not in ("http", "https"):
