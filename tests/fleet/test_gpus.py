@@ -135,6 +135,13 @@ async def test_the_speed_of_memory_that_was_found_out_is_told(
             FakeEngine.run(["m"]) as fake,
             fleet_of_fakes(tmp_path, [fake], agents={"measure_memory": measure}) as herd,
         ):
+
+            async def known(herd: Herd = herd, measure: bool = measure) -> bool:
+                return not measure or bool(
+                    (await herd.nodes())["node-1"]["hardware"]["memory_bandwidth_gbps"]
+                )
+
+            await eventually(known)
             told.append((await herd.nodes())["node-1"]["hardware"])
         kept.write_bytes(msgspec.json.encode(Figure(told[0]["chip"], 12.5)))
     if told[0]["memory_bandwidth_source"] == "table":
