@@ -9,6 +9,8 @@ from tests.lan.measuring import Within
 from tests.lan.namespaces import why_not
 
 REQUIRED = "HERD_LAN_REQUIRED"
+LONG = {"test_healing", "test_liars", "test_two_coordinators"}
+"""Files whose tests wait for leases to run out and the like."""
 _measured = pytest.StashKey[list[str]]()
 
 
@@ -20,10 +22,12 @@ def unavailable(reason: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _namespaces() -> None:
+def _namespaces(request: pytest.FixtureRequest) -> None:
     """Skips where no namespace can be made; fails instead where HERD_LAN_REQUIRED=1 says that they must be there."""
     if reason := why_not():
         unavailable(reason)
+    if request.path.stem in LONG and os.environ.get(REQUIRED) != "1":
+        pytest.skip(f"takes minutes: {REQUIRED}=1 scripts/test runs it, as CI does")
 
 
 @pytest.fixture

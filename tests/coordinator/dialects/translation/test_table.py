@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from openai.types import completion_create_params, embedding_create_params
 from openai.types.chat import completion_create_params as chat_create_params
 
-from coordinator.dialects.translation import manual
 from coordinator.dialects.translation.rules import (
     Answered,
     Inert,
@@ -182,10 +180,6 @@ def test_no_field_of_ollamas_client_is_missing(table: str, kind: Any) -> None:
     assert _inherited(kind) - set(TABLE[table].rules) == set()
 
 
-def test_the_page_for_readers_is_that_of_the_table() -> None:
-    assert manual.PAGE.read_text() == manual.page(), "python -m coordinator.dialects.translation.manual"
-
-
 def test_another_engine_may_be_asked_what_one_lacks() -> None:
     """Not so where the value itself is wrong: that is refused at once."""
     for table, fields in CASES.items():
@@ -211,16 +205,3 @@ def test_refusals_name_the_field() -> None:
                         "/v1/chat/completions reasoning",
                         "/v1/chat/completions content",
                     ), (table, field, str(caught.value))
-
-
-def test_readme_names_what_is_refused() -> None:
-    """Each field that is refused whatever it says, by its name."""
-    readme = (Path(__file__).parents[4] / "README.md").read_text()
-    told = set(re.findall(r"`([a-z_.]+)`", readme[readme.index("Refused by name") :].split("\n\n")[0]))
-    refused = {
-        field
-        for name, table in TABLE.items()
-        for field, rule in table.rules.items()
-        if isinstance(rule, Refused) and not name.endswith((" messages", " content"))
-    }
-    assert refused - told == set()
