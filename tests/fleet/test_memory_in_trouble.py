@@ -1,6 +1,5 @@
 """Under load: a killed coordinator, a locked, full, absent or spoilt file of traces. No call pays. A fake engine."""
 
-import asyncio
 import contextlib
 import json
 import shutil
@@ -11,9 +10,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import aiohttp
 import pytest
 
 from tests.fakes.control import FakeEngine
@@ -22,68 +20,13 @@ from tests.fakes.traces import rows
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import ask
 from tests.fleet.harness import Herd, herd, node
+from tests.fleet.loading import CLIENTS, Answer, Load
 from tests.fleet.small_disk import SmallDisk, can_mount, mounted
 
-CLIENTS = 8
 ON_DISK_S = 0.5
 """A row is in the file that long after its call was answered."""
 LOCKED_S = 3.0
-BROKEN = 0
-"""In place of a status: no answer, or not all of it."""
 IDS = "SELECT request_id FROM request_traces"
-
-
-class Answer(NamedTuple):
-    """One call that was answered; times on this process's clock."""
-
-    call_id: str
-    status: int
-    at: float
-    took_s: float
-
-
-class Load:
-    """Clients that call without a pause until they are told to stop."""
-
-    def __init__(self, herd: Herd) -> None:
-        self._herd = herd
-        self._stopping = False
-        self.answers: list[Answer] = []
-        self.broken = 0
-        """Calls that broke off, as those of a coordinator that is killed do."""
-
-    async def _client(self, name: str) -> None:
-        number = 0
-        while not self._stopping:
-            number += 1
-            call_id = f"{name}-{number}"
-            began = time.monotonic()
-            try:
-                reply = await ask(self._herd, call_id=call_id, stream=bool(number % 2))
-            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
-                self.broken += 1
-                continue
-            assert reply.complete or reply.status != 200
-            now = time.monotonic()
-            self.answers.append(Answer(call_id, reply.status, now, now - began))
-
-    @contextlib.asynccontextmanager
-    async def running(self, name: str) -> AsyncIterator[None]:
-        """While the block lasts; each call that has begun is waited for."""
-        self._stopping = False
-        async with asyncio.TaskGroup() as group:
-            for number in range(CLIENTS):
-                group.create_task(self._client(f"{name}-{number}"))
-            yield
-            self._stopping = True
-
-    async def for_seconds(self, seconds: float, name: str) -> list[Answer]:
-        """The answers of a load that lasts so long."""
-        before, until = len(self.answers), time.monotonic() + seconds
-        async with self.running(name):
-            await eventually(lambda: time.monotonic() > until, seconds + 5)
-        assert self.broken == 0
-        return self.answers[before:]
 
 
 @contextlib.asynccontextmanager
