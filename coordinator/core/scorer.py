@@ -11,7 +11,10 @@ from coordinator.core.policies import Policy
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
 
-NO_NODES = "no node has joined this fleet; start one: herd-node --router-url URL_OF_THIS_COORDINATOR"
+NO_NODES = (
+    "no node has joined this fleet; start one on any machine of this network: herd-node"
+    " (elsewhere: herd-node --router-url http://HOST:PORT, this coordinator's)"
+)
 
 
 class Scorer:

@@ -43,9 +43,10 @@ def standing(node: NodeSeen) -> Iterator[Finding]:
 
 
 _REMEDIES = {
-    "unreachable": "Its heartbeats arrive, but its gateway cannot be reached. Let the gateway's port through the "
-    "node's firewall, or start its agent with --advertise HOST (FLEET_NODE_ADVERTISE), a name or address under "
-    "which this coordinator reaches it.",
+    "unreachable": "Its heartbeats arrive, but its gateway cannot be reached. Where nobody answers, let the gateway's "
+    "port through the node's firewall, or start its agent with --advertise HOST (FLEET_NODE_ADVERTISE), a name or "
+    "address under which this coordinator reaches it. Where another program answers, give the agent another "
+    "--gateway-port.",
     "suspect": "A connection to its gateway failed. See whether its network is steady; it comes back by itself once "
     "the gateway answers.",
     "late": "Its heartbeats are late. See whether the machine sleeps or is overloaded, and whether its network is "
