@@ -3,12 +3,13 @@
 import math
 import time
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from coordinator.dialects.body import given
+from coordinator.dialects.translation.frame_by_frame import FrameByFrame, decoded
 from coordinator.dialects.translation.openai_shapes import (
     Answer,
     Choice,
@@ -20,13 +21,13 @@ from coordinator.dialects.translation.openai_shapes import (
     Usage,
 )
 from coordinator.forward import engine_error_text
-from shared.errors import FleetError, NodeFailure, StreamBroken
+from shared.errors import NodeFailure, StreamBroken
 from shared.frames import data_of, events, split_events
 
 NANOSECONDS_A_MS = 1_000_000
 
 
-class GenerationDecoder:
+class GenerationDecoder(FrameByFrame):
     """chat.completion or text_completion -> Ollama's chat or generate objects."""
 
     def __init__(
@@ -36,6 +37,7 @@ class GenerationDecoder:
 
         `top_logprobs`: how many alternatives of a token were asked for; the engine may give more.
         """
+        super().__init__()
         self._model = model
         self._chat = chat
         self._started_ns = started_ns
@@ -45,37 +47,21 @@ class GenerationDecoder:
         self._finish: str | None = None
         self._top_logprobs = top_logprobs
         self._tools: dict[int, ToolCall] = {}
-        self._broken: FleetError | None = None
         self._over = False
 
     def whole(self, body: bytes) -> bytes:
         """One complete answer. Raises NodeFailure where it is none."""
-        answer = _decoded(body, Answer)
+        answer = decoded(body, Answer)
         if not answer.choices:
             raise NodeFailure("the engine's answer has no choices")
         choice = answer.choices[0]
         self._note(answer, choice)
         return msgspec.json.encode(self._object(choice, self._take_tools()) | self._end())
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Lines for the whole events in it. Raises NodeFailure or StreamBroken, after what came before."""
-        if self._broken is not None:
-            raise self._broken
-        out = b""
-        try:
-            for event in split_events(self._frames.feed(chunk)):
-                out += self._event(event)
-        except FleetError as error:
-            if not out:
-                raise
-            self._broken = error
-        return out
-
     def finish(self) -> bytes:
         """The last line, where the engine sent no [DONE]. Raises StreamBroken where it ended too early."""
-        if self._broken is not None:
-            raise self._broken
-        out = self._event(self._frames.rest())
+        self._check_unbroken()
+        out = self._translated(self._frames.rest())
         if self._over:
             return out
         if self._finish is None:
@@ -86,13 +72,16 @@ class GenerationDecoder:
         """The last events: [DONE], and before it the usage."""
         return self._frames.last, self._frames.previous
 
-    def _event(self, event: bytes) -> bytes:
-        data = data_of(event)
+    def _frames_in(self, chunk: bytes) -> list[bytes]:
+        return split_events(self._frames.feed(chunk))
+
+    def _translated(self, frame: bytes) -> bytes:
+        data = data_of(frame)
         if not data:
             return b""
         if data == b"[DONE]":
             return self._last_lines() if self._finish is not None and not self._over else b""
-        answer = _decoded(data, Answer)
+        answer = decoded(data, Answer)
         if given(answer.error):
             raise StreamBroken("the engine broke off its answer", said=engine_error_text(data))
         choice = answer.choices[0] if answer.choices else Choice()
@@ -170,7 +159,7 @@ class EmbeddingDecoder:
 
     def whole(self, body: bytes) -> bytes:
         """Numbers keep the engine's spelling, but for vectors that are cut."""
-        answer = _decoded(body, Embeddings)
+        answer = decoded(body, Embeddings)
         vectors: list[Any] = [each.embedding for each in sorted(answer.data, key=lambda each: each.index)]
         if self._dimensions:
             vectors = [_cut(vector, self._dimensions) for vector in vectors]
@@ -236,19 +225,9 @@ def no_embeddings(model: str, *, single: bool) -> NothingDecoder:
     return NothingDecoder({"embedding": []} if single else {"model": model, "embeddings": []})
 
 
-Decoded = TypeVar("Decoded")
-
-
-def _decoded(body: bytes, kind: type[Decoded]) -> Decoded:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NodeFailure(f"the engine's answer makes no sense: {error}") from error
-
-
 def _cut(vector: Raw, dimensions: int) -> Raw | list[float]:
     """Its first components, as long as 1 together: what Ollama does."""
-    whole = _decoded(bytes(vector), list[float])
+    whole = decoded(bytes(vector), list[float])
     if len(whole) <= dimensions:
         return vector
     length = math.hypot(*whole[:dimensions]) or 1.0
@@ -261,11 +240,11 @@ def _tool_call(index: int, call: ToolCall) -> dict[str, Any]:
         raise NodeFailure("the engine's answer has a tool call without a name")
     arguments = function.arguments or "{}"
     try:
-        decoded = msgspec.json.decode(arguments)
+        parsed = msgspec.json.decode(arguments)
     except (msgspec.DecodeError, RecursionError):
-        decoded = {"raw": arguments}  # cut off by max_tokens: shown rather than lost
+        parsed = {"raw": arguments}  # cut off by max_tokens: shown rather than lost
     named = {"id": call.id} if call.id else {}
-    return {**named, "function": {"index": index, "name": function.name, "arguments": decoded}}
+    return {**named, "function": {"index": index, "name": function.name, "arguments": parsed}}
 
 
 def _line(value: dict[str, Any]) -> bytes:

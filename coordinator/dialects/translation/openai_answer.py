@@ -5,26 +5,28 @@ import itertools
 import struct
 import time
 import uuid
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from coordinator.dialects.body import given
+from coordinator.dialects.translation.frame_by_frame import FrameByFrame, decoded
 from coordinator.dialects.translation.ollama_shapes import Answer, Embeddings, Message, ToolCall
 from coordinator.dialects.translation.openai_shapes import Logprob
 from coordinator.forward import engine_error_text
-from shared.errors import FleetError, NodeFailure, StreamBroken
+from shared.errors import NodeFailure, StreamBroken
 from shared.frames import lines
 
 FINGERPRINT = "fp_ollama"
 """What Ollama's own /v1 says."""
 
 
-class GenerationDecoder:
+class GenerationDecoder(FrameByFrame):
     """Ollama's chat or generate objects -> chat.completion or text_completion, whole or in chunks."""
 
     def __init__(self, model: str, *, chat: bool, include_usage: bool, frame_limit: int) -> None:
         """`model`: the name to answer with; `include_usage`: whether a stream ends with the usage."""
+        super().__init__()
         self._chat = chat
         self._include_usage = include_usage
         self._lines = lines(frame_limit)
@@ -40,11 +42,10 @@ class GenerationDecoder:
         self._called = False
         self._begun = False
         self._over = False
-        self._broken: FleetError | None = None
 
     def whole(self, body: bytes) -> bytes:
         """One complete answer. Raises NodeFailure where it is none."""
-        answer = _decoded(body, Answer)
+        answer = decoded(body, Answer)
         if given(answer.error) or not answer.done:
             raise NodeFailure("the engine's answer is not complete", said=_said(answer, body))
         choice: dict[str, Any] = {"index": 0}
@@ -61,25 +62,10 @@ class GenerationDecoder:
             {"object": self._kind, **self._head, "choices": [choice], "usage": _usage(answer)}
         )
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Events for the whole lines in it. Raises NodeFailure or StreamBroken, after what came before."""
-        if self._broken is not None:
-            raise self._broken
-        out = b""
-        try:
-            for line in self._lines.feed(chunk).split(b"\n"):
-                out += self._line(line)
-        except FleetError as error:
-            if not out:
-                raise
-            self._broken = error
-        return out
-
     def finish(self) -> bytes:
         """What came without an end of line. Raises StreamBroken where no `done` came."""
-        if self._broken is not None:
-            raise self._broken
-        out = self._line(self._lines.rest())
+        self._check_unbroken()
+        out = self._translated(self._lines.rest())
         if not self._over:
             raise StreamBroken("the engine ended its answer before it was complete")
         return out
@@ -88,12 +74,15 @@ class GenerationDecoder:
         """The last line: it has the counts."""
         return (self._lines.last,)
 
-    def _line(self, line: bytes) -> bytes:
-        if not line.strip() or self._over:
+    def _frames_in(self, chunk: bytes) -> list[bytes]:
+        return self._lines.feed(chunk).split(b"\n")
+
+    def _translated(self, frame: bytes) -> bytes:
+        if not frame.strip() or self._over:
             return b""
-        answer = _decoded(line, Answer)
+        answer = decoded(frame, Answer)
         if given(answer.error):
-            raise StreamBroken("the engine broke off its answer", said=engine_error_text(line))
+            raise StreamBroken("the engine broke off its answer", said=engine_error_text(frame))
         return self._said(answer) + (self._end(answer) if answer.done else b"")
 
     def _said(self, answer: Answer) -> bytes:
@@ -176,7 +165,7 @@ class EmbeddingDecoder:
 
     def whole(self, body: bytes) -> bytes:
         """Numbers keep the engine's spelling, unless they are packed."""
-        answer = _decoded(body, Embeddings)
+        answer = decoded(body, Embeddings)
         vectors: list[Any] = [_packed(each) if self._packed else each for each in answer.embeddings]
         data = [
             {"object": "embedding", "index": index, "embedding": vector}
@@ -197,16 +186,6 @@ class EmbeddingDecoder:
     def ends(self) -> tuple[bytes, ...]:
         """Embeddings do not stream."""
         return ()
-
-
-Decoded = TypeVar("Decoded")
-
-
-def _decoded(body: bytes, kind: type[Decoded]) -> Decoded:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NodeFailure(f"the engine's answer makes no sense: {error}") from error
 
 
 def _said(answer: Answer, body: bytes) -> str:
@@ -249,7 +228,7 @@ def _usage(answer: Answer) -> dict[str, int]:
 
 
 def _packed(vector: msgspec.Raw) -> str:
-    values = _decoded(bytes(vector), list[float])
+    values = decoded(bytes(vector), list[float])
     try:
         return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()
     except OverflowError as error:
