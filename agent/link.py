@@ -81,11 +81,13 @@ class Link:
                 async with asyncio.timeout(self._interval_s if taken else min(RETRY_S, self._interval_s)):
                     await self._wake.wait()
 
-    async def announce(self) -> None:
-        """A beat of this moment; returns once it was taken, or that took too long."""
-        with contextlib.suppress(TimeoutError):
+    async def announce(self) -> bool:
+        """A beat of this moment; whether a coordinator took it, soon enough."""
+        try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._send_now()
+                return await self._send_now()
+        except TimeoutError:
+            return False
 
     async def _send_now(self) -> bool:
         async with self._one_at_a_time:
@@ -100,12 +102,6 @@ class Link:
             )
             return False
         return await self._send(url, await self._beat())
-
-    async def send(self, beat: Heartbeat) -> bool:
-        """One beat, now; whether a coordinator took it."""
-        async with self._one_at_a_time:
-            url = await self._route.where()
-            return url is not None and await self._send(url, beat)
 
     async def say_goodbye(self, beat: Heartbeat) -> None:
         """The last beat, where the coordinator answered until now. Nobody is looked for any more."""

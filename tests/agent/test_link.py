@@ -93,7 +93,7 @@ async def nested(_request: web.Request) -> web.Response:
 
 async def test_a_beat_that_is_taken_is_taken() -> None:
     async with coordinator(good) as way, link(way, Beats()) as line:
-        assert await line.send(await Beats()())
+        assert await line.announce()
         assert way.silences == 0
 
 
@@ -111,7 +111,7 @@ async def test_bad_replies_are_told_and_looked_past(
 ) -> None:
     async with coordinator(answer) as way, link(way, Beats()) as line:
         for _ in range(3):
-            assert not await line.send(await Beats()())
+            assert not await line.announce()
         assert way.silences == 3
     [message] = caplog.messages
     assert told in message

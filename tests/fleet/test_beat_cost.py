@@ -43,7 +43,7 @@ async def main():
         for _ in range(int(batches)):
             before = time.process_time()
             for _ in range(int(beats)):
-                assert await link.send(await reporter.beat(9))
+                assert await link.announce()
                 now[0] += 5.0  # so that what is asked by age is asked as often as in an agent's life
             costs.append((time.process_time() - before) * 1000 / int(beats))
         print(json.dumps({"costs_ms": costs, "gpus": len(gpu.read())}))
