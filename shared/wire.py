@@ -41,6 +41,8 @@ class Model(Struct, frozen=True, kw_only=True, omit_defaults=True):
     modified_at: str = ""
     max_context: Count | None = None
     """The model's own limit; None: unknown."""
+    kv_bytes_per_token: Count = 0
+    """Cache that one token of context takes; 0: unknown."""
     abilities: frozenset[str] = frozenset()
     """Some of `ABILITIES`; empty: unknown, nothing is refused for it."""
 
@@ -73,6 +75,10 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dialects: frozenset[str] = frozenset()
     slots_per_model: Slots = 1
     """Calls at once for a model that is not loaded yet."""
+    slots_known: bool = True
+    """Whether slots are the engine's own word; else they are the least that is safe, and more may be learned."""
+    default_context: Count | None = None
+    """Tokens with which it loads a model when a call asks for none; None: unknown."""
     models: list[Model] = []
     replicas: list[Replica] = []
 
@@ -172,6 +178,23 @@ class Hardware(Struct, frozen=True, kw_only=True):
     unified_memory: bool = False
 
 
+class Capacity(Struct, frozen=True, kw_only=True):
+    """What the machine's owner leaves to the fleet, as the agent has learned it."""
+
+    mode: Label = "full"
+    """full, learned_high, learned_medium, learned_low, paused or bootstrap."""
+    ceiling_bytes: Count | None = None
+    """Memory that models may take here together; None: no bound beside what there is."""
+    availability: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    trend: Annotated[float, Meta(ge=-1, le=1)] = 0.0
+    """-1: the owner is coming back; 1: leaving."""
+    reason: Label = ""
+    override: bool = False
+    """Whether somebody set it by hand."""
+    confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    days_observed: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+
+
 class Heartbeat(Struct, frozen=True, kw_only=True):
     """Agent to coordinator, every few seconds. Times in seconds since the epoch."""
 
@@ -197,6 +220,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     power: Power = Power()
     gpus: list[Gpu] = []
     engines: list[Engine] = []
+    capacity: Capacity | None = None
+    """None: nothing is learned here."""
 
 
 class HeartbeatReply(Struct, frozen=True, kw_only=True):

@@ -1,13 +1,15 @@
 """One call, where it was placed, and what the Desk decides about it. Values, nothing else."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from coordinator.core.explanation import Explanation
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 
 Operation = Literal["chat", "generate", "embed"]
+Priority = Literal["interactive", "batch", "background"]
 
 
 class Origin(NamedTuple):
@@ -37,6 +39,15 @@ class Call(Struct, frozen=True, kw_only=True):
     """Context asked for, in tokens."""
     estimated_tokens: int = 0
     """Prompt length, from its characters."""
+    priority: Priority = "interactive"
+    client: str = ""
+    """Who asks, for a fair share: a key's name, else an address."""
+    session: str = ""
+    """The conversation it belongs to; empty: unknown."""
+    prefix: str = ""
+    """Names the long beginning (system prompt, tools) that it shares with others; empty: none."""
+    may_substitute: bool | None = None
+    """Whether a loaded model of the same kind may answer in its place; None: as the fleet is set."""
     origin: Origin = Origin()
 
     @property
@@ -80,6 +91,16 @@ class Placement(Struct, frozen=True, kw_only=True):
     """Attempts that failed before this one."""
     fallback: bool
     """Whether the model is not the one asked for."""
+    decision: "Considered | None" = None
+    """What was weighed, for whoever asks why; worked out only then."""
+
+
+class Considered(Protocol):
+    """What a decision was made from."""
+
+    def explanation(self) -> Explanation:
+        """In full. Costs time: not for the path of a call."""
+        ...
 
 
 class Placed(Struct, frozen=True):

@@ -2,11 +2,13 @@
 
 from coordinator.core import patience, retry
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
+from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding, OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import NotReached
-from coordinator.core.policies import Policy, weighted
+from coordinator.core.policies.policy import Policy
+from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
 from shared.errors import FleetError, QueueFull
 from shared.names import CallId, ModelName, NodeId
@@ -19,7 +21,7 @@ class Desk:
     `now` is the Desk's clock in seconds, and never goes back.
     """
 
-    def __init__(self, limits: Limits, weights: Weights, now: float, policy: Policy = weighted.order) -> None:
+    def __init__(self, limits: Limits, weights: Weights, now: float, policy: Policy = WEIGHTED) -> None:
         self.fleet = Fleet(limits)
         self.holding = Holding()
         self.completed = 0
@@ -178,6 +180,10 @@ class Desk:
     def open_calls(self) -> list[OpenCall]:
         """Calls between arrival and end."""
         return list(self._open.values())
+
+    def explain(self, call: Call, now: float) -> Explanation:
+        """What would become of this call now; nothing changes."""
+        return self._scorer.explain(OpenCall(call, 0, now), now)
 
     def knows(self, call_id: CallId) -> bool:
         """Whether a call of this id is open."""

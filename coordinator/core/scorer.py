@@ -1,15 +1,19 @@
 """Filter, score, choose: where one call goes, that it must wait, or why it never can."""
 
+import msgspec
+
 from coordinator.core import eligibility
 from coordinator.core.call import Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
+from coordinator.core.explanation import Explanation, Judged
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
-from coordinator.core.policies import Policy
+from coordinator.core.policies.policy import Policy
+from coordinator.core.policies.scored import Scored
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
-from shared.names import ModelName, near
+from shared.names import ModelName, NodeId, near
 
 NO_NODES = (
     "no node has joined this fleet; start one on any machine of this network: herd-node"
@@ -21,13 +25,13 @@ class Scorer:
     """Reads the fleet, changes nothing."""
 
     def __init__(
-        self, fleet: Fleet, limits: Limits, weights: Weights, order: Policy, started_at: float
+        self, fleet: Fleet, limits: Limits, weights: Weights, policy: Policy, started_at: float
     ) -> None:
         """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
         self._fleet = fleet
         self._limits = limits
         self._weights = weights
-        self._order = order
+        self._policy = policy
         self._settled_at = started_at + limits.settle_s
 
     def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
@@ -58,6 +62,30 @@ class Scorer:
             self._usable(subject, model, now, refusals)
         return "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))
 
+    def explain(self, subject: OpenCall, now: float) -> Explanation:
+        """The decision of this moment with every place that was weighed. Costs time: not for the path of a call."""
+        decision = self.decide(subject, now)
+        ranked: list[Judged] = []
+        refused: list[Judged] = []
+        for model in subject.call.models:
+            candidates = []
+            for node, spot in self._fleet.having(model):
+                standing = node.standing(now, self._limits)
+                refusal = eligibility.refusal(node, standing, spot, subject.call)
+                if refusal is None:
+                    candidates.append(self._fleet.candidate(node, standing, spot, model, now))
+                else:
+                    refused.append(_refused(node.node_id, spot.engine.name, model, refusal))
+            ranked += map(_judged, self._policy.order(candidates, subject.call, self._weights))
+        return Explanation(
+            policy=self._policy.name,
+            weights=msgspec.structs.asdict(self._weights),
+            outcome="waits" if decision is None else "placed" if isinstance(decision, Placed) else "refused",
+            chosen=decision.placement.place.node_id if isinstance(decision, Placed) else None,
+            reason=str(decision.error) if isinstance(decision, Refused) else "",
+            candidates=(*ranked, *refused),
+        )
+
     def _usable(
         self, subject: OpenCall, model: ModelName, now: float, refusals: list[Refusal]
     ) -> list[Candidate]:
@@ -74,7 +102,7 @@ class Scorer:
         return usable
 
     def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
-        best = self._order(candidates, subject.call, self._weights)[0]
+        best = self._policy.order(candidates, subject.call, self._weights)[0]
         placement = self._fleet.placement(
             best.candidate, best.scores, subject.retries, fallback=model != subject.call.model
         )
@@ -99,3 +127,21 @@ class Scorer:
         close = near(name, self._fleet.model_names())
         hint = f"; near: {', '.join(close)}" if close else ""
         return ModelNotFound(f'model "{name}" not found, try pulling it first{hint}')
+
+
+def _judged(scored: Scored) -> Judged:
+    candidate = scored.candidate
+    return Judged(
+        node_id=candidate.place.node_id,
+        engine=candidate.place.engine,
+        model=candidate.place.model,
+        eligible=True,
+        has_room=candidate.has_room,
+        troubled=candidate.troubled,
+        score=scored.total,
+        scores_breakdown=scored.scores,
+    )
+
+
+def _refused(node_id: NodeId, engine: str, model: ModelName, refusal: Refusal) -> Judged:
+    return Judged(node_id=node_id, engine=engine, model=model, eligible=False, refusal=refusal.reason)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from coordinator.core.call import Call
 from coordinator.core.candidate import Candidate
 from coordinator.core.limits import Weights
+from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.scored import Scored
 from coordinator.core.signals import SIGNALS
 
@@ -22,3 +23,6 @@ def points(candidate: Candidate, call: Call, weights: Weights) -> dict[str, floa
     result = {name: score(candidate, call) * getattr(weights, name) + 0.0 for name, score in SIGNALS}
     result["total"] = sum(result.values())
     return result
+
+
+WEIGHTED = Policy("weighted", order)
