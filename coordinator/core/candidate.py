@@ -18,12 +18,20 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """Calls running at this place."""
     node_in_flight: int = 0
     """Calls running on the whole node."""
+    others_s: float = 0.0
+    """What the calls for other models running on the node are expected to take together."""
     model_bytes: int = 0
     """0: unknown."""
     free_bytes: int = 0
     """In the memory where the model would live."""
     memory_bytes: int = 0
     """All of that memory."""
+    kv_bytes_per_token: float = 0.0
+    """Cache that a token of context takes; 0: unknown."""
+    load_context: int = 0
+    """Tokens of context with which it would be loaded for a call that asks for none, over all its slots."""
+    slots_when_loaded: int = 1
+    """Among which the context asked for is multiplied."""
     context_length: int | None = None
     max_context: int | None = None
     bandwidth_gbps: float = 0.0

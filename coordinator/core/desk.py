@@ -77,9 +77,7 @@ class Desk:
             self.failures += 1
             return self._release(now)
         self.completed += 1
-        node = self.fleet.nodes[ended.place.node_id]
-        node.trouble_over(ended.place)
-        self.fleet.latencies.add(node.node_id, ended.place.model, now - ended.placed_at)
+        self.fleet.went_well(ended.place, now - ended.placed_at)
         return self._release(now)
 
     def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
@@ -113,12 +111,12 @@ class Desk:
 
     def reached(self, node_id: NodeId, now: float) -> Decisions:
         """The node's gateway answered a probe."""
-        self.fleet.nodes[node_id].reached()
+        self.fleet.reached(node_id)
         return self._release(now)
 
     def not_reached(self, node_id: NodeId, problem: NotReached) -> None:
         """The node's gateway did not answer a probe, or something else did."""
-        self.fleet.nodes[node_id].not_reached(problem)
+        self.fleet.not_reached(node_id, problem)
 
     def due_probes(self, now: float) -> list[NodeId]:
         """Nodes whose gateway is to be tried now. Asking books the next attempt."""
@@ -130,7 +128,7 @@ class Desk:
 
     def cordoned(self, node_id: NodeId, now: float, *, on: bool) -> Decisions:
         """New calls go elsewhere; with `on=False`, come again."""
-        self.fleet.nodes[node_id].cordoned = on
+        self.fleet.cordoned(node_id, on=on)
         return self._release(now)
 
     # Time
@@ -223,6 +221,7 @@ class Desk:
 
     def _release(self, now: float) -> Decisions:
         """Looks at the held calls again, oldest first; within a group, nobody passes the first."""
+        self._scorer.settle(now)
         decisions: Decisions = []
         for group in self.holding.groups():
             for waiting in group:
@@ -248,11 +247,10 @@ class Desk:
     def _blame(self, ended: OpenCall, error: FleetError, now: float) -> None:
         if ended.place is None:
             return
-        node = self.fleet.nodes[ended.place.node_id]
         if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
-            node.trouble(ended.place, now + trouble_s)
+            self.fleet.trouble(ended.place, now + trouble_s)
         if retry.blames_node(error):
-            node.suspect(error.summary, now)
+            self.fleet.suspect(ended.place.node_id, error.summary, now)
 
     def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:
         """As if it had failed, but the shell does not know yet and has to be told."""

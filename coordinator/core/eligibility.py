@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from coordinator.core.call import Call
 from coordinator.core.node import Node, Spot, Standing
+from shared.names import NodeId
 
 GIB = 2**30
 
@@ -17,14 +18,22 @@ class Refusal(Struct, frozen=True):
 
 def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal | None:
     """The first reason that applies, lasting ones first; None: eligible."""
+    return unable(node.node_id, spot, call) or barred(node, standing, spot)
+
+
+def unable(node_id: NodeId, spot: Spot, call: Call) -> Refusal | None:
+    """What the model cannot do for this call."""
+    if not spot.model.abilities or call.abilities <= spot.model.abilities:
+        return None
+    missing = ", ".join(sorted(call.abilities - spot.model.abilities))
+    return Refusal(f"on {node_id} it does not support {missing}", lasting=True)
+
+
+def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:
+    """Why the place serves no call at all."""
     name = node.node_id
-    missing = sorted(call.abilities - spot.model.abilities) if spot.model.abilities else []
-    if missing:
-        return Refusal(f"on {name} it does not support {', '.join(missing)}", lasting=True)
-    room = _memory_bytes(node)
-    if not spot.replicas and room and spot.model.size_bytes > room:
-        needs = f"needs {spot.model.size_bytes / GIB:.1f} GiB, {name} has {room / GIB:.1f} GiB in all"
-        return Refusal(needs, lasting=True)
+    if not spot.replicas and (cold := _no_load(node, spot)):
+        return cold
     if standing.status == "offline" or standing.state in {"probing", "unreachable"}:
         return Refusal(f"{name} is {standing.state} ({standing.reason})")
     if not spot.engine.up:
@@ -36,7 +45,18 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
     return None
 
 
-def _memory_bytes(node: Node) -> int:
+def _no_load(node: Node, spot: Spot) -> Refusal | None:
+    """Why it cannot be loaded there. What is loaded already is served whatever the memory says."""
+    name, size = node.node_id, spot.model.size_bytes
+    room = memory_bytes(node)
+    if room and size > room:
+        return Refusal(f"needs {size / GIB:.1f} GiB, {name} has {room / GIB:.1f} GiB in all", lasting=True)
+    if node.heartbeat.memory.pressure == "critical":
+        return Refusal(f"{name} is short of memory: it loads nothing more")
+    return None
+
+
+def memory_bytes(node: Node) -> int:
     """Host memory and VRAM together: engines may split a model over both."""
     beat = node.heartbeat
     vram = 0 if beat.hardware.unified_memory else sum(gpu.vram_total_bytes for gpu in beat.gpus)

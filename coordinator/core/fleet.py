@@ -1,13 +1,13 @@
 """The nodes, their leases and what runs on each. Changed by the Desk only; everybody else gets values."""
 
+import math
 import statistics
 from collections.abc import Iterator
 
-from coordinator.core.call import Place, Placement
-from coordinator.core.candidate import Candidate
+from coordinator.core.call import Considered, Place, Placement
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node, Spot, Standing
+from coordinator.core.node import Node, NotReached, Spot
 from shared.errors import CallerFault, NameTaken
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
@@ -19,9 +19,19 @@ class Fleet:
     def __init__(self, limits: Limits) -> None:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
+        self.changed: set[NodeId] = set()
+        """Nodes of which something is different, beside their load; whoever keeps an order of them takes them out."""
+        self.relieved: set[NodeId] = set()
+        """Nodes where a call has ended."""
+        self.next_change_at = math.inf
+        """When something gets better by time alone."""
         self._limits = limits
+        self.bandwidth_gbps = 0.0
+        """Median over the nodes that tell theirs; 0: none does."""
         self._having: dict[ModelName, set[NodeId]] = {}
-        self._bandwidth_gbps = 0.0
+        self.kv_bytes: dict[ModelName, float] = {}
+        """Cache per token, from what replicas take beyond their weights."""
+        self._bandwidths: dict[NodeId, float] = {}
         self._placements = 0
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Node:
@@ -40,9 +50,36 @@ class Fleet:
             self._having[model].discard(node.node_id)
         for model in set(node.spots) - before:
             self._having.setdefault(model, set()).add(node.node_id)
-        known = [each.heartbeat.hardware.memory_bandwidth_gbps for each in self.nodes.values()]
-        self._bandwidth_gbps = statistics.median([gbps for gbps in known if gbps] or [0.0])
+        self._learn_cache_sizes(node)
+        self._learn_bandwidth(node)
+        self.touch(node)
         return node
+
+    def touch(self, node: Node) -> None:
+        """Something is different there, beside its load."""
+        node.load_points = None
+        self.changed.add(node.node_id)
+
+    def _learn_cache_sizes(self, node: Node) -> None:
+        for model, spots in node.spots.items():
+            for spot in spots:
+                for replica in spot.replicas:
+                    tokens = (replica.context_length or 0) * replica.slots_total
+                    beyond = replica.size_bytes - spot.model.size_bytes
+                    if tokens and spot.model.size_bytes and beyond > 0:
+                        self.kv_bytes[model] = beyond / tokens
+
+    def _learn_bandwidth(self, node: Node) -> None:
+        """The median over the nodes that tell; when it moves, every node's load weighs anew."""
+        gbps = node.heartbeat.hardware.memory_bandwidth_gbps
+        if self._bandwidths.get(node.node_id) == gbps:
+            return
+        self._bandwidths[node.node_id] = gbps
+        median = statistics.median([each for each in self._bandwidths.values() if each] or [0.0])
+        if median != self.bandwidth_gbps:
+            self.bandwidth_gbps = median
+            for each in self.nodes.values():
+                self.touch(each)
 
     def _check_order(self, node: Node, heartbeat: Heartbeat, now: float) -> None:
         known = node.heartbeat
@@ -56,6 +93,43 @@ class Fleet:
                 f"another agent named {node.node_id} started later and is alive; give one of them a --node-id"
             )
 
+    def reached(self, node_id: NodeId) -> None:
+        """Its gateway answered a probe."""
+        self.nodes[node_id].reached()
+        self.touch(self.nodes[node_id])
+
+    def not_reached(self, node_id: NodeId, problem: NotReached) -> None:
+        """Its gateway did not answer a probe."""
+        self.nodes[node_id].not_reached(problem)
+        self.touch(self.nodes[node_id])
+
+    def cordoned(self, node_id: NodeId, *, on: bool) -> None:
+        """Somebody wants no new calls there, or wants them again."""
+        self.nodes[node_id].cordoned = on
+        self.touch(self.nodes[node_id])
+
+    def trouble(self, place: Place, until: float) -> None:
+        """A call failed there: rank it last until then."""
+        node = self.nodes[place.node_id]
+        node.trouble(place, until)
+        self.next_change_at = min(self.next_change_at, until)
+        self.touch(node)
+
+    def suspect(self, node_id: NodeId, reason: str, now: float) -> None:
+        """A connection to its gateway failed."""
+        self.nodes[node_id].suspect(reason, now)
+        self.touch(self.nodes[node_id])
+
+    def time_passed(self, now: float) -> None:
+        """Trouble may be over."""
+        if now < self.next_change_at:
+            return
+        self.next_change_at = math.inf
+        for node in self.nodes.values():
+            if node.trouble_passed(now):
+                self.touch(node)
+            self.next_change_at = min(self.next_change_at, node.trouble_ends_at())
+
     def forget(self, now: float) -> None:
         """Drops nodes that have long been silent and run nothing."""
         gone = [
@@ -65,6 +139,8 @@ class Fleet:
         ]
         for node in gone:
             del self.nodes[node.node_id]
+            self._bandwidths.pop(node.node_id, None)
+            self.changed.add(node.node_id)
             self.latencies.forget(node.node_id)
             for model in node.spots:
                 self._having[model].discard(node.node_id)
@@ -83,69 +159,64 @@ class Fleet:
             for spot in node.spots[model]:
                 yield node, spot
 
-    def candidate(
-        self, node: Node, standing: Standing, spot: Spot, model: ModelName, now: float
-    ) -> Candidate:
-        """The place as the signals see it."""
-        beat = node.heartbeat
-        key = (spot.engine.name, model)
-        unloaded_at = node.unloaded_at.get(model)
-        discrete = beat.gpus and not beat.hardware.unified_memory
-        return Candidate(
-            place=Place(node.node_id, *key),
-            engine_model=spot.model.name,
-            loaded=bool(spot.replicas),
-            unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
-            slots=spot.slots,
-            in_flight=node.in_flight[key],
-            node_in_flight=node.in_flight.total(),
-            model_bytes=spot.model.size_bytes,
-            free_bytes=sum(gpu.vram_free_bytes for gpu in beat.gpus)
-            if discrete
-            else beat.memory.available_bytes,
-            memory_bytes=sum(gpu.vram_total_bytes for gpu in beat.gpus)
-            if discrete
-            else beat.memory.total_bytes,
-            context_length=spot.context_length,
-            max_context=spot.model.max_context,
-            bandwidth_gbps=beat.hardware.memory_bandwidth_gbps,
-            fleet_bandwidth_gbps=self._bandwidth_gbps,
-            latency_p75_s=self.latencies.p75(node.node_id, model),
-            troubled=node.troubled(*key, now) or standing.status != "online",
-            last_used=node.last_used[key],
-        )
-
     def take(self, place: Place) -> None:
         """A call starts there."""
         node = self.nodes[place.node_id]
+        key = (place.engine, place.model)
         self._placements += 1
-        node.in_flight[place.engine, place.model] += 1
-        node.last_used[place.engine, place.model] = self._placements
+        node.in_flight[key] += 1
+        node.last_used[key] = self._placements
+        self._load_changed(node, key)
 
     def free(self, place: Place) -> None:
         """A call has ended there."""
-        running = self.nodes[place.node_id].in_flight
+        node = self.nodes[place.node_id]
+        running = node.in_flight
         key = (place.engine, place.model)
         running[key] -= 1
         assert running[key] >= 0, f"more calls ended than began at {place}"  # noqa: S101 - an invariant
         if not running[key]:
             del running[key]
+        self.relieved.add(node.node_id)
+        self._load_changed(node, key)
+
+    def went_well(self, place: Place, seconds: float) -> None:
+        """A call there was answered, and took so long."""
+        node = self.nodes[place.node_id]
+        self.latencies.add(place.node_id, place.model, seconds)
+        node.load_points = None
+        self.relieved.add(place.node_id)
+        if node.trouble_over(place):
+            self.touch(node)
+
+    def _load_changed(self, node: Node, key: tuple[str, ModelName]) -> None:
+        node.load_points = None
+        spot = node.spot(*key)
+        if spot is not None and not spot.replicas:  # a load of its own begins or ends: memory for the others
+            self.changed.add(node.node_id)
 
     def placement(
-        self, candidate: Candidate, scores: dict[str, float], retries: int, *, fallback: bool
+        self,
+        node: Node,
+        spot: Spot,
+        model: ModelName,
+        scores: dict[str, float],
+        retries: int,
+        decision: Considered,
+        *,
+        fallback: bool,
     ) -> Placement:
         """Everything needed to carry a call to that place."""
-        place = candidate.place
-        node = self.nodes[place.node_id]
-        spot = next(each for each in node.spots[place.model] if each.engine.name == place.engine)
+        engine = spot.engine
         return Placement(
-            place=place,
-            target=node.target(place.engine),
-            engine_kind=spot.engine.kind,
+            place=Place(node.node_id, engine.name, model),
+            target=node.target(engine.name),
+            engine_kind=engine.kind,
             engine_model=spot.model.name,
-            dialects=spot.engine.dialects,
+            dialects=engine.dialects,
             context_length=spot.context_length,
             scores=scores,
             retries=retries,
             fallback=fallback,
+            decision=decision,
         )

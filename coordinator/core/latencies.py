@@ -6,6 +6,9 @@ from shared.names import ModelName, NodeId
 
 KEPT = 64
 """Newest calls per node and model that count."""
+ANSWER_TOKENS = 100
+"""Length of the answer assumed where nothing was measured yet."""
+GB = 1e9
 
 
 class Latencies:
@@ -31,3 +34,16 @@ class Latencies:
     def p75(self, node_id: NodeId, model: ModelName) -> float | None:
         """Seconds; None before the first call."""
         return self._p75.get((node_id, model))
+
+
+def expected_s(model_bytes: int, bandwidth_gbps: float) -> float:
+    """Seconds of a call where nothing was measured yet."""
+    return ANSWER_TOKENS / expected_tokens_per_s(model_bytes, bandwidth_gbps)
+
+
+def expected_tokens_per_s(model_bytes: int, bandwidth_gbps: float) -> float:
+    """A first guess from bandwidth (GB/s; 0: unknown) and model size (0: unknown)."""
+    size_gb = max(1.0, model_bytes / GB)
+    if bandwidth_gbps:
+        return max(10.0, bandwidth_gbps * 1.2 / max(1.0, size_gb / 10))
+    return max(1.0, 100 / size_gb)

@@ -72,6 +72,8 @@ class Node:
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
         """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
+        self.load_points: tuple[float, ...] | None = None
+        """What the calls running here cost it in points; None: to be worked out anew."""
         self._trouble_until: dict[tuple[str, ModelName], float] = {}
         self._accept(heartbeat, address, now)
         self._probe_anew(now)
@@ -127,6 +129,10 @@ class Node:
         if self.reach == "reached":
             self.reach, self._problem, self.next_probe_at = "suspect", NotReached(reason), now
 
+    def spot(self, engine: str, model: ModelName) -> Spot | None:
+        """That model on that engine; None where a beat has taken it away meanwhile."""
+        return next((each for each in self.spots.get(model, ()) if each.engine.name == engine), None)
+
     # Trouble of one model on one engine
 
     def trouble(self, place: Place, until: float) -> None:
@@ -134,9 +140,20 @@ class Node:
         key = (place.engine, place.model)
         self._trouble_until[key] = max(until, self._trouble_until.get(key, until))
 
-    def trouble_over(self, place: Place) -> None:
-        """A call succeeded there."""
-        self._trouble_until.pop((place.engine, place.model), None)
+    def trouble_passed(self, now: float) -> bool:
+        """Whether some trouble is over, by time, since this was asked last."""
+        over = [key for key, until in self._trouble_until.items() if until <= now]
+        for key in over:
+            del self._trouble_until[key]
+        return bool(over)
+
+    def trouble_ends_at(self) -> float:
+        """When the next trouble here is over."""
+        return min(self._trouble_until.values(), default=math.inf)
+
+    def trouble_over(self, place: Place) -> bool:
+        """A call succeeded there. Whether it was in trouble."""
+        return self._trouble_until.pop((place.engine, place.model), None) is not None
 
     def troubled(self, engine: str, model: ModelName, now: float) -> bool:
         """Whether a failure there is recent."""

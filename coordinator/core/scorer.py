@@ -1,24 +1,27 @@
 """Filter, score, choose: where one call goes, that it must wait, or why it never can."""
 
-import msgspec
-
 from coordinator.core import eligibility
 from coordinator.core.call import Placed, Refused
 from coordinator.core.candidate import Candidate
+from coordinator.core.candidates import Candidates
 from coordinator.core.eligibility import Refusal
-from coordinator.core.explanation import Explanation, Judged
+from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
+from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies.policy import Policy
-from coordinator.core.policies.scored import Scored
+from coordinator.core.record import Record
+from coordinator.core.shelf import Chosen, Found
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
-from shared.names import ModelName, NodeId, near
+from shared.names import ModelName, near
 
 NO_NODES = (
     "no node has joined this fleet; start one on any machine of this network: herd-node"
     " (elsewhere: herd-node --router-url http://HOST:PORT, this coordinator's)"
 )
+RECORDED = 32
+"""Places up to which each decision keeps all that were weighed; beyond, the best of each kind."""
 
 
 class Scorer:
@@ -29,25 +32,35 @@ class Scorer:
     ) -> None:
         """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
         self._fleet = fleet
+        self._candidates = Candidates(fleet)
         self._limits = limits
         self._weights = weights
         self._policy = policy
+        self._index = Index(fleet, limits, weights)
         self._settled_at = started_at + limits.settle_s
+
+    def settle(self, now: float) -> None:
+        """Takes in what has changed in the fleet, so that the next decision need not."""
+        self._index.settle(now)
 
     def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
         """For each allowed model in order: 1. the best healthy place with room; 2. wait for a healthy one, unless
         this is the call's last chance; 3. a troubled one with room, or wait for it. 4. No place at all: the last
         error, a refusal, or wait (None).
         """
+        self._index.settle(now)
         refusals: list[Refusal] = []
         busy = False
         for model in subject.call.models:
+            found = self._index.find(subject.call, model, subject.excluded, now)
+            if found.best:
+                return self._place(subject, model, found.best[0], found)
+            if found.full and not last_chance:
+                return None
             usable = self._usable(subject, model, now, refusals)
-            healthy = [each for each in usable if not each.troubled]
-            acceptable = usable if last_chance or not healthy else healthy
-            with_room = [each for each in acceptable if each.has_room]
+            with_room = [each for each in usable if each.has_room]
             if with_room:
-                return self._place(subject, model, with_room)
+                return self._place_anyhow(subject, model, with_room)
             if usable and not last_chance:
                 return None
             busy |= bool(usable)
@@ -65,30 +78,21 @@ class Scorer:
     def explain(self, subject: OpenCall, now: float) -> Explanation:
         """The decision of this moment with every place that was weighed. Costs time: not for the path of a call."""
         decision = self.decide(subject, now)
-        ranked: list[Judged] = []
-        refused: list[Judged] = []
-        for model in subject.call.models:
-            candidates = []
-            for node, spot in self._fleet.having(model):
-                standing = node.standing(now, self._limits)
-                refusal = eligibility.refusal(node, standing, spot, subject.call)
-                if refusal is None:
-                    candidates.append(self._fleet.candidate(node, standing, spot, model, now))
-                else:
-                    refused.append(_refused(node.node_id, spot.engine.name, model, refusal))
-            ranked += map(_judged, self._policy.order(candidates, subject.call, self._weights))
-        return Explanation(
+        return Record(
             policy=self._policy.name,
-            weights=msgspec.structs.asdict(self._weights),
+            weights=self._weights,
+            call=subject.call,
+            weighed=tuple(each for model in subject.call.models for each in self._index.weighed(model)),
+            excluded=subject.excluded,
             outcome="waits" if decision is None else "placed" if isinstance(decision, Placed) else "refused",
-            chosen=decision.placement.place.node_id if isinstance(decision, Placed) else None,
+            chosen=decision.placement.place if isinstance(decision, Placed) else None,
             reason=str(decision.error) if isinstance(decision, Refused) else "",
-            candidates=(*ranked, *refused),
-        )
+        ).explanation()
 
     def _usable(
         self, subject: OpenCall, model: ModelName, now: float, refusals: list[Refusal]
     ) -> list[Candidate]:
+        """Places that could serve it, healthy or not; walks over the fleet."""
         usable = []
         for node, spot in self._fleet.having(model):
             if node.node_id in subject.excluded:
@@ -96,17 +100,39 @@ class Scorer:
             standing = node.standing(now, self._limits)
             refusal = eligibility.refusal(node, standing, spot, subject.call)
             if refusal is None:
-                usable.append(self._fleet.candidate(node, standing, spot, model, now))
+                usable.append(self._candidates.of(node, standing, spot, model, now))
             else:
                 refusals.append(refusal)
         return usable
 
-    def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
-        best = self._policy.order(candidates, subject.call, self._weights)[0]
+    def _place(self, subject: OpenCall, model: ModelName, chosen: Chosen, found: Found) -> Placed:
+        entry = chosen.entry
+        count = self._index.count(model)
+        if count <= RECORDED:
+            weighed = self._index.weighed(model)
+        else:
+            weighed = tuple(self._index.as_weighed(each.entry) for each in found.best)
+        record = Record(
+            policy=self._policy.name,
+            weights=self._weights,
+            call=subject.call,
+            weighed=weighed,
+            omitted=count - len(weighed),
+            excluded=subject.excluded,
+            chosen=entry.place,
+        )
+        fallback = model != subject.call.model
         placement = self._fleet.placement(
-            best.candidate, best.scores, subject.retries, fallback=model != subject.call.model
+            entry.node, entry.spot, model, chosen.breakdown(), subject.retries, record, fallback=fallback
         )
         return Placed(subject.call.id, placement)
+
+    def _place_anyhow(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
+        """Where only troubled places are left."""
+        best = self._policy.order(candidates, subject.call, self._weights)[0]
+        entry = self._index.entry(best.candidate.place)
+        assert entry is not None  # noqa: S101 - every place of the fleet has one
+        return self._place(subject, model, self._index.chosen(entry, subject.call), Found((), ()))
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call
@@ -127,21 +153,3 @@ class Scorer:
         close = near(name, self._fleet.model_names())
         hint = f"; near: {', '.join(close)}" if close else ""
         return ModelNotFound(f'model "{name}" not found, try pulling it first{hint}')
-
-
-def _judged(scored: Scored) -> Judged:
-    candidate = scored.candidate
-    return Judged(
-        node_id=candidate.place.node_id,
-        engine=candidate.place.engine,
-        model=candidate.place.model,
-        eligible=True,
-        has_room=candidate.has_room,
-        troubled=candidate.troubled,
-        score=scored.total,
-        scores_breakdown=scored.scores,
-    )
-
-
-def _refused(node_id: NodeId, engine: str, model: ModelName, refusal: Refusal) -> Judged:
-    return Judged(node_id=node_id, engine=engine, model=model, eligible=False, refusal=refusal.reason)

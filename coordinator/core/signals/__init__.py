@@ -26,3 +26,10 @@ SIGNALS: tuple[tuple[str, Signal], ...] = (
     ("context_fit", context_fit.score),
 )
 """Name (the key in `scores_breakdown`, and in Weights) and function."""
+
+OF_PLACE = ("thermal", "memory_fit", "role_affinity", "availability_trend")
+"""Change with a beat of the node, or with what is loaded there."""
+OF_LOAD = ("queue_depth", "wait_time")
+"""Change when a call starts or ends on the node, and are the same for each of its places."""
+OF_CALL = ("context_fit",)
+"""Differ from call to call."""

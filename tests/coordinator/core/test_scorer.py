@@ -1,5 +1,6 @@
 """The order among candidates, and what `explain` says of those that refuse."""
 
+from coordinator.core.candidates import Candidates
 from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies import weighted
@@ -40,7 +41,7 @@ def test_memory_is_where_the_model_would_live() -> None:
     found = {}
     for node, spot in desk.fleet.having(a_call().model):
         standing = node.standing(0.0, Limits())
-        candidate = desk.fleet.candidate(node, standing, spot, a_call().model, 0.0)
+        candidate = Candidates(desk.fleet).of(node, standing, spot, a_call().model, 0.0)
         found[node.node_id] = (candidate.free_bytes // GIB, candidate.memory_bytes // GIB)
     assert found == {"host": (64, 64), "card": (20, 24), "apple": (64, 64)}
 
@@ -59,5 +60,5 @@ def test_the_median_speed_is_over_the_nodes_that_tell() -> None:
         a_beat("n4", with_loaded()),
     )
     ((node, spot),) = desk.fleet.having(a_call().model)
-    candidate = desk.fleet.candidate(node, node.standing(0.0, Limits()), spot, a_call().model, 0.0)
+    candidate = Candidates(desk.fleet).of(node, node.standing(0.0, Limits()), spot, a_call().model, 0.0)
     assert candidate.fleet_bandwidth_gbps == 200.0

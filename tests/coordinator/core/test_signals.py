@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from coordinator.core.candidate import Candidate
+from coordinator.core.latencies import expected_tokens_per_s
 from coordinator.core.limits import Weights
 from coordinator.core.policies import weighted
 from coordinator.core.signals import SIGNALS
-from coordinator.core.signals.wait_time import expected_tokens_per_s
 from tests.fakes.builders import GIB, a_call, a_candidate
 
 GB = 10**9
@@ -102,8 +102,7 @@ def test_wait_time(depth: int, p75_s: float, expected: float) -> None:
     [(800, 40, 240), (0, 40, 2.5), (10, 40, 10), (100, 5, 120), (0, 0, 100)],
 )
 def test_first_guess_of_the_speed(bandwidth: float, gb: int, tokens_per_s: float) -> None:
-    candidate = a_candidate(bandwidth=bandwidth, model_bytes=gb * GB)
-    assert expected_tokens_per_s(candidate) == pytest.approx(tokens_per_s)
+    assert expected_tokens_per_s(gb * GB, bandwidth) == pytest.approx(tokens_per_s)
 
 
 @pytest.mark.parametrize(("bandwidth", "p75_s"), [(800, 100 / 240), (0, 40.0)])

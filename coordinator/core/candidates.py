@@ -1,0 +1,96 @@
+"""A place of the fleet as one flat value: where memory, cache and load are put together for the signals."""
+
+import msgspec
+
+from coordinator.core.call import Place
+from coordinator.core.candidate import Candidate
+from coordinator.core.fleet import Fleet
+from coordinator.core.latencies import expected_s
+from coordinator.core.node import Node, Spot, Standing
+from shared.names import ModelName
+from shared.wire import Heartbeat
+
+USUAL_CONTEXT = 4096
+"""Tokens with which an engine is taken to load a model, where it does not tell."""
+
+
+class Candidates:
+    """Reads the fleet, changes nothing."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def of(self, node: Node, standing: Standing, spot: Spot, model: ModelName, now: float) -> Candidate:
+        """The place as the signals see it."""
+        beat = node.heartbeat
+        key = (spot.engine.name, model)
+        unloaded_at = node.unloaded_at.get(model)
+        free, total = _memory(beat)
+        return Candidate(
+            place=Place(node.node_id, *key),
+            engine_model=spot.model.name,
+            loaded=bool(spot.replicas),
+            unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
+            slots=spot.slots,
+            in_flight=node.in_flight[key],
+            node_in_flight=node.in_flight.total(),
+            others_s=self._others_s(node, key),
+            model_bytes=spot.model.size_bytes,
+            free_bytes=max(0, free - _loading_bytes(node, key)),
+            memory_bytes=total,
+            kv_bytes_per_token=spot.model.kv_bytes_per_token or self._fleet.kv_bytes.get(model, 0.0),
+            load_context=_load_context(spot),
+            slots_when_loaded=spot.engine.slots_per_model,
+            context_length=spot.context_length,
+            max_context=spot.model.max_context,
+            bandwidth_gbps=beat.hardware.memory_bandwidth_gbps,
+            fleet_bandwidth_gbps=self._fleet.bandwidth_gbps,
+            latency_p75_s=self._fleet.latencies.p75(node.node_id, model),
+            troubled=node.troubled(*key, now) or standing.status != "online",
+            last_used=node.last_used[key],
+        )
+
+    def with_load(self, node: Node, candidate: Candidate) -> Candidate:
+        """As that candidate, with what runs there now."""
+        place = candidate.place
+        key = (place.engine, place.model)
+        return msgspec.structs.replace(
+            candidate,
+            in_flight=node.in_flight[key],
+            node_in_flight=node.in_flight.total(),
+            others_s=self._others_s(node, key),
+            latency_p75_s=self._fleet.latencies.p75(node.node_id, place.model),
+        )
+
+    def _others_s(self, node: Node, own: tuple[str, ModelName]) -> float:
+        """What the calls for other models there are expected to take together."""
+        seconds = 0.0
+        for key, number in node.in_flight.items():
+            if key == own:
+                continue
+            latency = self._fleet.latencies.p75(node.node_id, key[1])
+            if latency is None:
+                spot = node.spot(*key)
+                size = spot.model.size_bytes if spot else 0
+                latency = expected_s(size, node.heartbeat.hardware.memory_bandwidth_gbps)
+            seconds += number * latency
+        return seconds
+
+
+def _loading_bytes(node: Node, own: tuple[str, ModelName]) -> int:
+    """Memory that other models will take, which calls there are having loaded."""
+    loading = [node.spot(*key) for key in node.in_flight if key != own]
+    return sum(spot.model.size_bytes for spot in loading if spot and not spot.replicas)
+
+
+def _memory(beat: Heartbeat) -> tuple[int, int]:
+    """Free and total bytes of the memory where a model would live."""
+    if beat.gpus and not beat.hardware.unified_memory:
+        return sum(gpu.vram_free_bytes for gpu in beat.gpus), sum(gpu.vram_total_bytes for gpu in beat.gpus)
+    return beat.memory.available_bytes, beat.memory.total_bytes
+
+
+def _load_context(spot: Spot) -> int:
+    """Tokens of cache that a load takes where no call asks for more, over all slots."""
+    usual = spot.engine.default_context or USUAL_CONTEXT
+    return min(usual, spot.model.max_context or usual) * spot.engine.slots_per_model

@@ -1,0 +1,278 @@
+"""The places that have a model, in order of their points: a decision looks at the first few, not at the fleet.
+
+A place's points are those of the place (they change with a beat), of its node's load (when a call starts or ends
+there) and of the call. Places that are alike to every call (`Kind`) stand in one heap, whose keys may be too good,
+never too bad: what gets better is pushed when the change is taken in (`settle`), what got worse is seen when it comes
+to the top.
+"""
+
+from collections.abc import Collection
+from heapq import heapify, heappop, heappush, heapreplace
+
+from coordinator.core import eligibility
+from coordinator.core.call import Call, Place
+from coordinator.core.candidate import Candidate
+from coordinator.core.candidates import Candidates
+from coordinator.core.fleet import Fleet
+from coordinator.core.limits import Limits, Weights
+from coordinator.core.node import Spot
+from coordinator.core.shelf import Chosen, Entry, Found, Group, Key, Kind, Shelf, Weighed, rank
+from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
+from coordinator.core.signals.thermal import WARM_FOR_S
+from shared.names import CallId, ModelName, NodeId
+
+ANY_CALL = Call(id=CallId(""), model=ModelName(""), asked_name="", operation="chat", dialect="")
+"""Points of places and loads are worked out for it: those signals read nothing of a call but its `num_ctx`."""
+
+SLACK = 16
+"""Stale keys that a heap may hold beside twice its places, before it is swept."""
+
+
+class Index:
+    """Kept by whoever decides; reads the fleet."""
+
+    def __init__(self, fleet: Fleet, limits: Limits, weights: Weights) -> None:
+        self._fleet = fleet
+        self._candidates = Candidates(fleet)
+        self._limits = limits
+        functions = dict(SIGNALS)
+        self._of_place = [(functions[name], getattr(weights, name)) for name in OF_PLACE]
+        self._of_load = [(functions[name], getattr(weights, name)) for name in OF_LOAD]
+        self._of_call = [(functions[name], getattr(weights, name)) for name in OF_CALL]
+        self._shelves: dict[ModelName, Shelf] = {}
+        self._of_node: dict[NodeId, dict[Place, Entry]] = {}
+
+    # Events
+
+    def settle(self, now: float) -> None:
+        """Takes in what has changed in the fleet since it was last called."""
+        if now >= self._fleet.next_change_at:
+            self._fleet.time_passed(now)
+        changed, relieved = self._fleet.changed, self._fleet.relieved
+        if changed:
+            for node_id in changed:
+                self._refresh(node_id, now)
+            relieved -= changed
+            changed.clear()
+        if relieved:
+            for node_id in relieved:
+                self._relieve(node_id)
+            relieved.clear()
+
+    def _refresh(self, node_id: NodeId, now: float) -> None:
+        """The node's places are what they are now."""
+        node = self._fleet.nodes.get(node_id)
+        before = self._of_node.get(node_id, {})
+        entries: dict[Place, Entry] = {}
+        if node is not None:
+            standing = node.standing(now, self._limits)
+            for model, spots in node.spots.items():
+                for spot in spots:
+                    place = Place(node_id, spot.engine.name, model)
+                    entry = before.get(place)
+                    if entry is None or entry.node is not node:
+                        entry = Entry(place, node)
+                    candidate = self._candidates.of(node, standing, spot, model, now)
+                    barred = eligibility.barred(node, standing, spot)
+                    entries[place] = entry
+                    entry.barred, entry.open = barred, barred is None and not candidate.troubled
+                    self._put(entry, spot, candidate, now)
+        for place, entry in before.items():
+            if entries.get(place) is not entry:
+                self._drop(entry)
+        if entries:
+            self._of_node[node_id] = entries
+        else:
+            self._of_node.pop(node_id, None)
+
+    def _put(self, entry: Entry, spot: Spot, candidate: Candidate, now: float) -> None:
+        shelf = self._shelves.setdefault(entry.place.model, Shelf())
+        kind = Kind(candidate.loaded, candidate.context_length, candidate.max_context, spot.model.abilities)
+        group = shelf.groups.get(kind)
+        if group is None:
+            group = shelf.groups[kind] = Group(kind, candidate)
+        if entry.group is not group:
+            self._leave(entry)
+            entry.group = group
+            group.members += 1
+        shelf.entries[entry.place] = entry
+        entry.spot, entry.candidate, entry.slots = spot, candidate, candidate.slots
+        entry.seen = None
+        self._score(entry, now)
+        self._stand(entry)
+
+    def _score(self, entry: Entry, now: float) -> None:
+        candidate = entry.candidate
+        entry.points = tuple(score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_place)
+        unloaded_for = candidate.unloaded_for_s
+        fresh = not candidate.loaded and unloaded_for is not None and unloaded_for < WARM_FOR_S
+        entry.stale_at = now + WARM_FOR_S - (unloaded_for or 0.0) if fresh else float("inf")
+
+    def _drop(self, entry: Entry) -> None:
+        shelf = self._shelves[entry.place.model]
+        self._leave(entry)
+        if shelf.entries.get(entry.place) is entry:
+            del shelf.entries[entry.place]
+        if not shelf.entries:
+            del self._shelves[entry.place.model]
+
+    def _leave(self, entry: Entry) -> None:
+        """Its group; what it left in the heap is known by not being its key."""
+        group, entry.key, entry.group = entry.group, None, None
+        if group is None:
+            return
+        group.full.pop(entry.place, None)
+        group.members -= 1
+        if not group.members:
+            del self._shelves[entry.place.model].groups[group.kind]
+
+    def _relieve(self, node_id: NodeId) -> None:
+        """A call has ended there: its places may stand better, and have room."""
+        for entry in self._of_node.get(node_id, {}).values():
+            self._stand(entry)
+
+    def _stand(self, entry: Entry) -> None:
+        """In its group's heap, unless it stands there well enough, is full, or is not to be chosen."""
+        group = entry.group
+        assert group is not None  # noqa: S101 - each entry of a shelf has one
+        if not (entry.open and entry.has_room):
+            entry.key = None
+            if entry.open:
+                group.full[entry.place] = entry
+            else:
+                group.full.pop(entry.place, None)
+            return
+        group.full.pop(entry.place, None)
+        key = self._key(entry)
+        if entry.key is None or key < entry.key:
+            entry.key = key
+            heappush(group.heap, key)
+            if len(group.heap) > 2 * group.members + SLACK:
+                group.heap = [each for each in group.heap if each[3].key is each]
+                heapify(group.heap)
+
+    def _key(self, entry: Entry) -> Key:
+        node, place = entry.node, entry.place
+        points = node.load_points or self._load(entry)
+        return (-(sum(entry.points) + sum(points)), node.last_used[place.engine, place.model], place, entry)
+
+    def _load(self, entry: Entry) -> tuple[float, ...]:
+        """The same for each place of the node."""
+        candidate = self._candidates.with_load(entry.node, entry.candidate)
+        points = tuple(score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load)
+        entry.node.load_points = points
+        return points
+
+    # Questions
+
+    def find(self, call: Call, model: ModelName, excluded: Collection[NodeId], now: float) -> Found:
+        """The best place of each kind, and whether open ones are full."""
+        shelf = self._shelves.get(model)
+        if shelf is None:
+            return Found((), ())
+        best: list[Chosen] = []
+        full: list[Group] = []
+        for group in list(shelf.groups.values()):
+            if not group.kind.can(call):
+                continue
+            chosen = self._best(group, call, excluded, now)
+            if chosen is not None:
+                best.append(chosen)
+            elif self._some_full(group, excluded, now):
+                full.append(group)
+        if len(best) > 1:
+            best.sort(key=rank)
+        return Found(tuple(best), tuple(full))
+
+    def entry(self, place: Place) -> Entry | None:
+        """As it is kept for that place."""
+        shelf = self._shelves.get(place.model)
+        return shelf.entries.get(place) if shelf else None
+
+    def weighed(self, model: ModelName) -> tuple[Weighed, ...]:
+        """Every place that has the model, as it is now."""
+        shelf = self._shelves.get(model)
+        return tuple(map(self.as_weighed, shelf.entries.values())) if shelf else ()
+
+    def as_weighed(self, entry: Entry) -> Weighed:
+        """The same value as before, where nothing has changed."""
+        seen, load = entry.seen, entry.node.load_points or self._load(entry)
+        if seen is None or seen.of_load is not load:
+            seen = entry.seen = Weighed(
+                entry.place,
+                entry.points,
+                load,
+                entry.candidate,
+                entry.spot,
+                entry.has_room,
+                entry.open,
+                entry.barred,
+            )
+        return seen
+
+    def count(self, model: ModelName) -> int:
+        """Of those."""
+        shelf = self._shelves.get(model)
+        return len(shelf.entries) if shelf else 0
+
+    def chosen(self, entry: Entry, call: Call) -> Chosen:
+        """The entry with its points for the call."""
+        load = entry.node.load_points or self._load(entry)
+        candidate, of_place = entry.candidate, entry.points
+        if call.num_ctx and not candidate.loaded:  # its cache would take another part of the memory
+            of_place = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_place)
+        of_call = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_call)
+        return Chosen(entry, of_place, load, of_call)
+
+    def _best(self, group: Group, call: Call, excluded: Collection[NodeId], now: float) -> Chosen | None:
+        """The first, where its points are exact but for what is equal in the group; else as many as may be better."""
+        aside: list[Entry] = []
+        best: Chosen | None = None
+        while (entry := self._top(group, now)) is not None:
+            if entry.node.node_id not in excluded:
+                chosen = self.chosen(entry, call)
+                if best is None or rank(chosen) < rank(best):
+                    best = chosen
+                if chosen.of_place is entry.points or entry.key is None:
+                    break
+                bound = -entry.key[0] + sum(chosen.of_call)
+                if bound <= best.total:
+                    break
+            aside.append(entry)
+            heappop(group.heap)
+        for each in aside:
+            heappush(group.heap, each.key or self._key(each))
+        return best
+
+    def _top(self, group: Group, now: float) -> Entry | None:
+        """The first of the heap that is what its key says; those that are not are put where they belong."""
+        heap = group.heap
+        while heap:
+            key = heap[0]
+            entry = key[3]
+            if entry.key is not key:
+                heappop(heap)
+            elif now >= entry.stale_at:
+                self._refresh(entry.node.node_id, now)
+                heap = group.heap
+            elif self._late(entry, now) or not entry.has_room:
+                heappop(heap)
+                entry.key = None
+                if not self._late(entry, now):
+                    group.full[entry.place] = entry
+            else:
+                fresh = self._key(entry)
+                if fresh[:2] == key[:2]:
+                    return entry
+                entry.key = fresh
+                heapreplace(heap, fresh)
+        return None
+
+    def _some_full(self, group: Group, excluded: Collection[NodeId], now: float) -> bool:
+        return any(
+            not self._late(entry, now) and entry.node.node_id not in excluded for entry in group.full.values()
+        )
+
+    def _late(self, entry: Entry, now: float) -> bool:
+        """A beat is late: it is not for now, and its next beat brings it back."""
+        return now - entry.node.last_heard > self._limits.beat_late_s
