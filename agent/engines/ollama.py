@@ -25,6 +25,7 @@ from agent.engines.engine import (
     decoded,
     slots_within,
 )
+from agent.engines.kv_cache import kv_bytes_per_token
 from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
 
@@ -87,6 +88,14 @@ class _Show(Struct):
     model_info: dict[str, Any] | None = None
 
 
+class _About(Struct, frozen=True):
+    """What /api/show says that placing needs to know."""
+
+    abilities: frozenset[str] = frozenset()
+    max_context: int | None = None
+    kv_bytes_per_token: int = 0
+
+
 class Ollama:
     """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL is looked up."""
 
@@ -109,7 +118,7 @@ class Ollama:
         self._clock = clock
         self._dialects: dict[str, frozenset[str]] = {}
         """By version: asked once for each."""
-        self._shown: dict[str, tuple[frozenset[str], int | None]] = {}
+        self._shown: dict[str, _About] = {}
         self._version = ""
         self._models: list[Model] = []
         self._loaded: frozenset[str] = frozenset()
@@ -209,7 +218,7 @@ class Ollama:
 
     async def _model(self, tag: _Tag) -> Model:
         details = tag.details or _Details()
-        abilities, max_context = await self._about(tag)
+        about = await self._about(tag)
         return Model(
             name=tag.name,
             digest=tag.digest or "",
@@ -219,25 +228,26 @@ class Ollama:
             family=details.family or "",
             format=details.format or "",
             modified_at=tag.modified_at or "",
-            max_context=max_context,
-            abilities=abilities,
+            max_context=about.max_context,
+            kv_bytes_per_token=about.kv_bytes_per_token,
+            abilities=about.abilities,
         )
 
-    async def _about(self, tag: _Tag) -> tuple[frozenset[str], int | None]:
-        """Abilities and largest context; asked once per digest, since they come with the weights."""
+    async def _about(self, tag: _Tag) -> _About:
+        """Asked once per digest, since it comes with the weights."""
         key = _key(tag)
         if key not in self._shown:
             try:
                 shown = await self._ask("POST", "/api/show", _Show, {"model": tag.name})
             except EngineError:
-                return frozenset(), None  # unknown, for this beat: one broken model is not a broken engine
-            contexts = [
-                value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length")
-            ]
+                return _About()  # unknown, for this beat: one broken model is not a broken engine
+            info = shown.model_info or {}
+            contexts = [value for name, value in info.items() if name.endswith(".context_length")]
             words = {"chat" if word == "completion" else word for word in shown.capabilities or []}
-            self._shown[key] = (
-                frozenset(words & ABILITIES),
-                count_or_none(contexts[0]) if contexts else None,
+            self._shown[key] = _About(
+                abilities=frozenset(words & ABILITIES),
+                max_context=count_or_none(contexts[0]) if contexts else None,
+                kv_bytes_per_token=kv_bytes_per_token(info),
             )
         return self._shown[key]
 

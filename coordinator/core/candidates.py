@@ -38,7 +38,7 @@ class Candidates:
             model_bytes=spot.model.size_bytes,
             free_bytes=max(0, free - _loading_bytes(node, key)),
             memory_bytes=total,
-            kv_bytes_per_token=spot.model.kv_bytes_per_token or self._fleet.kv_bytes.get(model, 0.0),
+            kv_bytes_per_token=self._fleet.kv_bytes.get(model, 0.0) or spot.model.kv_bytes_per_token,
             load_context=_load_context(spot),
             slots_when_loaded=spot.engine.slots_per_model,
             context_length=spot.context_length,

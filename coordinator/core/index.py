@@ -6,17 +6,15 @@ never too bad: what gets better is pushed when the change is taken in (`settle`)
 to the top.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from heapq import heapify, heappop, heappush, heapreplace
 
 from coordinator.core import eligibility
 from coordinator.core.call import Call, Place
-from coordinator.core.candidate import Candidate
 from coordinator.core.candidates import Candidates
 from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Limits, Weights
-from coordinator.core.node import Spot
-from coordinator.core.shelf import Chosen, Entry, Found, Group, Key, Kind, Shelf, Weighed, rank
+from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, rank
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 from coordinator.core.signals.thermal import WARM_FOR_S
 from shared.names import CallId, ModelName, NodeId
@@ -75,8 +73,12 @@ class Index:
                     candidate = self._candidates.of(node, standing, spot, model, now)
                     barred = eligibility.barred(node, standing, spot)
                     entries[place] = entry
-                    entry.barred, entry.open = barred, barred is None and not candidate.troubled
-                    self._put(entry, spot, candidate, now)
+                    is_open = barred is None and not candidate.troubled
+                    points = tuple(
+                        score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_place
+                    )
+                    entry.fixed = Fixed(place, points, candidate, spot, is_open, barred)
+                    self._put(entry, now)
         for place, entry in before.items():
             if entries.get(place) is not entry:
                 self._drop(entry)
@@ -85,9 +87,15 @@ class Index:
         else:
             self._of_node.pop(node_id, None)
 
-    def _put(self, entry: Entry, spot: Spot, candidate: Candidate, now: float) -> None:
+    def _put(self, entry: Entry, now: float) -> None:
+        candidate = entry.fixed.candidate
         shelf = self._shelves.setdefault(entry.place.model, Shelf())
-        kind = Kind(candidate.loaded, candidate.context_length, candidate.max_context, spot.model.abilities)
+        kind = Kind(
+            candidate.loaded,
+            candidate.context_length,
+            candidate.max_context,
+            entry.fixed.spot.model.abilities,
+        )
         group = shelf.groups.get(kind)
         if group is None:
             group = shelf.groups[kind] = Group(kind, candidate)
@@ -96,17 +104,11 @@ class Index:
             entry.group = group
             group.members += 1
         shelf.entries[entry.place] = entry
-        entry.spot, entry.candidate, entry.slots = spot, candidate, candidate.slots
-        entry.seen = None
-        self._score(entry, now)
-        self._stand(entry)
-
-    def _score(self, entry: Entry, now: float) -> None:
-        candidate = entry.candidate
-        entry.points = tuple(score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_place)
+        entry.slots, entry.base = candidate.slots, sum(entry.fixed.points)
         unloaded_for = candidate.unloaded_for_s
         fresh = not candidate.loaded and unloaded_for is not None and unloaded_for < WARM_FOR_S
         entry.stale_at = now + WARM_FOR_S - (unloaded_for or 0.0) if fresh else float("inf")
+        self._stand(entry)
 
     def _drop(self, entry: Entry) -> None:
         shelf = self._shelves[entry.place.model]
@@ -135,9 +137,9 @@ class Index:
         """In its group's heap, unless it stands there well enough, is full, or is not to be chosen."""
         group = entry.group
         assert group is not None  # noqa: S101 - each entry of a shelf has one
-        if not (entry.open and entry.has_room):
+        if not (entry.fixed.open and entry.has_room):
             entry.key = None
-            if entry.open:
+            if entry.fixed.open:
                 group.full[entry.place] = entry
             else:
                 group.full.pop(entry.place, None)
@@ -152,15 +154,16 @@ class Index:
                 heapify(group.heap)
 
     def _key(self, entry: Entry) -> Key:
-        node, place = entry.node, entry.place
-        points = node.load_points or self._load(entry)
-        return (-(sum(entry.points) + sum(points)), node.last_used[place.engine, place.model], place, entry)
+        node = entry.node
+        if node.load_points is None:
+            self._load(entry)
+        return (-(entry.base + node.load_total), node.last_used[entry.pair], entry.place, entry)
 
     def _load(self, entry: Entry) -> tuple[float, ...]:
         """The same for each place of the node."""
-        candidate = self._candidates.with_load(entry.node, entry.candidate)
+        candidate = self._candidates.with_load(entry.node, entry.fixed.candidate)
         points = tuple(score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load)
-        entry.node.load_points = points
+        entry.node.load_points, entry.node.load_total = points, sum(points)
         return points
 
     # Questions
@@ -189,26 +192,14 @@ class Index:
         shelf = self._shelves.get(place.model)
         return shelf.entries.get(place) if shelf else None
 
-    def weighed(self, model: ModelName) -> tuple[Weighed, ...]:
-        """Every place that has the model, as it is now."""
+    def weighed(self, model: ModelName) -> list[Entry]:
+        """Every place that has the model."""
         shelf = self._shelves.get(model)
-        return tuple(map(self.as_weighed, shelf.entries.values())) if shelf else ()
+        return list(shelf.entries.values()) if shelf else []
 
-    def as_weighed(self, entry: Entry) -> Weighed:
-        """The same value as before, where nothing has changed."""
-        seen, load = entry.seen, entry.node.load_points or self._load(entry)
-        if seen is None or seen.of_load is not load:
-            seen = entry.seen = Weighed(
-                entry.place,
-                entry.points,
-                load,
-                entry.candidate,
-                entry.spot,
-                entry.has_room,
-                entry.open,
-                entry.barred,
-            )
-        return seen
+    def loads(self, entries: Iterable[Entry]) -> tuple[tuple[float, ...], ...]:
+        """Points of the load of the node of each, as of now, in the order of OF_LOAD."""
+        return tuple([each.node.load_points or self._load(each) for each in entries])
 
     def count(self, model: ModelName) -> int:
         """Of those."""
@@ -217,15 +208,16 @@ class Index:
 
     def chosen(self, entry: Entry, call: Call) -> Chosen:
         """The entry with its points for the call."""
-        load = entry.node.load_points or self._load(entry)
-        candidate, of_place = entry.candidate, entry.points
+        candidate, of_place = entry.fixed.candidate, entry.fixed.points
         if call.num_ctx and not candidate.loaded:  # its cache would take another part of the memory
             of_place = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_place)
         of_call = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_call)
-        return Chosen(entry, of_place, load, of_call)
+        points = (*of_place, *(entry.node.load_points or self._load(entry)), *of_call)
+        return Chosen(entry, points, sum(points))
 
     def _best(self, group: Group, call: Call, excluded: Collection[NodeId], now: float) -> Chosen | None:
-        """The first, where its points are exact but for what is equal in the group; else as many as may be better."""
+        """The first; where the call changes the points of the place, the best of those whose keys may be better."""
+        exact = group.kind.loaded or not call.num_ctx
         aside: list[Entry] = []
         best: Chosen | None = None
         while (entry := self._top(group, now)) is not None:
@@ -233,10 +225,10 @@ class Index:
                 chosen = self.chosen(entry, call)
                 if best is None or rank(chosen) < rank(best):
                     best = chosen
-                if chosen.of_place is entry.points or entry.key is None:
-                    break
-                bound = -entry.key[0] + sum(chosen.of_call)
-                if bound <= best.total:
+                if (
+                    exact
+                    or entry.base + entry.node.load_total + sum(chosen.points[-len(OF_CALL) :]) <= best.total
+                ):
                     break
             aside.append(entry)
             heappop(group.heap)
@@ -245,27 +237,34 @@ class Index:
         return best
 
     def _top(self, group: Group, now: float) -> Entry | None:
-        """The first of the heap that is what its key says; those that are not are put where they belong."""
-        heap = group.heap
+        """The first of the heap that is what its key says; those that are not are put where they belong.
+
+        The most frequent loop of a decision: written out.
+        """
+        heap, late_s = group.heap, self._limits.beat_late_s
         while heap:
             key = heap[0]
             entry = key[3]
+            node = entry.node
             if entry.key is not key:
                 heappop(heap)
             elif now >= entry.stale_at:
-                self._refresh(entry.node.node_id, now)
+                self._refresh(node.node_id, now)
                 heap = group.heap
-            elif self._late(entry, now) or not entry.has_room:
+            elif now - node.last_heard > late_s:
                 heappop(heap)
                 entry.key = None
-                if not self._late(entry, now):
-                    group.full[entry.place] = entry
+            elif node.in_flight.get(entry.pair, 0) >= entry.slots:
+                heappop(heap)
+                entry.key = None
+                group.full[entry.place] = entry
             else:
-                fresh = self._key(entry)
-                if fresh[:2] == key[:2]:
+                if node.load_points is None:
+                    self._load(entry)
+                if key[0] == -(entry.base + node.load_total) and key[1] == node.last_used[entry.pair]:
                     return entry
-                entry.key = fresh
-                heapreplace(heap, fresh)
+                entry.key = self._key(entry)
+                heapreplace(heap, entry.key)
         return None
 
     def _some_full(self, group: Group, excluded: Collection[NodeId], now: float) -> bool:

@@ -74,6 +74,7 @@ class Node:
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
         self.load_points: tuple[float, ...] | None = None
         """What the calls running here cost it in points; None: to be worked out anew."""
+        self.load_total = 0.0
         self._trouble_until: dict[tuple[str, ModelName], float] = {}
         self._accept(heartbeat, address, now)
         self._probe_anew(now)

@@ -4,13 +4,14 @@ from msgspec import Struct
 
 from coordinator.core import eligibility
 from coordinator.core.call import Call, Place
+from coordinator.core.candidate import Candidate
 from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
-from coordinator.core.shelf import NAMES, Weighed
-from coordinator.core.signals import OF_CALL, SIGNALS
+from coordinator.core.shelf import Fixed, breakdown
+from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS
 from shared.names import NodeId
 
-_OF_CALL = [(name, function) for name, function in SIGNALS if name in OF_CALL]
+_FUNCTIONS = dict(SIGNALS)
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -19,7 +20,11 @@ class Record(Struct, frozen=True, kw_only=True):
     policy: str
     weights: Weights
     call: Call
-    weighed: tuple[Weighed, ...]
+    weighed: tuple[Fixed, ...]
+    loads: tuple[tuple[float, ...], ...]
+    """Points of the load of each one's node, in the order of OF_LOAD."""
+    rooms: tuple[bool, ...]
+    """Whether each would have begun the call at once."""
     omitted: int = 0
     """Places of a large fleet that are not among `weighed`."""
     excluded: frozenset[NodeId] = frozenset()
@@ -30,7 +35,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
     def explanation(self) -> Explanation:
         """In full: eligible places by points, then the refusals."""
-        judged = [self._judged(each) for each in self.weighed]
+        judged = list(map(self._judged, self.weighed, self.loads, self.rooms))
         judged.sort(key=lambda each: (not each.eligible, each.troubled, -(each.score or 0.0), each.node_id))
         return Explanation(
             policy=self.policy,
@@ -42,27 +47,31 @@ class Record(Struct, frozen=True, kw_only=True):
             omitted=self.omitted,
         )
 
-    def _judged(self, each: Weighed) -> Judged:
+    def _judged(self, each: Fixed, load: tuple[float, ...], has_room: bool) -> Judged:
         place = each.place
         refusal = eligibility.unable(place.node_id, each.spot, self.call) or each.barred
         if refusal is None and place.node_id in self.excluded:
             refusal = eligibility.Refusal(f"it has failed on {place.node_id}")
-        scores = self._scores(each) if refusal is None else None
+        scores = self._scores(each, load) if refusal is None else None
         return Judged(
             node_id=place.node_id,
             engine=place.engine,
             model=place.model,
             eligible=refusal is None,
             refusal=refusal.reason if refusal else "",
-            has_room=each.has_room,
+            has_room=has_room,
             troubled=refusal is None and not each.open,
             score=scores["total"] if scores else None,
             scores_breakdown=scores,
         )
 
-    def _scores(self, each: Weighed) -> dict[str, float]:
-        of_call = [fn(each.candidate, self.call) * getattr(self.weights, name) + 0.0 for name, fn in _OF_CALL]
-        by_name = dict(zip(NAMES, (*each.of_place, *each.of_load, *of_call), strict=True))
-        scores = {name: by_name[name] for name, _ in SIGNALS}
-        scores["total"] = sum(scores.values())
-        return scores
+    def _scores(self, each: Fixed, load: tuple[float, ...]) -> dict[str, float]:
+        candidate, of_place = each.candidate, each.points
+        if self.call.num_ctx and not candidate.loaded:  # as the index does
+            of_place = self._points(OF_PLACE, candidate)
+        return breakdown((*of_place, *load, *self._points(OF_CALL, candidate)))
+
+    def _points(self, names: tuple[str, ...], candidate: Candidate) -> tuple[float, ...]:
+        return tuple(
+            _FUNCTIONS[name](candidate, self.call) * getattr(self.weights, name) + 0.0 for name in names
+        )

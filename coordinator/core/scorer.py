@@ -1,18 +1,18 @@
 """Filter, score, choose: where one call goes, that it must wait, or why it never can."""
 
 from coordinator.core import eligibility
-from coordinator.core.call import Placed, Refused
+from coordinator.core.call import Place, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.candidates import Candidates
 from coordinator.core.eligibility import Refusal
-from coordinator.core.explanation import Explanation
+from coordinator.core.explanation import Explanation, Outcome
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
 from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies.policy import Policy
 from coordinator.core.record import Record
-from coordinator.core.shelf import Chosen, Found
+from coordinator.core.shelf import Chosen, Entry, Found
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
 
@@ -78,16 +78,38 @@ class Scorer:
     def explain(self, subject: OpenCall, now: float) -> Explanation:
         """The decision of this moment with every place that was weighed. Costs time: not for the path of a call."""
         decision = self.decide(subject, now)
-        return Record(
-            policy=self._policy.name,
-            weights=self._weights,
-            call=subject.call,
-            weighed=tuple(each for model in subject.call.models for each in self._index.weighed(model)),
-            excluded=subject.excluded,
+        entries = [each for model in subject.call.models for each in self._index.weighed(model)]
+        return self._record(
+            subject,
+            entries,
             outcome="waits" if decision is None else "placed" if isinstance(decision, Placed) else "refused",
             chosen=decision.placement.place if isinstance(decision, Placed) else None,
             reason=str(decision.error) if isinstance(decision, Refused) else "",
         ).explanation()
+
+    def _record(
+        self,
+        subject: OpenCall,
+        entries: list[Entry],
+        *,
+        chosen: Place | None,
+        outcome: Outcome = "placed",
+        reason: str = "",
+        omitted: int = 0,
+    ) -> Record:
+        return Record(
+            policy=self._policy.name,
+            weights=self._weights,
+            call=subject.call,
+            weighed=tuple([each.fixed for each in entries]),
+            loads=self._index.loads(entries),
+            rooms=tuple([each.node.in_flight.get(each.pair, 0) < each.slots for each in entries]),
+            omitted=omitted,
+            excluded=subject.excluded,
+            outcome=outcome,
+            chosen=chosen,
+            reason=reason,
+        )
 
     def _usable(
         self, subject: OpenCall, model: ModelName, now: float, refusals: list[Refusal]
@@ -108,22 +130,18 @@ class Scorer:
     def _place(self, subject: OpenCall, model: ModelName, chosen: Chosen, found: Found) -> Placed:
         entry = chosen.entry
         count = self._index.count(model)
-        if count <= RECORDED:
-            weighed = self._index.weighed(model)
-        else:
-            weighed = tuple(self._index.as_weighed(each.entry) for each in found.best)
-        record = Record(
-            policy=self._policy.name,
-            weights=self._weights,
-            call=subject.call,
-            weighed=weighed,
-            omitted=count - len(weighed),
-            excluded=subject.excluded,
-            chosen=entry.place,
-        )
+        small = count <= RECORDED
+        entries = self._index.weighed(model) if small else [each.entry for each in found.best]
+        record = self._record(subject, entries, chosen=entry.place, omitted=count - len(entries))
         fallback = model != subject.call.model
         placement = self._fleet.placement(
-            entry.node, entry.spot, model, chosen.breakdown(), subject.retries, record, fallback=fallback
+            entry.node,
+            entry.fixed.spot,
+            model,
+            chosen.breakdown(),
+            subject.retries,
+            record,
+            fallback=fallback,
         )
         return Placed(subject.call.id, placement)
 

@@ -1,5 +1,6 @@
 """Where the index keeps a place: entries, in groups of places that are alike to every call, on one shelf a model."""
 
+from operator import itemgetter
 from typing import NamedTuple
 
 from coordinator.core.call import Call, Place
@@ -7,8 +8,6 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
 from coordinator.core.node import Node, Spot
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
-
-NAMES = (*OF_PLACE, *OF_LOAD, *OF_CALL)
 
 Key = tuple[float, int, Place, "Entry"]
 """Negative points, order of last use, place: the smallest is the best."""
@@ -27,21 +26,32 @@ class Kind(NamedTuple):
         return not self.abilities or call.abilities <= self.abilities
 
 
+class Fixed(NamedTuple):
+    """What does not change at a place until something changes at its node: a value, which decisions keep."""
+
+    place: Place
+    points: tuple[float, ...]
+    """Of the place, in the order of OF_PLACE."""
+    candidate: Candidate
+    spot: Spot
+    open: bool
+    """Eligible for calls, and healthy."""
+    barred: Refusal | None
+    """Why it is not eligible."""
+
+
 class Entry:
     """One place. `key` is where it stands in its group's heap; None: it does not."""
 
     __slots__ = (
-        "barred",
-        "candidate",
+        "base",
+        "fixed",
         "group",
         "key",
         "node",
-        "open",
+        "pair",
         "place",
-        "points",
-        "seen",
         "slots",
-        "spot",
         "stale_at",
     )
 
@@ -49,19 +59,13 @@ class Entry:
         self.place = place
         self.node = node
         self.key: Key | None = None
-        self.open = False
-        """Eligible for calls, and healthy, as of the last change of its node."""
-        self.barred: Refusal | None = None
-        """Why it is not eligible, as of then."""
-        self.seen: Weighed | None = None
-        """As it was recorded last."""
-        self.points: tuple[float, ...] = ()
-        """Of the place, in the order of OF_PLACE."""
+        self.pair = (place.engine, place.model)
         self.slots = 0
+        self.base = 0.0
+        """Sum of the points of the place."""
         self.stale_at = 0.0
-        """When the points of the place change by time alone."""
-        self.spot: Spot
-        self.candidate: Candidate
+        """When they change by time alone."""
+        self.fixed: Fixed
         self.group: Group | None = None
 
     def __lt__(self, _other: "Entry") -> bool:
@@ -70,7 +74,7 @@ class Entry:
     @property
     def has_room(self) -> bool:
         """Whether a call would start at once."""
-        return self.node.in_flight[self.place.engine, self.place.model] < self.slots
+        return self.node.in_flight.get(self.pair, 0) < self.slots
 
 
 class Group:
@@ -98,24 +102,16 @@ class Shelf:
 
 
 class Chosen(NamedTuple):
-    """An entry and its points for one call, in the order of OF_PLACE, OF_LOAD and OF_CALL."""
+    """An entry and its points for one call."""
 
     entry: Entry
-    of_place: tuple[float, ...]
-    of_load: tuple[float, ...]
-    of_call: tuple[float, ...]
-
-    @property
-    def total(self) -> float:
-        """The sum of the seven."""
-        return sum(self.of_place) + sum(self.of_load) + sum(self.of_call)
+    points: tuple[float, ...]
+    """In the order of OF_PLACE, OF_LOAD and OF_CALL."""
+    total: float
 
     def breakdown(self) -> dict[str, float]:
         """Signal name -> points, in the order of SIGNALS, and their `total`."""
-        by_name = dict(zip(NAMES, (*self.of_place, *self.of_load, *self.of_call), strict=True))
-        result = {name: by_name[name] for name, _ in SIGNALS}
-        result["total"] = sum(result.values())
-        return result
+        return breakdown(self.points)
 
 
 class Found(NamedTuple):
@@ -127,18 +123,16 @@ class Found(NamedTuple):
 
 def rank(chosen: Chosen) -> tuple[float, int, Place]:
     """To sort by, best first: among equals the one used longest ago."""
-    place = chosen.entry.place
-    return (-chosen.total, chosen.entry.node.last_used[place.engine, place.model], place)
+    entry = chosen.entry
+    return (-chosen.total, entry.node.last_used[entry.pair], entry.place)
 
 
-class Weighed(NamedTuple):
-    """An entry as it was when a decision was made: values only."""
+def breakdown(points: tuple[float, ...]) -> dict[str, float]:
+    """Points in the order of OF_PLACE, OF_LOAD and OF_CALL, by name in the order of SIGNALS, and their `total`."""
+    result = dict(zip(_ORDER, _in_order(points), strict=True))
+    result["total"] = sum(points)
+    return result
 
-    place: Place
-    of_place: tuple[float, ...]
-    of_load: tuple[float, ...]
-    candidate: Candidate
-    spot: Spot
-    has_room: bool
-    open: bool
-    barred: Refusal | None
+
+_ORDER = tuple(name for name, _ in SIGNALS)
+_in_order = itemgetter(*((*OF_PLACE, *OF_LOAD, *OF_CALL).index(name) for name in _ORDER))

@@ -1,0 +1,77 @@
+"""What one placement costs: the Desk alone, from a call's arrival to its place."""
+
+import random
+import statistics
+import sys
+import time
+
+import pytest
+
+from coordinator.core.call import Placed
+from coordinator.core.desk import Desk
+from coordinator.core.limits import Limits, Weights
+from shared.names import CallId
+from shared.wire import Hardware, Heartbeat
+from tests.fakes.builders import a_beat, a_call, a_model, a_replica, an_address, an_engine, join
+
+MODELS = [f"model{number}:latest" for number in range(20)]
+LOADED = MODELS[:6]
+BATCHES, CALLS = 8, 500
+RUNNING = 40
+"""Calls that are open all the time; each node has room for more."""
+
+
+def _beat(number: int, seq: int) -> Heartbeat:
+    engine = an_engine(
+        *map(a_model, MODELS), replicas=[a_replica(name, slots=8, context=8_192) for name in LOADED], slots=8
+    )
+    hardware = Hardware(memory_bandwidth_gbps=100.0 + number % 7)
+    return a_beat(f"n{number:04}", engine, seq=seq, hardware=hardware, memory_gib=64)
+
+
+class Day:
+    """A fleet under a steady mix of calls for all its models, with beats between them."""
+
+    def __init__(self, nodes: int) -> None:
+        self._nodes = nodes
+        self._desk = Desk(Limits(), Weights(), now=0.0)
+        for number in range(nodes):
+            join(self._desk, _beat(number, 1))
+        self._chance = random.Random(1)
+        self._open: list[CallId] = []
+        self._now = 0.0
+        self._count = 0
+
+    def decisions(self) -> list[float]:
+        """Seconds of each arrival in one batch; beats and ends are not among them."""
+        return [self._decision() for _ in range(CALLS)]
+
+    def _decision(self) -> float:
+        self._now += 0.01
+        self._count += 1
+        beating = self._count % self._nodes
+        self._desk.heard(_beat(beating, self._count + 1), an_address(f"n{beating:04}"), self._now)
+        call = a_call(f"c{self._count}", self._chance.choice(MODELS), estimated_tokens=500)
+        began = time.perf_counter()
+        decisions = self._desk.arrived(call, self._now)
+        seconds = time.perf_counter() - began
+        assert isinstance(decisions[0], Placed), decisions
+        self._open.append(call.id)
+        if len(self._open) > RUNNING:
+            self._desk.finished(self._open.pop(0), self._now)
+        return seconds
+
+
+@pytest.mark.parametrize(("nodes", "allowed_us"), [(10, 20.0), (1_000, 40.0)])
+def test_a_decision_costs_microseconds(
+    nodes: int, allowed_us: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = Day(nodes)
+    day.decisions()  # once for the caches
+    # The quietest of some batches: what it costs, not what else the machine does meanwhile.
+    p50_us = min(statistics.median(day.decisions()) for _ in range(BATCHES)) * 1e6
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\none decision among {nodes} nodes x {len(MODELS)} models: {p50_us:.1f} us (p50)\n"
+        )
+    assert p50_us <= allowed_us

@@ -1,0 +1,167 @@
+"""The index beside a walk over the whole fleet: whatever happened, both choose a place of equal points."""
+
+import random
+
+import pytest
+
+from coordinator.core import eligibility
+from coordinator.core.call import Call, Decisions, Placed
+from coordinator.core.candidates import Candidates
+from coordinator.core.desk import Desk
+from coordinator.core.limits import Limits, Weights
+from coordinator.core.policies import weighted
+from coordinator.core.policies.scored import Scored
+from shared.names import CallId, NodeId
+from shared.wire import Engine, Hardware, Heartbeat, Model
+from tests.fakes.builders import (
+    GIB,
+    a_beat,
+    a_call,
+    a_desk,
+    a_model,
+    a_replica,
+    an_address,
+    an_engine,
+    with_loaded,
+)
+
+MODELS = ("a:latest", "b:latest", "c:latest")
+LIMITS = Limits(held_calls=10_000)
+
+
+def _engine(chance: random.Random) -> Engine:
+    names = [name for name in MODELS if chance.random() < 0.8]
+    models = [
+        Model(
+            name=name,
+            size_bytes=chance.choice([1, 8]) * GIB,
+            kv_bytes_per_token=chance.choice([0, 50_000, 200_000]),
+            abilities=chance.choice([frozenset(), frozenset({"chat"})]),
+        )
+        for name in names
+    ]
+    replicas = [
+        a_replica(name, slots=chance.randint(1, 3), context=chance.choice([None, 2_048, 8_192]))
+        for name in names
+        if chance.random() < 0.5
+    ]
+    return an_engine(*models, replicas=replicas, slots=chance.randint(1, 2))
+
+
+class Town:
+    """A Desk with random events."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.now = 0.0
+        self.desk = Desk(LIMITS, Weights(), now=0.0)
+        self.beats: dict[str, Heartbeat] = {}
+        self.running: list[str] = []
+        self.calls = 0
+
+    def step(self) -> None:
+        """One event."""
+        events = [self.beat, self.call, self.end, self.order, self.wait]
+        self.chance.choices(events, [2, 3, 2, 1, 1])[0]()
+
+    def beat(self) -> None:
+        name = f"n{self.chance.randint(1, 6)}"
+        before = self.beats.get(name)
+        again = before is not None and self.chance.random() < 0.5
+        beat = a_beat(
+            name,
+            *(before.engines if before and again else [_engine(self.chance)]),
+            seq=before.seq + 1 if before else 1,
+            memory_gib=self.chance.choice([4.0, 16.0, 64.0]),
+            hardware=Hardware(memory_bandwidth_gbps=self.chance.choice([0.0, 100.0, 400.0])),
+            draining=self.chance.random() < 0.05,
+        )
+        self.beats[name] = beat
+        self._apply(self.desk.heard(beat, an_address(name), self.now))
+        if self.chance.random() < 0.9:
+            self._apply(self.desk.reached(NodeId(name), self.now))
+
+    def call(self) -> None:
+        self.calls += 1
+        call = a_call(
+            f"c{self.calls}",
+            self.chance.choice(MODELS),
+            estimated_tokens=self.chance.choice([0, 500, 3_000]),
+            num_ctx=self.chance.choice([None, 4_096, 32_768, 65_536]),
+            abilities=self.chance.choice([(), (), ("tools",)]),
+        )
+        self.check(call)
+        self._apply(self.desk.arrived(call, self.now))
+
+    def end(self) -> None:
+        if self.running:
+            call_id = self.running.pop(self.chance.randrange(len(self.running)))
+            end = self.desk.cancelled if self.chance.random() < 0.3 else self.desk.finished
+            self._apply(end(call_id, self.now))  # type: ignore[arg-type]
+
+    def order(self) -> None:
+        if self.beats:
+            name = self.chance.choice(sorted(self.beats))
+            self._apply(self.desk.cordoned(NodeId(name), self.now, on=self.chance.random() < 0.3))
+
+    def wait(self) -> None:
+        self.now += self.chance.choice([0.5, 5.0, 14.0, 16.0])
+        self._apply(self.desk.expired(self.now))
+
+    def check(self, call: Call) -> None:
+        """Asked now, the Desk names a place that is as good as the best of a walk over the fleet."""
+        explained = self.desk.explain(call, self.now)
+        best = self._walk(call)
+        if not best:
+            assert explained.chosen is None or self._troubled_only(call)
+            return
+        chosen = next(each for each in best if each.candidate.place.node_id == explained.chosen)
+        assert abs(chosen.total - best[0].total) < 1e-9, (chosen, best[0])
+        stored = next(each for each in explained.candidates if each.node_id == explained.chosen)
+        assert stored.scores_breakdown == pytest.approx(chosen.scores, abs=1e-9)
+
+    def _walk(self, call: Call) -> list[Scored]:
+        candidates = []
+        for node, spot in self.desk.fleet.having(call.model):
+            standing = node.standing(self.now, LIMITS)
+            if eligibility.refusal(node, standing, spot, call) is None:
+                candidates.append(Candidates(self.desk.fleet).of(node, standing, spot, call.model, self.now))
+        open_ones = [each for each in candidates if each.has_room and not each.troubled]
+        return weighted.order(open_ones, call, Weights())
+
+    def _troubled_only(self, call: Call) -> bool:
+        return all(
+            Candidates(self.desk.fleet)
+            .of(node, node.standing(self.now, LIMITS), spot, call.model, self.now)
+            .troubled
+            for node, spot in self.desk.fleet.having(call.model)
+            if eligibility.refusal(node, node.standing(self.now, LIMITS), spot, call) is None
+        )
+
+    def _apply(self, decisions: Decisions) -> None:
+        self.running += [each.call_id for each in decisions if isinstance(each, Placed)]
+
+
+def test_the_index_finds_what_a_walk_would_find() -> None:
+    placed = 0
+    for seed in range(60):
+        town = Town(seed)
+        for _ in range(120):
+            town.step()
+        placed += town.calls
+    assert placed > 1_000
+
+
+def test_what_was_in_memory_half_an_hour_ago_is_forgotten_between_two_beats() -> None:
+    loaded, cold = with_loaded(), an_engine(a_model())
+    desk = a_desk(a_beat("n1", loaded))
+    desk.heard(a_beat("n1", cold, seq=2), an_address("n1"), 10.0)
+    for seq, now in enumerate(range(15, 1_810, 5), start=3):
+        desk.heard(a_beat("n1", cold, seq=seq), an_address("n1"), float(now))
+    told = [
+        desk.arrived(a_call("c1"), 1_809.0),
+        desk.cancelled(CallId("c1"), 1_809.5),
+        desk.arrived(a_call("c2"), 1_811.0),
+    ]
+    points = [each.placement.scores["thermal"] for step in told for each in step if isinstance(each, Placed)]
+    assert points == [30.0, 10.0]
