@@ -73,6 +73,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=0), _about("days that rows of latency.db are kept; 0: for ever")
     ] = 90
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
+    score_model_warm: Annotated[
+        float, _about("points of signal thermal where the model left memory in the last half hour")
+    ] = 30.0
+    score_model_cold: Annotated[float, _about("points of signal thermal where the model is on disk")] = 10.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
     score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0
     score_wait_time_max_penalty: Annotated[float, _about("weight of signal wait_time")] = 25.0
@@ -107,6 +111,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Points of the seven signals."""
         return Weights(
             thermal=self.score_model_hot,
+            thermal_warm=self.score_model_warm,
+            thermal_cold=self.score_model_cold,
             memory_fit=self.score_memory_fit_max,
             queue_depth=self.score_queue_depth_max_penalty,
             wait_time=self.score_wait_time_max_penalty,

@@ -15,7 +15,7 @@ from coordinator.core.candidates import Candidates
 from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, rank
-from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
+from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
 from coordinator.core.signals.thermal import WARM_FOR_S
 from shared.names import CallId, ModelName, NodeId
 
@@ -33,10 +33,10 @@ class Index:
         self._fleet = fleet
         self._candidates = Candidates(fleet)
         self._limits = limits
-        functions = dict(SIGNALS)
-        self._of_place = [(functions[name], getattr(weights, name)) for name in OF_PLACE]
-        self._of_load = [(functions[name], getattr(weights, name)) for name in OF_LOAD]
-        self._of_call = [(functions[name], getattr(weights, name)) for name in OF_CALL]
+        known = functions(weights)
+        self._of_place = [(known[name], getattr(weights, name)) for name in OF_PLACE]
+        self._of_load = [(known[name], getattr(weights, name)) for name in OF_LOAD]
+        self._of_call = [(known[name], getattr(weights, name)) for name in OF_CALL]
         self._shelves: dict[ModelName, Shelf] = {}
         self._of_node: dict[NodeId, dict[Place, Entry]] = {}
 

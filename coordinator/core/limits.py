@@ -7,6 +7,10 @@ class Weights(Struct, frozen=True, kw_only=True):
     """Points of policy `weighted`: what a share of 1 (or of -1, for the penalties) is worth."""
 
     thermal: float = 50.0
+    thermal_warm: float = 30.0
+    """Points of signal thermal where the model left memory less than half an hour ago."""
+    thermal_cold: float = 10.0
+    """Where it is on disk."""
     memory_fit: float = 20.0
     queue_depth: float = 30.0
     wait_time: float = 25.0

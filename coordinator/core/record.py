@@ -8,10 +8,8 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
 from coordinator.core.shelf import Fixed, breakdown
-from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS
+from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, functions
 from shared.names import NodeId
-
-_FUNCTIONS = dict(SIGNALS)
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -72,6 +70,5 @@ class Record(Struct, frozen=True, kw_only=True):
         return breakdown((*of_place, *load, *self._points(OF_CALL, candidate)))
 
     def _points(self, names: tuple[str, ...], candidate: Candidate) -> tuple[float, ...]:
-        return tuple(
-            _FUNCTIONS[name](candidate, self.call) * getattr(self.weights, name) + 0.0 for name in names
-        )
+        known = functions(self.weights)
+        return tuple(known[name](candidate, self.call) * getattr(self.weights, name) + 0.0 for name in names)

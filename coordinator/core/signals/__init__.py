@@ -1,9 +1,11 @@
 """The seven signals, in the order in which a score is read. A signal is a share in [-1, 1]; weights live in Limits."""
 
 from collections.abc import Callable
+from functools import partial
 
 from coordinator.core.call import Call
 from coordinator.core.candidate import Candidate
+from coordinator.core.limits import Weights
 from coordinator.core.signals import (
     availability_trend,
     context_fit,
@@ -26,6 +28,14 @@ SIGNALS: tuple[tuple[str, Signal], ...] = (
     ("context_fit", context_fit.score),
 )
 """Name (the key in `scores_breakdown`, and in Weights) and function."""
+
+
+def functions(weights: Weights) -> dict[str, Signal]:
+    """By name, as those weights have them: what a warm or a cold model is worth is told in points."""
+    hot = weights.thermal or 1.0
+    residency = partial(thermal.score, warm=weights.thermal_warm / hot, cold=weights.thermal_cold / hot)
+    return {**dict(SIGNALS), "thermal": residency if weights.thermal else thermal.score}
+
 
 OF_PLACE = ("thermal", "memory_fit", "role_affinity", "availability_trend")
 """Change with a beat of the node, or with what is loaded there."""

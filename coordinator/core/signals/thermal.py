@@ -8,10 +8,10 @@ HOT, WARM, COLD = 1.0, 0.6, 0.2
 """50, 30 and 10 of 50 points."""
 
 
-def score(candidate: Candidate, _call: Call) -> float:
-    """1 loaded, 0.6 unloaded less than 30 minutes ago (still in the page cache), 0.2 on disk."""
+def score(candidate: Candidate, _call: Call, *, warm: float = WARM, cold: float = COLD) -> float:
+    """1 loaded, `warm` unloaded less than 30 minutes ago (still in the page cache), `cold` on disk."""
     if candidate.loaded:
         return HOT
     if candidate.unloaded_for_s is not None and candidate.unloaded_for_s < WARM_FOR_S:
-        return WARM
-    return COLD
+        return warm
+    return cold

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from coordinator.core.candidate import Candidate
@@ -211,3 +212,74 @@ def test_points_are_share_times_weight(name: str) -> None:
     found = weighted.points(BUSY, call, Weights(**{name: 1_000.0}))
     assert found[name] == pytest.approx(share(BUSY, call) * 1_000.0)
     assert -1.0 <= share(BUSY, call) <= 1.0
+
+
+def test_what_warm_and_cold_are_worth_is_told_in_points() -> None:
+    weights = Weights(thermal=40.0, thermal_warm=25.0, thermal_cold=-5.0)
+    found = [
+        weighted.points(candidate, a_call(), weights)["thermal"]
+        for candidate in (
+            a_candidate(),
+            a_candidate(loaded=False, unloaded_for_s=1.0),
+            a_candidate(loaded=False),
+        )
+    ]
+    assert found == pytest.approx([40.0, 25.0, -5.0])
+    assert weighted.points(a_candidate(loaded=False), a_call(), Weights(thermal=0.0))["thermal"] == 0.0
+
+
+def test_memory_fit_counts_the_cache_at_the_context_asked_for() -> None:
+    def found(num_ctx: int | None, slots: int = 1) -> float:
+        candidate = a_candidate(loaded=False, model_bytes=10 * GB, free_bytes=21 * GB, memory_bytes=64 * GB)
+        cached = msgspec.structs.replace(
+            candidate, kv_bytes_per_token=100_000, load_context=4_096 * slots, slots_when_loaded=slots
+        )
+        return weighted.points(cached, a_call(num_ctx=num_ctx), Weights())["memory_fit"]
+
+    assert found(None) == 20  # 10.4 GB
+    assert found(8_192) == 15  # 10.8 GB
+    assert found(65_536) == 8  # 16.6 GB
+    assert found(131_072) == 0  # 23.1 GB
+    assert found(None, slots=8) == 15  # 13.3 GB
+    assert found(32_768, slots=4) == 0  # 23.1 GB
+
+
+def test_calls_for_other_models_of_the_node_count_as_waiting() -> None:
+    busy = msgspec.structs.replace(a_candidate(in_flight=1, p75_s=30.0), others_s=30.0)
+    assert points("wait_time", busy) == pytest.approx(-6)
+    elsewhere = msgspec.structs.replace(a_candidate(in_flight=0, p75_s=30.0), others_s=60.0)
+    assert points("wait_time", elsewhere) == pytest.approx(-6)
+
+
+def test_the_references_example_of_a_70b_model() -> None:
+    """Studio: loaded, four calls of 12 s; MacBook: on disk, idle, its owner leaving. The Studio wins by 10 points."""
+    studio = a_candidate(
+        in_flight=4,
+        p75_s=12.0,
+        bandwidth=800,
+        model_bytes=40 * GB,
+        memory_bytes=192 * GIB,
+        context_length=32_768,
+    )
+    laptop = a_candidate(
+        loaded=False,
+        model_bytes=40 * GB,
+        free_bytes=90 * GB,
+        memory_bytes=128 * GIB,
+        bandwidth=133,
+        trend=1.0,
+    )
+    found = [weighted.points(each, a_call(estimated_tokens=2_000), Weights()) for each in (studio, laptop)]
+    assert found[0] == pytest.approx(
+        {
+            "thermal": 50,
+            "memory_fit": 20,
+            "queue_depth": -24,
+            "wait_time": -4.8,
+            "role_affinity": 15,
+            "availability_trend": 0,
+            "context_fit": 15,
+            "total": 71.2,
+        }
+    )
+    assert found[1]["total"] == pytest.approx(10 + 20 + (5 + 133 / 40) * 0.6 + 10)
