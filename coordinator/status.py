@@ -9,7 +9,7 @@ import msgspec
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
-from shared.names import ModelName, normalise
+from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Memory, Thermal
 
 GIB = 2**30
@@ -75,7 +75,7 @@ class StatusReader:
         now = self._clock()
         return sum(
             node.standing(now, self._limits).status == "online"
-            and not node.heartbeat.draining
+            and not node.draining
             and not node.cordoned
             and any(spot.engine.up for spots in node.spots.values() for spot in spots)
             for node in self._desk.fleet.nodes.values()
@@ -83,6 +83,11 @@ class StatusReader:
 
     def _running(self) -> int:
         return sum(node.in_flight.total() for node in self._desk.fleet.nodes.values())
+
+    def node(self, node_id: NodeId) -> dict[str, Any] | None:
+        """GET /fleet/nodes/{node_id}: its part of /fleet/status; None: no such node."""
+        node = self._desk.fleet.nodes.get(node_id)
+        return None if node is None else self._node(node)
 
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
@@ -93,7 +98,9 @@ class StatusReader:
             "state": standing.state,
             "reason": standing.reason,
             "cordoned": node.cordoned,
-            "draining": beat.draining,
+            "draining": node.draining,
+            "drained": node.drained,
+            "drain": _drain(node, self._clock()),
             **_machine(beat),
             "engines": [_engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
@@ -121,6 +128,13 @@ class StatusReader:
                             "concurrency": spot.slots,
                         }
         return queues
+
+
+def _drain(node: Node, now: float) -> dict[str, Any] | None:
+    """The drain that a person ordered here; None: none."""
+    if node.cordon is None or node.cordon.deadline is None:
+        return None
+    return {"seconds_left": round(max(0.0, node.cordon.deadline - now), 3), "cut": node.cordon.cut}
 
 
 def _machine(beat: Heartbeat) -> dict[str, Any]:

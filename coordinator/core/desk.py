@@ -128,9 +128,9 @@ class Desk:
             node.next_probe_at = now + self._limits.probe_every_s
         return [node.node_id for node in due]
 
-    def cordoned(self, node_id: NodeId, now: float, *, on: bool) -> Decisions:
-        """New calls go elsewhere; with `on=False`, come again."""
-        self.fleet.nodes[node_id].cordoned = on
+    def cordoned(self, node_id: NodeId, now: float, *, on: bool, deadline: float | None = None) -> Decisions:
+        """New calls go elsewhere, and what runs ends by the deadline, if there is one; with `on=False`, come again."""
+        self.fleet.set_aside(node_id, on=on, deadline=deadline)
         return self._release(now)
 
     # Time
@@ -145,6 +145,8 @@ class Desk:
             self.holding.remove(waiting)
             self._apply(waiting, decision, now)
             decisions.append(decision)
+        for running, cordon in self.fleet.cordons.overdue(self.open_calls(), now):
+            decisions += cordon.counted(self._end_attempt(running, cordon.over(), now))
         for running in [each for each in self._open.values() if each.place is not None]:
             if error := patience.hopeless(running, self.fleet, self._limits, now):
                 decisions += self._end_attempt(running, error, now)

@@ -29,7 +29,7 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
         return Refusal(f"{name} is {standing.state} ({standing.reason})")
     if not spot.engine.up:
         return Refusal(f"{spot.engine.name} on {name} is down ({spot.engine.reason})")
-    if node.heartbeat.draining:
+    if node.draining:
         return Refusal(f"{name} is draining")
     if node.cordoned:
         return Refusal(f"{name} is cordoned")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from coordinator.core.call import Place, Placement
 from coordinator.core.candidate import Candidate
+from coordinator.core.cordon import Cordons
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot, Standing
@@ -19,6 +20,7 @@ class Fleet:
     def __init__(self, limits: Limits) -> None:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
+        self.cordons = Cordons()
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._bandwidth_gbps = 0.0
@@ -31,6 +33,7 @@ class Fleet:
         node = self.nodes.get(NodeId(heartbeat.node_id))
         if node is None:
             node = self.nodes[NodeId(heartbeat.node_id)] = Node(heartbeat, address, now)
+            node.cordon = self.cordons[node.node_id]
             before: set[ModelName] = set()
         else:
             self._check_order(node, heartbeat, now)
@@ -55,6 +58,15 @@ class Fleet:
             raise NameTaken(
                 f"another agent named {node.node_id} started later and is alive; give one of them a --node-id"
             )
+
+    def set_aside(self, node_id: NodeId, *, on: bool, deadline: float | None) -> None:
+        """A person's order for a node, which may not have been heard of yet."""
+        if on:
+            self.cordons.ordered(node_id, deadline)
+        else:
+            self.cordons.lifted(node_id)
+        if node := self.nodes.get(node_id):
+            node.cordon = self.cordons[node_id]
 
     def forget(self, now: float) -> None:
         """Drops nodes that have long been silent and run nothing."""

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from coordinator.core.call import Place, Target
+from coordinator.core.cordon import Cordon
 from coordinator.core.limits import Limits
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Model, Replica
@@ -66,7 +67,8 @@ class Node:
         """`address`: base URL of the gateway."""
         self.node_id = NodeId(heartbeat.node_id)
         self.in_flight: Counter[tuple[str, ModelName]] = Counter()
-        self.cordoned = False
+        self.cordon: Cordon | None = None
+        """A person's order; no beat changes it."""
         self.last_used: defaultdict[tuple[str, ModelName], int] = defaultdict(int)
         self.unloaded_at: dict[ModelName, float] = {}
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
@@ -148,6 +150,21 @@ class Node:
 
     # Standing
 
+    @property
+    def cordoned(self) -> bool:
+        """Whether a person has set it aside: by a cordon, or by a drain."""
+        return self.cordon is not None
+
+    @property
+    def draining(self) -> bool:
+        """Whether its running calls are its last, by a person's order here or by its agent's own word."""
+        return self.heartbeat.draining or (self.cordon is not None and self.cordon.drains)
+
+    @property
+    def drained(self) -> bool:
+        """Whether none of them runs any more."""
+        return self.draining and not self.in_flight
+
     def standing(self, now: float, limits: Limits) -> Standing:
         """What /fleet/status says of it."""
         silent = now - self.last_heard
@@ -164,7 +181,24 @@ class Node:
             return Standing("degraded", "suspect", f"{self.address}: {self._problem.reason}")
         if silent > limits.beat_late_s:
             return Standing("degraded", "late", f"no heartbeat for {silent:.0f} s")
-        return Standing("online", "draining" if self.heartbeat.draining else "ready")
+        return Standing("online", *self._aside())
+
+    def _aside(self) -> tuple[str, str]:
+        """State and reason of a node that could take calls."""
+        lift = f"until `herd uncordon {self.node_id}`"
+        if not self.draining:
+            return (
+                ("cordoned", f"a person set it aside: no new calls {lift}")
+                if self.cordoned
+                else ("ready", "")
+            )
+        who = (
+            f"no new calls {lift}"
+            if self.cordoned
+            else "its agent takes no new calls: it stops or was drained there"
+        )
+        running = self.in_flight.total()
+        return ("draining", f"{running} running; {who}") if running else ("drained", f"nothing runs; {who}")
 
 
 def _spots(heartbeat: Heartbeat) -> dict[ModelName, tuple[Spot, ...]]:
