@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from coordinator.core.cordon import Cordon
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
@@ -84,10 +85,14 @@ class StatusReader:
     def _running(self) -> int:
         return sum(node.in_flight.total() for node in self._desk.fleet.nodes.values())
 
-    def node(self, node_id: NodeId) -> dict[str, Any] | None:
-        """GET /fleet/nodes/{node_id}: its part of /fleet/status; None: no such node."""
+    def node(self, node_id: NodeId) -> dict[str, Any]:
+        """GET /fleet/nodes/{node_id}: its part of /fleet/status; of one that is away all that is known: the order."""
         node = self._desk.fleet.nodes.get(node_id)
-        return None if node is None else self._node(node)
+        return (
+            _absent(node_id, self._desk.fleet.cordons[node_id], self._clock())
+            if node is None
+            else self._node(node)
+        )
 
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
@@ -100,7 +105,7 @@ class StatusReader:
             "cordoned": node.cordoned,
             "draining": node.draining,
             "drained": node.drained,
-            "drain": _drain(node, self._clock()),
+            "drain": _drain(node.cordon, self._clock()),
             **_machine(beat),
             "engines": [_engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
@@ -130,11 +135,26 @@ class StatusReader:
         return queues
 
 
-def _drain(node: Node, now: float) -> dict[str, Any] | None:
+def _drain(cordon: Cordon | None, now: float) -> dict[str, Any] | None:
     """The drain that a person ordered here; None: none."""
-    if node.cordon is None or node.cordon.deadline is None:
+    if cordon is None or cordon.deadline is None:
         return None
-    return {"seconds_left": round(max(0.0, node.cordon.deadline - now), 3), "cut": node.cordon.cut}
+    return {"seconds_left": round(max(0.0, cordon.deadline - now), 3), "cut": cordon.cut}
+
+
+def _absent(node_id: NodeId, cordon: Cordon | None, now: float) -> dict[str, Any]:
+    drains = cordon is not None and cordon.drains
+    return {
+        "node_id": node_id,
+        "status": "offline",
+        "state": "absent",
+        "reason": "nothing was heard of it since the coordinator's start",
+        "cordoned": cordon is not None,
+        "draining": drains,
+        "drained": drains,
+        "drain": _drain(cordon, now),
+        "requests_active": 0,
+    }
 
 
 def _machine(beat: Heartbeat) -> dict[str, Any]:
