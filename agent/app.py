@@ -14,12 +14,16 @@ import aiohttp
 from aiohttp import web
 
 from agent.config import Settings
+from agent.control import FILE as CONTROL
+from agent.control import ControlFile, watched
+from agent.drain import OwnDrain
 from agent.engines.embedded_model import model_file
 from agent.engines.engine import Engine
 from agent.engines.llamacpp import LlamaCpp
 from agent.engines.ollama import Ollama
 from agent.gateway import Gateway
 from agent.link import Link
+from agent.presence import own
 from agent.report import Reporter
 from agent.route import Discovered, Fixed, Route
 from agent.sensors.gpu import GpuSensor
@@ -38,6 +42,8 @@ LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 """Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
 GATEWAY_KEEPALIVE_S = 75.0
 """Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
+CUT_GRACE_S = 1.0
+"""For telling the coordinator which calls are cut."""
 PARSER_LIMIT = 256 * 2**10
 
 log = logging.getLogger("herd-node")
@@ -79,6 +85,10 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         mark = await asyncio.to_thread(kept_id, data_dir / "id")
         route = _route(settings, router_url, mdns, control, port, mark)
         link = Link(route, lambda: reporter.beat(port), control, settings.heartbeat_interval, wake)
+        drained, asked = OwnDrain(gateway, link.wake, data_dir, own()), ControlFile(data_dir / CONTROL)
+        await drained.look(await asked.control())  # before the first beat
+        listening_to = asyncio.create_task(watched(asked, drained.look), name="control")
+        stack.push_async_callback(cancelled, listening_to)
         for engine in engines.values():
             stack.push_async_callback(engine.stop)
         if settings.mdns and not is_loopback(router_url):
@@ -146,6 +156,8 @@ async def _drain(gateway: Gateway, link: Link, timeout_s: float, *, with_parent:
         await cancelled(task)
     if gateway.running:
         log.warning("%d calls are cut", gateway.running)
+        gateway.cut()
+        await gateway.drain(CUT_GRACE_S)
 
 
 async def _start(engines: dict[str, Engine], link: Link) -> None:

@@ -1,11 +1,15 @@
 """The command `herd-node`: without a verb it runs the agent."""
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shared import __version__
+
+if TYPE_CHECKING:
+    from agent.config import Settings
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +33,60 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     """
     if context.invoked_subcommand is None:
         sys.exit(_run(flags, with_parent=with_parent))
+
+
+def _seconds(_context: click.Context, _option: click.Parameter, typed: str | None) -> float | None:
+    from shared.durations import seconds
+
+    try:
+        return None if typed is None else seconds(typed)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_node_id = click.option("--node-id", help="Which agent of this machine.  [default: the one that runs]")
+_data_dir = click.option("--data-dir", help="Where it keeps its state.  [default: ~/.fleet-manager]")
+
+
+@main.command()
+@click.option(
+    "--deadline", callback=_seconds, help="When what still runs is ended: 10m, 1h30m.  [default: 10m]"
+)
+@click.option("--wait/--no-wait", default=True, help="Wait until nothing runs; ctrl-C leaves it draining.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def drain(
+    context: click.Context, /, *, deadline: float | None, wait: bool, output: Any, **flags: str | None
+) -> None:
+    """This machine's agent takes no new calls, finishes those that run, and stays; also after it is started anew."""
+    from agent.verbs.drain import drain as drained
+
+    _ask(context, flags, lambda settings: drained(settings, deadline, wait=wait, output=output))
+
+
+@main.command()
+@_node_id
+@_data_dir
+@click.pass_context
+def undrain(context: click.Context, /, **flags: str | None) -> None:
+    """This machine's agent takes calls again."""
+    from agent.verbs.drain import undrain as undrained
+
+    _ask(context, flags, undrained)
+
+
+def _ask(context: click.Context, flags: dict[str, str | None], verb: "Callable[[Settings], int]") -> None:
+    """Runs a verb for the agent that the verb's own flags mean, else those before the verb; and ends."""
+    from agent.verbs.directory import NoNode, settings_of
+
+    before = context.parent.params if context.parent else {}
+    try:
+        sys.exit(verb(settings_of({name: flag or before.get(name) for name, flag in flags.items()})))
+    except NoNode as error:
+        click.echo(f"herd-node: {error}", err=True)
+        sys.exit(error.code)
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -16,6 +16,9 @@ from shared.wire import GATEWAY_FAULT_HEADER
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
+BEGUN = web.RequestKey("herd_node_begun", bool)
+"""Set where the coordinator may have seen a part of the answer."""
+
 log = logging.getLogger("herd-node.gateway")
 
 _NOT_PASSED = frozenset(
@@ -46,14 +49,19 @@ class Gateway:
         announce: Callable[[], Awaitable[None]],
     ) -> None:
         """`announce` tells the coordinator how this node stands now, and returns once it knows."""
-        self.draining = False
+        self.set_aside = False
+        """Whether a person of this machine wants no new calls here."""
+        self.cut_calls = 0
+        """Answers that `cut` broke off, since the start."""
+        self._stopping = False
         self._node_id = node_id
         self._expected = f"Bearer {secret}".encode()
         self._engines = engines
         self._session = session
         self._body_limit = body_limit
         self._announce = announce
-        self._running = 0
+        self._calls: set[asyncio.Task[object]] = set()
+        self._cut: set[asyncio.Task[object]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self.app = web.Application(client_max_size=body_limit, middlewares=[self._guarded()])
@@ -64,11 +72,16 @@ class Gateway:
     @property
     def running(self) -> int:
         """Calls being relayed now."""
-        return self._running
+        return len(self._calls)
+
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are refused."""
+        return self._stopping or self.set_aside
 
     async def drain(self, timeout_s: float) -> bool:
-        """Takes no new calls; waits until the running ones have ended. False: some still run."""
-        self.draining = True
+        """Takes no new calls ever again; waits until the running ones have ended. False: some still run."""
+        self._stopping = True
         try:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
@@ -76,10 +89,16 @@ class Gateway:
             return False
         return True
 
+    def cut(self) -> None:
+        """Ends what still runs: the coordinator may try elsewhere what has no byte yet, and is told of the rest."""
+        for task in self._calls - self._cut:
+            self._cut.add(task)
+            task.cancel()
+
     async def health(self, _request: web.Request) -> web.Response:
         """GET /health: what the coordinator probes."""
         return web.json_response(
-            {"node_id": self._node_id, "draining": self.draining, "running": self._running}
+            {"node_id": self._node_id, "draining": self.draining, "running": self.running}
         )
 
     async def relay(self, request: web.Request) -> web.StreamResponse:
@@ -92,15 +111,30 @@ class Gateway:
             raise Draining("this node is draining", retry_after=1)
         if engine.url is None:
             raise GatewayUnreachable(f"engine {engine.name} is not up")
-        self._running += 1
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - handlers run in tasks
+        self._calls.add(task)
         self._idle.clear()
         try:
             return await self._pass_on(request, engine, engine.url, path)
+        except asyncio.CancelledError:
+            if task not in self._cut or task.uncancel():
+                raise  # the caller left
+            raise self._cut_off(request) from None
         finally:
             engine.relayed(path)
-            self._running -= 1
-            if not self._running:
+            self._calls.discard(task)
+            self._cut.discard(task)
+            if not self._calls:
                 self._idle.set()
+
+    def _cut_off(self, request: web.Request) -> Exception:
+        if not request.get(BEGUN):
+            return Draining("this node is drained, and the call had its time", retry_after=1)
+        self.cut_calls += 1
+        if request.transport is not None:
+            request.transport.abort()  # so that the coordinator does not take the part for the whole
+        return ConnectionResetError("the answer was cut")
 
     async def _pass_on(self, request: web.Request, engine: Engine, url: str, path: str) -> web.StreamResponse:
         headers = _passed(request.headers)
@@ -160,6 +194,7 @@ class Gateway:
         length_is_known = response.content_length is not None
         if length_is_known:
             await self._tell_change(engine, path)
+        request[BEGUN] = True
         await answer.prepare(request)
         try:
             while out := await _next(response, carriage):

@@ -30,9 +30,11 @@ from coordinator.dialects.relay import Relay
 from coordinator.dispatch import Dispatcher
 from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
+from coordinator.kept_cordons import KeptCordons
 from coordinator.members import Members
 from coordinator.metrics import Metrics
 from coordinator.neighbours import Neighbours
+from coordinator.node_orders import NodeOrders
 from coordinator.server import Server
 from coordinator.status import StatusReader
 from coordinator.trace_reader import TraceReader
@@ -91,6 +93,16 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
     orders = Orders(catalog, errands, bodies)
+    status = StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock)
+    node_orders = NodeOrders(
+        desk,
+        dispatcher.apply,
+        status,
+        KeptCordons(settings.directory() / "nodes.json", clock),
+        bodies,
+        settings.drain_deadline,
+        clock,
+    )
     server = Server(
         [
             Ollama(relay, catalog, errands, bodies, settings.frame_limit),
@@ -98,8 +110,8 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         ],
         bodies,
         members,
-        StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock),
-        [route for part in (past, present, orders, Page()) for route in part.routes()],
+        status,
+        [route for part in (past, present, orders, node_orders, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
@@ -108,6 +120,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(forwarder.close)
         await _remember(desk, reader)
+        await node_orders.remember()
         store.start()
         stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
         stack.callback(reads.close)

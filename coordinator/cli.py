@@ -1,7 +1,7 @@
 """The command `herd`: without a verb it serves."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,6 +47,76 @@ def demo(*, port: int, nodes: int, once: bool, data_dir: str) -> None:
     from coordinator.demo import run_demo
 
     sys.exit(run_demo(port=port, nodes=nodes, once=once, data_dir=data_dir))
+
+
+def _seconds(_context: click.Context, _option: click.Parameter, typed: str | None) -> float | None:
+    from shared.durations import seconds
+
+    try:
+        return None if typed is None else seconds(typed)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_node = click.argument("node")
+_url = click.option(
+    "--url", default="", help="The coordinator.  [default: FLEET_URL, OLLAMA_HOST, http://127.0.0.1:11435]"
+)
+_output = click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="What standard output gets."
+)
+
+
+@main.command()
+@_node
+@_url
+@_output
+def cordon(*, node: str, url: str, output: Any) -> None:
+    """NODE takes no new calls; running ones take their time."""
+    from coordinator.verbs.drain import set_aside
+
+    _ask(lambda: set_aside(node, "cordon", url=url, output=output))
+
+
+@main.command()
+@_node
+@_url
+@_output
+def uncordon(*, node: str, url: str, output: Any) -> None:
+    """NODE takes calls again, after a cordon or a drain."""
+    from coordinator.verbs.drain import set_aside
+
+    _ask(lambda: set_aside(node, "uncordon", url=url, output=output))
+
+
+@main.command()
+@_node
+@click.option(
+    "--deadline",
+    callback=_seconds,
+    help="When what still runs is ended: 10m, 1h30m.  [default: the coordinator's]",
+)
+@click.option(
+    "--wait/--no-wait", default=True, help="Wait until nothing runs there; ctrl-C leaves it draining."
+)
+@_url
+@_output
+def drain(*, node: str, deadline: float | None, wait: bool, url: str, output: Any) -> None:
+    """NODE takes no new calls and finishes those that run; exit 1 where the deadline had to cut some."""
+    from coordinator.verbs.drain import drain as drained
+
+    _ask(lambda: drained(node, deadline, wait=wait, url=url, output=output))
+
+
+def _ask(verb: Callable[[], int]) -> None:
+    """Runs a verb that asks a coordinator, and ends."""
+    from coordinator.verbs.connection import NoAnswer
+
+    try:
+        sys.exit(verb())
+    except NoAnswer as error:
+        click.echo(f"herd: {error}", err=True)
+        sys.exit(error.code)
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -54,6 +54,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     forget_time: Annotated[Seconds, _about("seconds after which a node that is offline is forgotten")] = (
         86_400.0
     )
+    drain_deadline: Annotated[
+        Seconds, _about("seconds that running calls of a drained node may take, where the order names none")
+    ] = 600.0
     connect_timeout: Annotated[Seconds, _about("seconds to reach a node's gateway")] = 4.0
     probe_interval: Annotated[Seconds, _about("seconds between probes of a gateway that does not answer")] = (
         2.0

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from coordinator.core.cordon import Cordon
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
-from shared.names import ModelName, normalise
+from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Memory, Thermal
 
 GIB = 2**30
@@ -75,7 +76,7 @@ class StatusReader:
         now = self._clock()
         return sum(
             node.standing(now, self._limits).status == "online"
-            and not node.heartbeat.draining
+            and not node.draining
             and not node.cordoned
             and any(spot.engine.up for spots in node.spots.values() for spot in spots)
             for node in self._desk.fleet.nodes.values()
@@ -83,6 +84,15 @@ class StatusReader:
 
     def _running(self) -> int:
         return sum(node.in_flight.total() for node in self._desk.fleet.nodes.values())
+
+    def node(self, node_id: NodeId) -> dict[str, Any]:
+        """GET /fleet/nodes/{node_id}: its part of /fleet/status; of one that is away all that is known: the order."""
+        node = self._desk.fleet.nodes.get(node_id)
+        return (
+            _absent(node_id, self._desk.fleet.cordons[node_id], self._clock())
+            if node is None
+            else self._node(node)
+        )
 
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
@@ -93,7 +103,9 @@ class StatusReader:
             "state": standing.state,
             "reason": standing.reason,
             "cordoned": node.cordoned,
-            "draining": beat.draining,
+            "draining": node.draining,
+            "drained": node.drained,
+            "drain": _drain(node.cordon, self._clock()),
             **_machine(beat),
             "engines": [_engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
@@ -121,6 +133,28 @@ class StatusReader:
                             "concurrency": spot.slots,
                         }
         return queues
+
+
+def _drain(cordon: Cordon | None, now: float) -> dict[str, Any] | None:
+    """The drain that a person ordered here; None: none."""
+    if cordon is None or cordon.deadline is None:
+        return None
+    return {"seconds_left": round(max(0.0, cordon.deadline - now), 3), "cut": cordon.cut}
+
+
+def _absent(node_id: NodeId, cordon: Cordon | None, now: float) -> dict[str, Any]:
+    drains = cordon is not None and cordon.drains
+    return {
+        "node_id": node_id,
+        "status": "offline",
+        "state": "absent",
+        "reason": "nothing was heard of it since the coordinator's start",
+        "cordoned": cordon is not None,
+        "draining": drains,
+        "drained": drains,
+        "drain": _drain(cordon, now),
+        "requests_active": 0,
+    }
 
 
 def _machine(beat: Heartbeat) -> dict[str, Any]:

@@ -111,12 +111,12 @@ class Desk:
 
     def reached(self, node_id: NodeId, now: float) -> Decisions:
         """The node's gateway answered a probe."""
-        self.fleet.reached(node_id)
+        self.fleet.nodes[node_id].reached()
         return self._release(now)
 
     def not_reached(self, node_id: NodeId, problem: NotReached) -> None:
         """The node's gateway did not answer a probe, or something else did."""
-        self.fleet.not_reached(node_id, problem)
+        self.fleet.nodes[node_id].not_reached(problem)
 
     def due_probes(self, now: float) -> list[NodeId]:
         """Nodes whose gateway is to be tried now. Asking books the next attempt."""
@@ -126,9 +126,9 @@ class Desk:
             node.next_probe_at = now + self._limits.probe_every_s
         return [node.node_id for node in due]
 
-    def cordoned(self, node_id: NodeId, now: float, *, on: bool) -> Decisions:
-        """New calls go elsewhere; with `on=False`, come again."""
-        self.fleet.cordoned(node_id, on=on)
+    def cordoned(self, node_id: NodeId, now: float, *, on: bool, deadline: float | None = None) -> Decisions:
+        """New calls go elsewhere, and what runs ends by the deadline, if there is one; with `on=False`, come again."""
+        self.fleet.set_aside(node_id, on=on, deadline=deadline)
         return self._release(now)
 
     # Time
@@ -143,6 +143,8 @@ class Desk:
             self.holding.remove(waiting)
             self._apply(waiting, decision, now)
             decisions.append(decision)
+        for running, cordon in self.fleet.cordons.overdue(self.open_calls(), now):
+            decisions += cordon.counted(self._end_attempt(running, cordon.over(), now))
         for running in [each for each in self._open.values() if each.place is not None]:
             if error := patience.hopeless(running, self.fleet, self._limits, now):
                 decisions += self._end_attempt(running, error, now)
@@ -248,9 +250,9 @@ class Desk:
         if ended.place is None:
             return
         if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
-            self.fleet.trouble(ended.place, now + trouble_s)
+            self.fleet.nodes[ended.place.node_id].trouble(ended.place, now + trouble_s)
         if retry.blames_node(error):
-            self.fleet.suspect(ended.place.node_id, error.summary, now)
+            self.fleet.nodes[ended.place.node_id].suspect(error.summary, now)
 
     def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:
         """As if it had failed, but the shell does not know yet and has to be told."""

@@ -38,7 +38,7 @@ def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:
         return Refusal(f"{name} is {standing.state} ({standing.reason})")
     if not spot.engine.up:
         return Refusal(f"{spot.engine.name} on {name} is down ({spot.engine.reason})")
-    if node.heartbeat.draining:
+    if node.draining:
         return Refusal(f"{name} is draining")
     if node.cordoned:
         return Refusal(f"{name} is cordoned")

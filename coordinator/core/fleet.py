@@ -1,13 +1,14 @@
 """The nodes, their leases and what runs on each. Changed by the Desk only; everybody else gets values."""
 
 import math
-import statistics
 from collections.abc import Iterator
 
 from coordinator.core.call import Considered, Place, Placement
+from coordinator.core.cordon import Cordons
+from coordinator.core.facts import Facts
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node, NotReached, Spot
+from coordinator.core.node import Node, Spot
 from shared.errors import CallerFault, NameTaken
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
@@ -19,19 +20,16 @@ class Fleet:
     def __init__(self, limits: Limits) -> None:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
+        self.facts = Facts()
         self.changed: set[NodeId] = set()
         """Nodes of which something is different, beside their load; whoever keeps an order of them takes them out."""
         self.relieved: set[NodeId] = set()
         """Nodes where a call has ended."""
         self.next_change_at = math.inf
         """When something gets better by time alone."""
+        self.cordons = Cordons()
         self._limits = limits
-        self.bandwidth_gbps = 0.0
-        """Median over the nodes that tell theirs; 0: none does."""
         self._having: dict[ModelName, set[NodeId]] = {}
-        self.kv_bytes: dict[ModelName, float] = {}
-        """Cache per token, from what replicas take beyond their weights."""
-        self._bandwidths: dict[NodeId, float] = {}
         self._placements = 0
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Node:
@@ -40,7 +38,8 @@ class Fleet:
         """
         node = self.nodes.get(NodeId(heartbeat.node_id))
         if node is None:
-            node = self.nodes[NodeId(heartbeat.node_id)] = Node(heartbeat, address, now)
+            node = self.nodes[NodeId(heartbeat.node_id)] = Node(heartbeat, address, now, self.touch)
+            node.set_aside(self.cordons[node.node_id])
             before: set[ModelName] = set()
         else:
             self._check_order(node, heartbeat, now)
@@ -50,36 +49,11 @@ class Fleet:
             self._having[model].discard(node.node_id)
         for model in set(node.spots) - before:
             self._having.setdefault(model, set()).add(node.node_id)
-        self._learn_cache_sizes(node)
-        self._learn_bandwidth(node)
         self.touch(node)
-        return node
-
-    def touch(self, node: Node) -> None:
-        """Something is different there, beside its load."""
-        node.load_points = None
-        self.changed.add(node.node_id)
-
-    def _learn_cache_sizes(self, node: Node) -> None:
-        for model, spots in node.spots.items():
-            for spot in spots:
-                for replica in spot.replicas:
-                    tokens = (replica.context_length or 0) * replica.slots_total
-                    beyond = replica.size_bytes - spot.model.size_bytes
-                    if tokens and spot.model.size_bytes and beyond > 0:
-                        self.kv_bytes[model] = beyond / tokens
-
-    def _learn_bandwidth(self, node: Node) -> None:
-        """The median over the nodes that tell; when it moves, every node's load weighs anew."""
-        gbps = node.heartbeat.hardware.memory_bandwidth_gbps
-        if self._bandwidths.get(node.node_id) == gbps:
-            return
-        self._bandwidths[node.node_id] = gbps
-        median = statistics.median([each for each in self._bandwidths.values() if each] or [0.0])
-        if median != self.bandwidth_gbps:
-            self.bandwidth_gbps = median
+        if self.facts.heard(node):
             for each in self.nodes.values():
                 self.touch(each)
+        return node
 
     def _check_order(self, node: Node, heartbeat: Heartbeat, now: float) -> None:
         known = node.heartbeat
@@ -93,32 +67,20 @@ class Fleet:
                 f"another agent named {node.node_id} started later and is alive; give one of them a --node-id"
             )
 
-    def reached(self, node_id: NodeId) -> None:
-        """Its gateway answered a probe."""
-        self.nodes[node_id].reached()
-        self.touch(self.nodes[node_id])
+    def set_aside(self, node_id: NodeId, *, on: bool, deadline: float | None) -> None:
+        """A person's order for a node, which may not have been heard of yet."""
+        if on:
+            self.cordons.ordered(node_id, deadline)
+        else:
+            self.cordons.lifted(node_id)
+        if node := self.nodes.get(node_id):
+            node.set_aside(self.cordons[node_id])
 
-    def not_reached(self, node_id: NodeId, problem: NotReached) -> None:
-        """Its gateway did not answer a probe."""
-        self.nodes[node_id].not_reached(problem)
-        self.touch(self.nodes[node_id])
-
-    def cordoned(self, node_id: NodeId, *, on: bool) -> None:
-        """Somebody wants no new calls there, or wants them again."""
-        self.nodes[node_id].cordoned = on
-        self.touch(self.nodes[node_id])
-
-    def trouble(self, place: Place, until: float) -> None:
-        """A call failed there: rank it last until then."""
-        node = self.nodes[place.node_id]
-        node.trouble(place, until)
-        self.next_change_at = min(self.next_change_at, until)
-        self.touch(node)
-
-    def suspect(self, node_id: NodeId, reason: str, now: float) -> None:
-        """A connection to its gateway failed."""
-        self.nodes[node_id].suspect(reason, now)
-        self.touch(self.nodes[node_id])
+    def touch(self, node: Node) -> None:
+        """Something is different there, beside its load."""
+        node.load_points = None
+        self.changed.add(node.node_id)
+        self.next_change_at = min(self.next_change_at, node.trouble_ends_at())
 
     def time_passed(self, now: float) -> None:
         """Trouble may be over."""
@@ -139,7 +101,7 @@ class Fleet:
         ]
         for node in gone:
             del self.nodes[node.node_id]
-            self._bandwidths.pop(node.node_id, None)
+            self.facts.forget(node.node_id)
             self.changed.add(node.node_id)
             self.latencies.forget(node.node_id)
             for model in node.spots:
@@ -186,8 +148,7 @@ class Fleet:
         self.latencies.add(place.node_id, place.model, seconds)
         node.load_points = None
         self.relieved.add(place.node_id)
-        if node.trouble_over(place):
-            self.touch(node)
+        node.trouble_over(place)
 
     def _load_changed(self, node: Node, key: tuple[str, ModelName]) -> None:
         node.load_points = None

@@ -2,11 +2,13 @@
 
 import math
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
 
 from coordinator.core.call import Place, Target
+from coordinator.core.cordon import Cordon
 from coordinator.core.limits import Limits
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Model, Replica
@@ -62,11 +64,19 @@ class Spot(Struct, frozen=True):
 class Node:
     """Mutable, and changed through Fleet only."""
 
-    def __init__(self, heartbeat: Heartbeat, address: str, now: float) -> None:
-        """`address`: base URL of the gateway."""
+    def __init__(
+        self,
+        heartbeat: Heartbeat,
+        address: str,
+        now: float,
+        touched: "Callable[[Node], None]" = lambda _node: None,
+    ) -> None:
+        """`address`: base URL of the gateway. `touched` is told of every change but that of its load."""
+        self._touched = touched
         self.node_id = NodeId(heartbeat.node_id)
         self.in_flight: Counter[tuple[str, ModelName]] = Counter()
-        self.cordoned = False
+        self.cordon: Cordon | None = None
+        """A person's order; no beat changes it."""
         self.last_used: defaultdict[tuple[str, ModelName], int] = defaultdict(int)
         self.unloaded_at: dict[ModelName, float] = {}
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
@@ -116,6 +126,7 @@ class Node:
     def reached(self) -> None:
         """The gateway answered a probe."""
         self.reach, self._problem, self.next_probe_at = "reached", NotReached(""), math.inf
+        self._touched(self)
 
     def not_reached(self, problem: NotReached) -> None:
         """A probe failed."""
@@ -124,11 +135,13 @@ class Node:
         if self.reach != "suspect":
             self.reach = "unreachable"
         self._problem = problem
+        self._touched(self)
 
     def suspect(self, reason: str, now: float) -> None:
         """A call's connection failed: no new calls here unless nobody else can, and a probe at once."""
         if self.reach == "reached":
             self.reach, self._problem, self.next_probe_at = "suspect", NotReached(reason), now
+            self._touched(self)
 
     def spot(self, engine: str, model: ModelName) -> Spot | None:
         """That model on that engine; None where a beat has taken it away meanwhile."""
@@ -140,6 +153,7 @@ class Node:
         """A call failed there: rank it last until then."""
         key = (place.engine, place.model)
         self._trouble_until[key] = max(until, self._trouble_until.get(key, until))
+        self._touched(self)
 
     def trouble_passed(self, now: float) -> bool:
         """Whether some trouble is over, by time, since this was asked last."""
@@ -152,9 +166,10 @@ class Node:
         """When the next trouble here is over."""
         return min(self._trouble_until.values(), default=math.inf)
 
-    def trouble_over(self, place: Place) -> bool:
-        """A call succeeded there. Whether it was in trouble."""
-        return self._trouble_until.pop((place.engine, place.model), None) is not None
+    def trouble_over(self, place: Place) -> None:
+        """A call succeeded there."""
+        if self._trouble_until.pop((place.engine, place.model), None) is not None:
+            self._touched(self)
 
     def troubled(self, engine: str, model: ModelName, now: float) -> bool:
         """Whether a failure there is recent."""
@@ -165,6 +180,26 @@ class Node:
         return Target(self.node_id, engine, self.address, self.heartbeat.gateway_secret)
 
     # Standing
+
+    def set_aside(self, cordon: Cordon | None) -> None:
+        """A person's order, or its end."""
+        self.cordon = cordon
+        self._touched(self)
+
+    @property
+    def cordoned(self) -> bool:
+        """Whether a person has set it aside: by a cordon, or by a drain."""
+        return self.cordon is not None
+
+    @property
+    def draining(self) -> bool:
+        """Whether its running calls are its last, by a person's order here or by its agent's own word."""
+        return self.heartbeat.draining or (self.cordon is not None and self.cordon.drains)
+
+    @property
+    def drained(self) -> bool:
+        """Whether none of them runs any more."""
+        return self.draining and not self.in_flight
 
     def standing(self, now: float, limits: Limits) -> Standing:
         """What /fleet/status says of it."""
@@ -182,7 +217,24 @@ class Node:
             return Standing("degraded", "suspect", f"{self.address}: {self._problem.reason}")
         if silent > limits.beat_late_s:
             return Standing("degraded", "late", f"no heartbeat for {silent:.0f} s")
-        return Standing("online", "draining" if self.heartbeat.draining else "ready")
+        return Standing("online", *self._aside())
+
+    def _aside(self) -> tuple[str, str]:
+        """State and reason of a node that could take calls."""
+        lift = f"until `herd uncordon {self.node_id}`"
+        if not self.draining:
+            return (
+                ("cordoned", f"a person set it aside: no new calls {lift}")
+                if self.cordoned
+                else ("ready", "")
+            )
+        who = (
+            f"no new calls {lift}"
+            if self.cordoned
+            else "its agent takes no new calls: it stops or was drained there"
+        )
+        running = self.in_flight.total()
+        return ("draining", f"{running} running; {who}") if running else ("drained", f"nothing runs; {who}")
 
 
 def _spots(heartbeat: Heartbeat) -> dict[ModelName, tuple[Spot, ...]]:

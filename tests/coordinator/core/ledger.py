@@ -1,5 +1,6 @@
 """A plain book of calls beside the Desk: learns from events and decisions alone, and says what must hold."""
 
+import math
 from collections import Counter
 
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Place, Placed, Refused
@@ -39,6 +40,8 @@ class Ledger:
         self.limits = limits
         self.books: dict[CallId, Book] = {}
         self.addresses: dict[str, str] = {}
+        self.drains: dict[str, float] = {}
+        """Deadlines by node."""
         self.now = 0.0
 
     def held(self) -> list[CallId]:
@@ -99,8 +102,14 @@ class Ledger:
 
     def _check_lost(self, book: Book) -> None:
         assert book.place is not None
+        if self.drain_is_over(book):
+            return
         assert self.now - book.progress_at >= self.limits.lease_s
         assert self.now - self.desk.fleet.nodes[book.place.node_id].last_heard > self.limits.lease_s
+
+    def drain_is_over(self, book: Book) -> bool:
+        """Whether it runs on a drained node past the deadline."""
+        return book.place is not None and self.drains.get(book.place.node_id, math.inf) <= self.now
 
     # What must hold after every event
 
@@ -150,6 +159,7 @@ class Ledger:
                 assert self.now - book.waits_since < self.limits.hold_s
             else:
                 assert self.now - book.progress_at < self.limits.stale_s
+                assert not self.drain_is_over(book), f"{book.call.id} still runs on a node that was drained"
                 node = self.desk.fleet.nodes[book.place.node_id]
                 lost = self.now - node.last_heard > self.limits.lease_s and not node.heartbeat.leaving
                 assert not lost or self.now - book.progress_at < self.limits.lease_s

@@ -192,7 +192,7 @@ def test_a_draining_node_finishes_its_calls_and_gets_no_new_ones() -> None:
 def test_a_cordoned_node_comes_back_when_the_cordon_is_lifted() -> None:
     desk = a_desk(beat("n1", 1))
     desk.cordoned(N1, 1.0, on=True)
-    assert words(desk, 1.0) == ("online", "ready")
+    assert words(desk, 1.0) == ("online", "cordoned")
     assert told(desk.arrived(a_call(), 1.0)) == ["c1 held"]
     assert told(desk.cordoned(N1, 2.0, on=False)) == ["c1 on n1"]
 

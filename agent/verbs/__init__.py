@@ -1,0 +1,1 @@
+"""Verbs of `herd-node` that ask the agent of this machine, one file each."""
