@@ -10,8 +10,11 @@ from shared.errors import (
     BodyTooLarge,
     Draining,
     EngineBusy,
+    EngineCrashed,
     FleetError,
+    GatewayBroke,
     GatewayUnreachable,
+    ModelGone,
     NodeFailure,
     StreamBroken,
 )
@@ -28,6 +31,13 @@ POOLED_FOR_S = 15.0
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 """ValueError: an address or name that no library takes."""
+CRASHED = (
+    "runner process has terminated",
+    "runner process no longer running",
+    "runner has unexpectedly stopped",
+    "running the model: unexpected EOF",
+)
+"""How an engine says, in an answer of status 500, that the process that ran the model died."""
 
 
 class EngineRequest(Struct, frozen=True):
@@ -107,7 +117,8 @@ class Forwarder:
     async def send(self, target: Target, request: EngineRequest) -> EngineReply:
         """The engine's answer once its first bytes are there, or all of them where the request wants it whole.
 
-        Raises GatewayUnreachable, Draining, EngineBusy, NodeFailure or StreamBroken; a 4xx is an answer.
+        Raises GatewayUnreachable, Draining, EngineBusy, NodeFailure, StreamBroken, and ModelGone where the engine does
+        not know the model; any other 4xx is an answer.
         """
         where = f"{target.engine} on {target.node_id}"
         url = target.gateway + engine_path(target.engine, request.path)
@@ -117,11 +128,13 @@ class Forwarder:
                 request.method, url, data=request.body, headers=headers, allow_redirects=False
             )
         except CONNECTION_ERRORS as error:
-            raise GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}") from error
+            raise _unreachable(target, error) from error
         try:
             if _is_failure(response):
                 raise await _failure(response, where)
             first = await self._beginning(response, where, whole=request.whole)
+            if response.status == 404 and _names_no_model(first):
+                raise ModelGone(engine_error_text(first))
             if request.answered:
                 _check_begun(response, first, where, whole=request.whole)
         except BaseException:
@@ -137,6 +150,19 @@ class Forwarder:
                 break
             read += chunk
         return bytes(read)
+
+
+def _unreachable(target: Target, error: BaseException) -> GatewayUnreachable:
+    broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+    if broke and not isinstance(error, aiohttp.ClientConnectorError):
+        return GatewayBroke(f"{target.node_id} broke the connection: {describe(error)}")
+    return GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}")
+
+
+def _names_no_model(body: bytes) -> bool:
+    """Whether a 404 says that the model is missing, and not the path."""
+    text = engine_error_text(body[:ERROR_TEXT_LIMIT]).lower()
+    return "model" in text and "not found" in text
 
 
 def _check_begun(response: aiohttp.ClientResponse, first: bytes, where: str, *, whole: bool) -> None:
@@ -168,11 +194,15 @@ async def _failure(response: aiohttp.ClientResponse, where: str) -> FleetError:
     fault = response.headers.get(GATEWAY_FAULT_HEADER)
     if fault == "draining":
         return Draining(f"{where} is draining", retry_after=1)
+    if fault == "broken":
+        return StreamBroken(f"{where} broke the connection")
     if fault == "refused":
         return _refused(response.status, where)
     summary, said = f"{where} answered {response.status}", engine_error_text(body)
     if response.status in (429, 503):
         return EngineBusy(summary, said=said, retry_after=_seconds(response.headers.get("Retry-After")))
+    if any(words in said for words in CRASHED):
+        return EngineCrashed(summary, said=said)
     return NodeFailure(summary, said=said)
 
 

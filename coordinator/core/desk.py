@@ -1,6 +1,7 @@
 """The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
 
-from coordinator.core import patience, retry
+from coordinator.core import failure, patience, retry
+from coordinator.core.budget import RetryBudget
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
@@ -26,6 +27,7 @@ class Desk:
         self.holding = Holding()
         self.completed = 0
         self.failures = 0
+        self._budget = RetryBudget(limits.retry_floor, limits.retry_share)
         self._limits = limits
         self._scorer = Scorer(self.fleet, limits, weights, policy, now)
         self._open: dict[CallId, OpenCall] = {}
@@ -42,6 +44,7 @@ class Desk:
             self.failures += 1
             return [Refused(call.id, patience.closing())]
         self._turns += 1
+        self._budget.arrived(now)
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
             decision = self._scorer.decide(arrival, now)
@@ -79,6 +82,7 @@ class Desk:
         self.completed += 1
         node = self.fleet.nodes[ended.place.node_id]
         node.trouble_over(ended.place)
+        self.fleet.circuits.succeeded(ended.place, ended.placed_at, now)
         self.fleet.latencies.add(node.node_id, ended.place.model, now - ended.placed_at)
         return self._release(now)
 
@@ -88,16 +92,14 @@ class Desk:
         if ended is None or ended.place is None:
             return []
         self._blame(ended, error, now)
-        again = retry.verdict(
-            error, first_byte=ended.first_byte, retries=ended.retries, allowed=self._limits.retries
-        )
-        if again == "give up":
+        if stands := failure.what_stands(ended, error, self._limits, self._budget, now):
             self.failures += 1
-            return [Refused(call_id, error), *self._release(now)]
-        ended.error, ended.retries = error, ended.retries + retry.is_attempt(error)
-        ended.excluded |= {ended.place.node_id}
-        ended.place = None
-        return [*self._decide_or_hold(ended, now), *self._release(now)]
+            return [Refused(call_id, stands), *self._release(now)]
+        failure.goes_on(ended, error)
+        decisions = self._decide_or_hold(ended, now)
+        if retry.is_attempt(error) and not isinstance(decisions[0], Refused):
+            self._budget.spend(now)
+        return [*decisions, *self._release(now)]
 
     def cancelled(self, call_id: CallId, now: float) -> Decisions:
         """The caller has gone, or the shell gives the call up; held or placed, it ends here."""
@@ -138,6 +140,7 @@ class Desk:
     def expired(self, now: float) -> Decisions:
         """Time has passed: leases ran out, calls have waited long enough, running ones stand still."""
         self.fleet.forget(now)
+        self.fleet.circuits.due(now)
         decisions = self._release(now)
         for waiting in self.holding.overdue(now, self._limits.hold_s):
             decision = self._scorer.decide(waiting, now, last_chance=True)
@@ -197,6 +200,7 @@ class Desk:
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
             self.fleet.take(subject.place)
+            self.fleet.circuits.placed(subject.place, now)
             self._open[subject.call.id] = subject
         else:
             self.failures += 1
@@ -242,6 +246,7 @@ class Desk:
             self.holding.remove(ended)
         else:
             self.fleet.free(ended.place)
+            self.fleet.circuits.left(ended.place, ended.placed_at)
             self.holding.ended(now)
         return ended
 
@@ -253,10 +258,13 @@ class Desk:
             node.trouble(ended.place, now + trouble_s)
         if retry.blames_node(error):
             node.suspect(error.summary, now)
+        if retry.counts_for_circuit(error):
+            self.fleet.circuits.failed(ended.place, ended.placed_at, now)
+            node.trouble(ended.place, self.fleet.circuits.until(ended.place))
 
     def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:
         """As if it had failed, but the shell does not know yet and has to be told."""
         first, *others = self.failed(running.call.id, error, now)
         if isinstance(first, Refused):
-            return [Freed(running.call.id, error), *others]
+            return [Freed(running.call.id, first.error), *others]
         return [Moved(running.call.id, error), first, *others]

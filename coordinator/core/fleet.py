@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from coordinator.core.call import Place, Placement
 from coordinator.core.candidate import Candidate
+from coordinator.core.circuits import Circuits
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot, Standing
@@ -19,6 +20,7 @@ class Fleet:
     def __init__(self, limits: Limits) -> None:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
+        self.circuits = Circuits(limits)
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._bandwidth_gbps = 0.0
@@ -35,6 +37,8 @@ class Fleet:
         else:
             self._check_order(node, heartbeat, now)
             before = set(node.spots)
+            if heartbeat.epoch != node.heartbeat.epoch:
+                self.circuits.forget(node.node_id)  # those were another process's
             node.heard(heartbeat, address, now, self._limits)
         for model in before - set(node.spots):
             self._having[model].discard(node.node_id)
@@ -66,6 +70,7 @@ class Fleet:
         for node in gone:
             del self.nodes[node.node_id]
             self.latencies.forget(node.node_id)
+            self.circuits.forget(node.node_id)
             for model in node.spots:
                 self._having[model].discard(node.node_id)
         self._having = (

@@ -3,7 +3,7 @@
 import msgspec
 
 from coordinator.core import eligibility
-from coordinator.core.call import Placed, Refused
+from coordinator.core.call import Place, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
 from coordinator.core.explanation import Explanation, Judged
@@ -12,7 +12,7 @@ from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.scored import Scored
-from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
+from shared.errors import CallerFault, EngineLacks, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, NodeId, near
 
 NO_NODES = (
@@ -76,6 +76,9 @@ class Scorer:
                     candidates.append(self._fleet.candidate(node, standing, spot, model, now))
                 else:
                     refused.append(_refused(node.node_id, spot.engine.name, model, refusal))
+            for barred, refusal in self._barred(candidates, now):
+                candidates.remove(barred)
+                refused.append(_refused(barred.place.node_id, barred.place.engine, model, refusal))
             ranked += map(_judged, self._policy.order(candidates, subject.call, self._weights))
         return Explanation(
             policy=self._policy.name,
@@ -91,7 +94,7 @@ class Scorer:
     ) -> list[Candidate]:
         usable = []
         for node, spot in self._fleet.having(model):
-            if node.node_id in subject.excluded:
+            if not subject.may_try(Place(node.node_id, spot.engine.name, model)):
                 continue
             standing = node.standing(now, self._limits)
             refusal = eligibility.refusal(node, standing, spot, subject.call)
@@ -99,7 +102,21 @@ class Scorer:
                 usable.append(self._fleet.candidate(node, standing, spot, model, now))
             else:
                 refusals.append(refusal)
-        return usable
+        barred = self._barred(usable, now)
+        refusals += [refusal for _, refusal in barred]
+        return (
+            [each for each in usable if all(each is not other for other, _ in barred)] if barred else usable
+        )
+
+    def _barred(self, usable: list[Candidate], now: float) -> list[tuple[Candidate, Refusal]]:
+        """Those that their circuits keep calls away from; where it is all of them, none."""
+        circuits = self._fleet.circuits
+        barred = [
+            (each, Refusal(circuits.reason(each.place, now)))
+            for each in usable
+            if circuits.bars(each.place, now)
+        ]
+        return barred if len(barred) < len(usable) else []
 
     def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
         best = self._policy.order(candidates, subject.call, self._weights)[0]
@@ -110,7 +127,10 @@ class Scorer:
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call
-        if subject.error is not None:
+        waits = (
+            refusals and isinstance(subject.error, EngineLacks) and not all(each.lasting for each in refusals)
+        )
+        if subject.error is not None and not waits:
             return Refused(call.id, subject.error)
         if not refusals:
             if now < self._settled_at:
