@@ -70,6 +70,11 @@ class EngineReply:
             return first
         return await _read(self._response, self._where)
 
+    def names_no_model(self) -> str:
+        """What a 404 says, where that is of the model and not of the path; else empty."""
+        text = engine_error_text(self._first[:ERROR_TEXT_LIMIT])
+        return text if "model" in text.lower() and "not found" in text.lower() else ""
+
     def failed(self, _error: FleetError) -> None:
         """As `close`: nobody counts places for it."""
         self.close()
@@ -114,11 +119,18 @@ class Forwarder:
         except CONNECTION_ERRORS as error:
             return NotReached(describe(error))
 
+    async def infer(self, target: Target, request: EngineRequest) -> EngineReply:
+        """As `send`, for a call to a model: raises ModelGone too, where the engine has it no more."""
+        reply = await self.send(target, request)
+        if reply.status == 404 and (said := reply.names_no_model()):
+            reply.close()
+            raise ModelGone(said)
+        return reply
+
     async def send(self, target: Target, request: EngineRequest) -> EngineReply:
         """The engine's answer once its first bytes are there, or all of them where the request wants it whole.
 
-        Raises GatewayUnreachable, Draining, EngineBusy, NodeFailure, StreamBroken, and ModelGone where the engine does
-        not know the model; any other 4xx is an answer.
+        Raises GatewayUnreachable, Draining, EngineBusy, NodeFailure or StreamBroken; a 4xx is an answer.
         """
         where = f"{target.engine} on {target.node_id}"
         url = target.gateway + engine_path(target.engine, request.path)
@@ -133,8 +145,6 @@ class Forwarder:
             if _is_failure(response):
                 raise await _failure(response, where)
             first = await self._beginning(response, where, whole=request.whole)
-            if response.status == 404 and _names_no_model(first):
-                raise ModelGone(engine_error_text(first))
             if request.answered:
                 _check_begun(response, first, where, whole=request.whole)
         except BaseException:
@@ -157,12 +167,6 @@ def _unreachable(target: Target, error: BaseException) -> GatewayUnreachable:
     if broke and not isinstance(error, aiohttp.ClientConnectorError):
         return GatewayBroke(f"{target.node_id} broke the connection: {describe(error)}")
     return GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}")
-
-
-def _names_no_model(body: bytes) -> bool:
-    """Whether a 404 says that the model is missing, and not the path."""
-    text = engine_error_text(body[:ERROR_TEXT_LIMIT]).lower()
-    return "model" in text and "not found" in text
 
 
 def _check_begun(response: aiohttp.ClientResponse, first: bytes, where: str, *, whole: bool) -> None:

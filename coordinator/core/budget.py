@@ -6,8 +6,8 @@ WINDOW_S = 10.0
 
 
 class RetryBudget:
-    """At every retry, those of the last 10 s and itself are at most `floor`, or `share` of the calls that arrived in
-    these 10 s where that is more. So, whatever fails, attempts are at most 1 + `share` times the calls, but for `floor`.
+    """At every retry, those of the last 10 s, itself among them, are at most `floor`, or `share` of the calls that
+    arrived in these 10 s, where that is more. So attempts are at most 1 + `share` times the calls, but for the floor.
     """
 
     def __init__(self, floor: int, share: float) -> None:
