@@ -62,6 +62,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     stale_timeout: Annotated[Seconds, _about("seconds without progress until a running call is given up")] = (
         600.0
     )
+    probe_engine_after: Annotated[
+        Seconds,
+        _about("seconds without progress until a call's engine is asked for a sign of life; 0: never"),
+    ] = 60.0
     stop_grace: Annotated[Seconds, _about("seconds that running calls may still take at a stop")] = 5.0
     forget_time: Annotated[Seconds, _about("seconds after which a node that is offline is forgotten")] = (
         86_400.0
@@ -115,6 +119,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             circuit_failures=self.circuit_failures,
             circuit_open_s=self.circuit_time,
             stale_s=self.stale_timeout,
+            probe_engine_after_s=self.probe_engine_after,
             probe_every_s=self.probe_interval,
             forget_s=self.forget_time,
         )

@@ -119,6 +119,19 @@ class Forwarder:
         except CONNECTION_ERRORS as error:
             return NotReached(describe(error))
 
+    async def alive(self, target: Target, timeout_s: float) -> bool:
+        """Whether the engine gives any answer to a question that costs it nothing."""
+        try:
+            async with self._session.get(
+                target.gateway + engine_path(target.engine, "/v1/models"),
+                allow_redirects=False,
+                headers=_authorised(target.secret),
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as response:
+                return response.headers.get(GATEWAY_FAULT_HEADER) not in ("unreachable", "broken")
+        except CONNECTION_ERRORS:
+            return False
+
     async def infer(self, target: Target, request: EngineRequest) -> EngineReply:
         """As `send`, for a call to a model: raises ModelGone too, where the engine has it no more."""
         reply = await self.send(target, request)

@@ -2,7 +2,7 @@
 
 from coordinator.core import failure, patience, retry
 from coordinator.core.budget import RetryBudget
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused, Target
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding, OpenCall
@@ -11,6 +11,7 @@ from coordinator.core.node import NotReached
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
+from coordinator.core.stillness import Stillness
 from shared.errors import FleetError, QueueFull
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
@@ -28,6 +29,7 @@ class Desk:
         self.completed = 0
         self.failures = 0
         self._budget = RetryBudget(limits.retry_floor, limits.retry_share)
+        self._stillness = Stillness(limits)
         self._limits = limits
         self._scorer = Scorer(self.fleet, limits, weights, policy, now)
         self._open: dict[CallId, OpenCall] = {}
@@ -91,7 +93,7 @@ class Desk:
         ended = self._end(call_id, now)
         if ended is None or ended.place is None:
             return []
-        self._blame(ended, error, now)
+        failure.blame(ended.place, ended.placed_at, error, self.fleet, self._limits, now)
         if stands := failure.what_stands(ended, error, self._limits, self._budget, now):
             self.failures += 1
             return [Refused(call_id, stands), *self._release(now)]
@@ -129,6 +131,23 @@ class Desk:
         for node in due:
             node.next_probe_at = now + self._limits.probe_every_s
         return [node.node_id for node in due]
+
+    def due_engines(self, now: float) -> list[Target]:
+        """Engines to be asked whether they are alive, since a call stands still there. Asking books the next time."""
+        due = self._stillness.due(self._open.values(), now)
+        return [self.fleet.nodes[node_id].target(engine) for node_id, engine in due]
+
+    def engine_told(self, target: Target, now: float, *, alive: bool) -> Decisions:
+        """What came of that. The calls that stand still at a dead engine go to another, where there is one."""
+        decisions: Decisions = []
+        key = (target.node_id, target.engine)
+        if self._stillness.told(key, now, alive=alive):
+            error = failure.silent(target)
+            for running in self._stillness.at(key, self._open.values(), now):
+                may_move = failure.may_move(running, error, self._limits, self._budget, now)
+                if may_move and self._scorer.elsewhere(running, now):
+                    decisions += self._end_attempt(running, error, now)
+        return decisions
 
     def cordoned(self, node_id: NodeId, now: float, *, on: bool) -> Decisions:
         """New calls go elsewhere; with `on=False`, come again."""
@@ -249,18 +268,6 @@ class Desk:
             self.fleet.circuits.left(ended.place, ended.placed_at)
             self.holding.ended(now)
         return ended
-
-    def _blame(self, ended: OpenCall, error: FleetError, now: float) -> None:
-        if ended.place is None:
-            return
-        node = self.fleet.nodes[ended.place.node_id]
-        if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
-            node.trouble(ended.place, now + trouble_s)
-        if retry.blames_node(error):
-            node.suspect(error.summary, now)
-        if retry.counts_for_circuit(error):
-            self.fleet.circuits.failed(ended.place, ended.placed_at, now)
-            node.trouble(ended.place, self.fleet.circuits.until(ended.place))
 
     def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:
         """As if it had failed, but the shell does not know yet and has to be told."""

@@ -2,9 +2,11 @@
 
 from coordinator.core import retry
 from coordinator.core.budget import RetryBudget
+from coordinator.core.call import Place, Target
+from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits
-from shared.errors import CrashesEngines, FleetError
+from shared.errors import CrashesEngines, FleetError, Stuck
 
 CRASHES_ALLOWED = 2
 """Engines that may break under one call: the third one is spared."""
@@ -25,6 +27,33 @@ def what_stands(
     if retry.is_attempt(error) and not budget.allows(now):
         return error
     return None
+
+
+def blame(
+    place: Place, placed_at: float, error: FleetError, fleet: Fleet, limits: Limits, now: float
+) -> None:
+    """What the failure of an attempt, placed at `placed_at`, says of its place and node."""
+    node = fleet.nodes[place.node_id]
+    if trouble_s := retry.trouble_for(error, limits.trouble_s):
+        node.trouble(place, now + trouble_s)
+    if retry.blames_node(error):
+        node.suspect(error.summary, now)
+    if retry.counts_for_circuit(error):
+        fleet.circuits.failed(place, placed_at, now)
+        node.trouble(place, fleet.circuits.until(place))
+
+
+def silent(target: Target) -> FleetError:
+    """Its engine was asked whether it is alive, and gave no answer."""
+    return Stuck(f"{target.engine} on {target.node_id} gives no sign of life")
+
+
+def may_move(running: OpenCall, error: FleetError, limits: Limits, budget: RetryBudget, now: float) -> bool:
+    """Whether an attempt that is ended from outside would be followed by another."""
+    again = retry.verdict(
+        error, first_byte=running.first_byte, retries=running.retries, allowed=limits.retries
+    )
+    return again == "another node" and budget.allows(now)
 
 
 def goes_on(failed: OpenCall, error: FleetError) -> None:

@@ -42,6 +42,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """For how long; twice as long each time that the call after it fails too."""
     stale_s: float = 600.0
     """A placed call without progress for so long is given up."""
+    probe_engine_after_s: float = 60.0
+    """Without progress, after which a call's engine is asked whether it is alive; 0: never."""
     forget_s: float = 86_400.0
     """Silence after which a node, and what was learned of it, is forgotten."""
     probe_every_s: float = 2.0

@@ -55,6 +55,12 @@ class Scorer:
             return None
         return self._nobody(subject, refusals, now)
 
+    def elsewhere(self, running: OpenCall, now: float) -> bool:
+        """Whether another node may serve a call that runs, with room or not."""
+        here = running.place.node_id if running.place is not None else None
+        usable = (each for model in running.call.models for each in self._usable(running, model, now, []))
+        return any(each.place.node_id != here for each in usable)
+
     def why_not(self, subject: OpenCall, now: float) -> str:
         """The reasons of the nodes that refuse, for a person; empty: none refuses."""
         refusals: list[Refusal] = []
