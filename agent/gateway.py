@@ -11,7 +11,15 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from agent.engines.engine import Carriage, Engine, EngineError
-from shared.errors import BodyTooLarge, Draining, FleetError, GatewayUnreachable, NoAccess, RouteNotFound
+from shared.errors import (
+    BodyTooLarge,
+    Draining,
+    FleetError,
+    GatewayUnreachable,
+    NoAccess,
+    RouteNotFound,
+    StreamBroken,
+)
 from shared.wire import GATEWAY_FAULT_HEADER
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
@@ -149,8 +157,10 @@ class Gateway:
             response = await self._session.request(
                 request.method, url + path, data=sent, headers=headers, allow_redirects=False
             )
+        except aiohttp.ClientConnectorError as error:
+            raise GatewayUnreachable(f"no connection to the engine: {error}") from error
         except CONNECTION_ERRORS as error:
-            raise GatewayUnreachable(f"the engine gave no answer: {str(error) or 'timed out'}") from error
+            raise StreamBroken(f"the engine gave no answer: {str(error) or 'timed out'}") from error
         try:
             if response.status >= 300:
                 return await self._fault(engine, response)
@@ -164,7 +174,7 @@ class Gateway:
         try:
             body = await response.read()
         except CONNECTION_ERRORS as error:
-            raise GatewayUnreachable(f"the engine broke off its answer: {error}") from error
+            raise StreamBroken(f"the engine broke off its answer: {error}") from error
         status, body = engine.true_fault(response.status, body)
         headers = _passed(response.headers)
         headers.pop(hdrs.CONTENT_LENGTH, None)
@@ -178,7 +188,7 @@ class Gateway:
                 carriage.feed(chunk)
             body = carriage.finish()
         except (*CONNECTION_ERRORS, EngineError) as error:
-            raise GatewayUnreachable(f"the engine broke off its answer: {error}") from error
+            raise StreamBroken(f"the engine broke off its answer: {error}") from error
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
     async def _copy(
@@ -259,7 +269,11 @@ async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None) -> 
         raise EngineError(type(error).__name__) from error
 
 
-_FAULTS: dict[type[FleetError], str] = {Draining: "draining", GatewayUnreachable: "unreachable"}
+_FAULTS: dict[type[FleetError], str] = {
+    Draining: "draining",
+    GatewayUnreachable: "unreachable",
+    StreamBroken: "broken",
+}
 
 
 def _refusal(error: FleetError) -> web.Response:

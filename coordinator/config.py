@@ -47,9 +47,25 @@ class Settings(Struct, frozen=True, kw_only=True):
     hold_timeout: Annotated[Seconds, _about("seconds a call waits for a place")] = 30.0
     hold_limit: Annotated[int, Meta(ge=0), _about("calls that may wait at once")] = 1_000
     trouble_time: Annotated[Seconds, _about("seconds a model on a node ranks last after a failure")] = 30.0
+    retry_floor: Annotated[
+        int, Meta(ge=0), _about("retries of the whole fleet that are always allowed, in any 10 s")
+    ] = 30
+    retry_share: Annotated[
+        float, Meta(ge=0, le=10), _about("where that is more: part of the calls of the last 10 s")
+    ] = 0.2
+    circuit_failures: Annotated[
+        Positive, _about("failures in a row until a model on a node gets no more calls, while another can")
+    ] = 5
+    circuit_time: Annotated[
+        Seconds, _about("seconds of that; doubled, up to 300, by each failure of the first call after it")
+    ] = 30.0
     stale_timeout: Annotated[Seconds, _about("seconds without progress until a running call is given up")] = (
         600.0
     )
+    probe_engine_after: Annotated[
+        Seconds,
+        _about("seconds without progress until a call's engine is asked for a sign of life; 0: never"),
+    ] = 60.0
     stop_grace: Annotated[Seconds, _about("seconds that running calls may still take at a stop")] = 5.0
     forget_time: Annotated[Seconds, _about("seconds after which a node that is offline is forgotten")] = (
         86_400.0
@@ -105,7 +121,12 @@ class Settings(Struct, frozen=True, kw_only=True):
             held_calls=self.hold_limit,
             retries=self.max_retries,
             trouble_s=self.trouble_time,
+            retry_floor=self.retry_floor,
+            retry_share=self.retry_share,
+            circuit_failures=self.circuit_failures,
+            circuit_open_s=self.circuit_time,
             stale_s=self.stale_timeout,
+            probe_engine_after_s=self.probe_engine_after,
             probe_every_s=self.probe_interval,
             forget_s=self.forget_time,
         )

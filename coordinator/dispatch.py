@@ -75,7 +75,7 @@ class Dispatcher:
             record.placed(placement, self._clock())
             future = self._expect(call.id)
             try:
-                reply = await self._forwarder.send(placement.target, encode(placement))
+                reply = await self._forwarder.infer(placement.target, encode(placement))
             except FleetError as error:
                 decisions = self._desk.failed(call.id, error, self._clock())
                 if self._desk.knows(call.id):

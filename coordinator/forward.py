@@ -10,8 +10,11 @@ from shared.errors import (
     BodyTooLarge,
     Draining,
     EngineBusy,
+    EngineCrashed,
     FleetError,
+    GatewayBroke,
     GatewayUnreachable,
+    ModelGone,
     NodeFailure,
     StreamBroken,
 )
@@ -28,6 +31,13 @@ POOLED_FOR_S = 15.0
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 """ValueError: an address or name that no library takes."""
+CRASHED = (
+    "runner process has terminated",
+    "runner process no longer running",
+    "runner has unexpectedly stopped",
+    "running the model: unexpected EOF",
+)
+"""How an engine says, in an answer of status 500, that the process that ran the model died."""
 
 
 class EngineRequest(Struct, frozen=True):
@@ -59,6 +69,11 @@ class EngineReply:
             first, self._first = self._first, b""
             return first
         return await _read(self._response, self._where)
+
+    def names_no_model(self) -> str:
+        """What a 404 says, where that is of the model and not of the path; else empty."""
+        text = engine_error_text(self._first[:ERROR_TEXT_LIMIT])
+        return text if "model" in text.lower() and "not found" in text.lower() else ""
 
     def failed(self, _error: FleetError) -> None:
         """As `close`: nobody counts places for it."""
@@ -104,6 +119,27 @@ class Forwarder:
         except CONNECTION_ERRORS as error:
             return NotReached(describe(error))
 
+    async def alive(self, target: Target, timeout_s: float) -> bool:
+        """Whether the engine gives any answer to a question that costs it nothing."""
+        try:
+            async with self._session.get(
+                target.gateway + engine_path(target.engine, "/v1/models"),
+                allow_redirects=False,
+                headers=_authorised(target.secret),
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as response:
+                return response.headers.get(GATEWAY_FAULT_HEADER) not in ("unreachable", "broken")
+        except CONNECTION_ERRORS:
+            return False
+
+    async def infer(self, target: Target, request: EngineRequest) -> EngineReply:
+        """As `send`, for a call to a model: raises ModelGone too, where the engine has it no more."""
+        reply = await self.send(target, request)
+        if reply.status == 404 and (said := reply.names_no_model()):
+            reply.close()
+            raise ModelGone(said)
+        return reply
+
     async def send(self, target: Target, request: EngineRequest) -> EngineReply:
         """The engine's answer once its first bytes are there, or all of them where the request wants it whole.
 
@@ -117,7 +153,7 @@ class Forwarder:
                 request.method, url, data=request.body, headers=headers, allow_redirects=False
             )
         except CONNECTION_ERRORS as error:
-            raise GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}") from error
+            raise _unreachable(target, error) from error
         try:
             if _is_failure(response):
                 raise await _failure(response, where)
@@ -137,6 +173,13 @@ class Forwarder:
                 break
             read += chunk
         return bytes(read)
+
+
+def _unreachable(target: Target, error: BaseException) -> GatewayUnreachable:
+    broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+    if broke and not isinstance(error, aiohttp.ClientConnectorError):
+        return GatewayBroke(f"{target.node_id} broke the connection: {describe(error)}")
+    return GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}")
 
 
 def _check_begun(response: aiohttp.ClientResponse, first: bytes, where: str, *, whole: bool) -> None:
@@ -168,11 +211,15 @@ async def _failure(response: aiohttp.ClientResponse, where: str) -> FleetError:
     fault = response.headers.get(GATEWAY_FAULT_HEADER)
     if fault == "draining":
         return Draining(f"{where} is draining", retry_after=1)
+    if fault == "broken":
+        return StreamBroken(f"{where} broke the connection")
     if fault == "refused":
         return _refused(response.status, where)
     summary, said = f"{where} answered {response.status}", engine_error_text(body)
     if response.status in (429, 503):
         return EngineBusy(summary, said=said, retry_after=_seconds(response.headers.get("Retry-After")))
+    if any(words in said for words in CRASHED):
+        return EngineCrashed(summary, said=said)
     return NodeFailure(summary, said=said)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from coordinator.core.call import Decisions
+from coordinator.core.call import Decisions, Target
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.forward import Forwarder
@@ -96,6 +96,8 @@ class Members:
                 now = self._clock()
                 self._apply(self._desk.expired(now))
                 self._tell_changes(now)
+                for target in self._desk.due_engines(now):
+                    probes.create_task(self._ask(target))
                 next_tick = now + TICK_S
                 while now < next_tick:
                     for node_id in self._desk.due_probes(now):
@@ -119,6 +121,13 @@ class Members:
             self._apply(self._desk.reached(node_id, self._clock()))
         else:
             self._desk.not_reached(node_id, problem)
+
+    async def _ask(self, target: Target) -> None:
+        alive = await self._forwarder.alive(target, self._probe_timeout_s)
+        if not alive:
+            about = {"node_id": target.node_id, "engine": target.engine}
+            log.warning("%s on %s gives no sign of life", target.engine, target.node_id, extra=about)
+        self._apply(self._desk.engine_told(target, self._clock(), alive=alive))
 
     def _tell_changes(self, now: float) -> None:
         known = self._desk.fleet.nodes

@@ -113,9 +113,24 @@ class StatusReader:
             "gateway_url": node.address,
             "ollama_url": node.address,
             "requests_active": node.in_flight.total(),
+            "circuits": self._circuits(node),
             "agent_version": beat.agent_version,
             "heartbeat_age_s": round(self._clock() - node.last_heard, 3),
         }
+
+    def _circuits(self, node: Node) -> list[dict[str, Any]]:
+        """The ones that are not closed."""
+        circuits, now = self._desk.fleet.circuits, self._clock()
+        return [
+            {
+                "engine": place.engine,
+                "model": place.model,
+                "state": circuits.state(place, now),
+                "open_for_s": round(max(0.0, circuits.until(place) - now), 1),
+                "reason": circuits.reason(place, now),
+            }
+            for place in circuits.not_closed(node.node_id)
+        ]
 
     def _queues(self) -> dict[str, Any]:
         queues: dict[str, Any] = {}

@@ -4,6 +4,7 @@ FleetError                       status  another node may be tried
 ├── CallerFault                  400     no: the same call fails everywhere
 │   ├── Forbidden                403
 │   ├── ModelNotFound            404
+│   │   └── ModelGone            404     yes: the engine has it no more, another may
 │   ├── RouteNotFound            404
 │   ├── MethodNotAllowed         405
 │   ├── Conflict                 409
@@ -19,6 +20,9 @@ FleetError                       status  another node may be tried
 ├── CallerPaused                 408
 └── NodeFailure                  502     yes, while the caller has seen no byte
     ├── GatewayUnreachable       502     the node itself is suspect
+    │   └── GatewayBroke         502     it had the call in its hands
+    ├── EngineCrashed            502     it says itself that the call's process died
+    ├── CrashesEngines           502     no: two engines are enough
     ├── EngineBusy               503     the engine's own queue is full
     ├── StreamBroken             502     bytes came, then stopped
     ├── TookTooLong              504     no: a whole answer may still have been coming
@@ -70,6 +74,17 @@ class ModelNotFound(CallerFault):
 
     status = 404
     code = "model_not_found"
+
+
+class ModelGone(ModelNotFound):
+    """The node's last beat named the model; its engine, asked, has it no more."""
+
+    elsewhere = True
+
+    def __init__(self, said: str) -> None:
+        """The engine's own words."""
+        super().__init__(said)
+        self.summary = "the engine has the model no more"
 
 
 class RouteNotFound(CallerFault):
@@ -170,6 +185,21 @@ class NodeFailure(FleetError):
 
 class GatewayUnreachable(NodeFailure):
     """No connection to the node's gateway, or it broke before an answer."""
+
+
+class GatewayBroke(GatewayUnreachable):
+    """The connection to the gateway broke while the node worked on the call."""
+
+
+class EngineCrashed(NodeFailure):
+    """The process that worked on the call died, by the engine's own word."""
+
+
+class CrashesEngines(NodeFailure):
+    """Engines broke while they worked on this call. It is not given to a further one."""
+
+    code = "crashes_engines"
+    elsewhere = False
 
 
 class EngineBusy(NodeFailure):

@@ -1,7 +1,8 @@
 """The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
 
-from coordinator.core import patience, retry
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
+from coordinator.core import failure, patience, retry
+from coordinator.core.budget import RetryBudget
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused, Target
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding, OpenCall
@@ -10,6 +11,7 @@ from coordinator.core.node import NotReached
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
+from coordinator.core.stillness import Stillness
 from shared.errors import FleetError, QueueFull
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
@@ -26,6 +28,8 @@ class Desk:
         self.holding = Holding()
         self.completed = 0
         self.failures = 0
+        self._budget = RetryBudget(limits.retry_floor, limits.retry_share)
+        self._stillness = Stillness(limits)
         self._limits = limits
         self._scorer = Scorer(self.fleet, limits, weights, policy, now)
         self._open: dict[CallId, OpenCall] = {}
@@ -42,6 +46,7 @@ class Desk:
             self.failures += 1
             return [Refused(call.id, patience.closing())]
         self._turns += 1
+        self._budget.arrived(now)
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
             decision = self._scorer.decide(arrival, now)
@@ -77,7 +82,7 @@ class Desk:
             self.failures += 1
             return self._release(now)
         self.completed += 1
-        self.fleet.went_well(ended.place, now - ended.placed_at)
+        self.fleet.went_well(ended.place, ended.placed_at, now)
         return self._release(now)
 
     def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
@@ -85,17 +90,15 @@ class Desk:
         ended = self._end(call_id, now)
         if ended is None or ended.place is None:
             return []
-        self._blame(ended, error, now)
-        again = retry.verdict(
-            error, first_byte=ended.first_byte, retries=ended.retries, allowed=self._limits.retries
-        )
-        if again == "give up":
+        failure.blame(ended.place, ended.placed_at, error, self.fleet, self._limits, now)
+        if stands := failure.what_stands(ended, error, self._limits, self._budget, now):
             self.failures += 1
-            return [Refused(call_id, error), *self._release(now)]
-        ended.error, ended.retries = error, ended.retries + retry.is_attempt(error)
-        ended.excluded |= {ended.place.node_id}
-        ended.place = None
-        return [*self._decide_or_hold(ended, now), *self._release(now)]
+            return [Refused(call_id, stands), *self._release(now)]
+        failure.goes_on(ended, error)
+        decisions = self._decide_or_hold(ended, now)
+        if retry.is_attempt(error) and not isinstance(decisions[0], Refused):
+            self._budget.spend(now)
+        return [*decisions, *self._release(now)]
 
     def cancelled(self, call_id: CallId, now: float) -> Decisions:
         """The caller has gone, or the shell gives the call up; held or placed, it ends here."""
@@ -125,6 +128,23 @@ class Desk:
         for node in due:
             node.next_probe_at = now + self._limits.probe_every_s
         return [node.node_id for node in due]
+
+    def due_engines(self, now: float) -> list[Target]:
+        """Engines to be asked whether they are alive, since a call stands still there. Asking books the next time."""
+        due = self._stillness.due(self._open.values(), now)
+        return [self.fleet.nodes[node_id].target(engine) for node_id, engine in due]
+
+    def engine_told(self, target: Target, now: float, *, alive: bool) -> Decisions:
+        """What came of that. The calls that stand still at a dead engine go to another, where there is one."""
+        decisions: Decisions = []
+        key = (target.node_id, target.engine)
+        if self._stillness.told(key, now, alive=alive):
+            error = failure.silent(target)
+            for running in self._stillness.at(key, self._open.values(), now):
+                may_move = failure.may_move(running, error, self._limits, self._budget, now)
+                if may_move and self._scorer.elsewhere(running, now):
+                    decisions += self._end_attempt(running, error, now)
+        return decisions
 
     def cordoned(self, node_id: NodeId, now: float, *, on: bool, deadline: float | None = None) -> Decisions:
         """New calls go elsewhere, and what runs ends by the deadline, if there is one; with `on=False`, come again."""
@@ -196,7 +216,7 @@ class Desk:
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self.fleet.take(subject.place)
+            self.fleet.take(subject.place, now)
             self._open[subject.call.id] = subject
         else:
             self.failures += 1
@@ -242,21 +262,13 @@ class Desk:
         if ended.place is None:
             self.holding.remove(ended)
         else:
-            self.fleet.free(ended.place)
+            self.fleet.free(ended.place, ended.placed_at)
             self.holding.ended(now)
         return ended
-
-    def _blame(self, ended: OpenCall, error: FleetError, now: float) -> None:
-        if ended.place is None:
-            return
-        if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
-            self.fleet.nodes[ended.place.node_id].trouble(ended.place, now + trouble_s)
-        if retry.blames_node(error):
-            self.fleet.nodes[ended.place.node_id].suspect(error.summary, now)
 
     def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:
         """As if it had failed, but the shell does not know yet and has to be told."""
         first, *others = self.failed(running.call.id, error, now)
         if isinstance(first, Refused):
-            return [Freed(running.call.id, error), *others]
+            return [Freed(running.call.id, first.error), *others]
         return [Moved(running.call.id, error), first, *others]

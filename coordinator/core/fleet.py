@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from coordinator.core.call import Considered, Place, Placement
+from coordinator.core.circuits import Circuits
 from coordinator.core.cordon import Cordons
 from coordinator.core.facts import Facts
 from coordinator.core.latencies import Latencies
@@ -21,6 +22,7 @@ class Fleet:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
         self.facts = Facts()
+        self.circuits = Circuits(limits)
         self.changed: set[NodeId] = set()
         """Nodes of which something is different, beside their load; whoever keeps an order of them takes them out."""
         self.relieved: set[NodeId] = set()
@@ -44,6 +46,8 @@ class Fleet:
         else:
             self._check_order(node, heartbeat, now)
             before = set(node.spots)
+            if heartbeat.epoch != node.heartbeat.epoch:
+                self.circuits.forget(node.node_id)  # those were another process's
             node.heard(heartbeat, address, now, self._limits)
         for model in before - set(node.spots):
             self._having[model].discard(node.node_id)
@@ -80,13 +84,16 @@ class Fleet:
         """Something is different there, beside its load."""
         node.load_points = None
         self.changed.add(node.node_id)
-        self.next_change_at = min(self.next_change_at, node.trouble_ends_at())
+        self.next_change_at = min(self.next_change_at, node.trouble_ends_at(), self.circuits.next_change_at())
 
     def time_passed(self, now: float) -> None:
-        """Trouble may be over."""
+        """Trouble may be over, a circuit half-open."""
         if now < self.next_change_at:
             return
-        self.next_change_at = math.inf
+        for place in self.circuits.due(now):
+            if node := self.nodes.get(place.node_id):
+                self.touch(node)
+        self.next_change_at = self.circuits.next_change_at()
         for node in self.nodes.values():
             if node.trouble_passed(now):
                 self.touch(node)
@@ -104,6 +111,7 @@ class Fleet:
             self.facts.forget(node.node_id)
             self.changed.add(node.node_id)
             self.latencies.forget(node.node_id)
+            self.circuits.forget(node.node_id)
             for model in node.spots:
                 self._having[model].discard(node.node_id)
         self._having = (
@@ -121,7 +129,7 @@ class Fleet:
             for spot in node.spots[model]:
                 yield node, spot
 
-    def take(self, place: Place) -> None:
+    def take(self, place: Place, now: float) -> None:
         """A call starts there."""
         node = self.nodes[place.node_id]
         key = (place.engine, place.model)
@@ -129,8 +137,10 @@ class Fleet:
         node.in_flight[key] += 1
         node.last_used[key] = self._placements
         self._load_changed(node, key)
+        if self.circuits.placed(place, now):
+            self.touch(node)
 
-    def free(self, place: Place) -> None:
+    def free(self, place: Place, placed_at: float) -> None:
         """A call has ended there."""
         node = self.nodes[place.node_id]
         running = node.in_flight
@@ -141,11 +151,15 @@ class Fleet:
             del running[key]
         self.relieved.add(node.node_id)
         self._load_changed(node, key)
+        if self.circuits.left(place, placed_at):
+            self.touch(node)
 
-    def went_well(self, place: Place, seconds: float) -> None:
-        """A call there was answered, and took so long."""
+    def went_well(self, place: Place, placed_at: float, now: float) -> None:
+        """A call there was answered."""
         node = self.nodes[place.node_id]
-        self.latencies.add(place.node_id, place.model, seconds)
+        self.latencies.add(place.node_id, place.model, now - placed_at)
+        if self.circuits.succeeded(place, placed_at, now):
+            self.touch(node)
         node.load_points = None
         self.relieved.add(place.node_id)
         node.trouble_over(place)

@@ -9,7 +9,7 @@ from coordinator.core.call import Call, Place
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 
-GroupKey: TypeAlias = tuple[tuple[ModelName, ...], frozenset[str], frozenset[NodeId]]
+GroupKey: TypeAlias = tuple[tuple[ModelName, ...], frozenset[str], frozenset[NodeId], frozenset[Place]]
 
 DRAIN_WINDOW_S = 30.0
 RETRY_AFTER_UNKNOWN_S = 5
@@ -23,9 +23,11 @@ class OpenCall:
         "arrived_at",
         "awaits_caller",
         "call",
+        "crashed",
         "error",
         "excluded",
         "first_byte",
+        "passed_over",
         "place",
         "placed_at",
         "progress_at",
@@ -50,6 +52,11 @@ class OpenCall:
         self.awaits_caller = False
         """Whether the last bytes are still being written to the caller."""
         self.excluded: frozenset[NodeId] = frozenset()
+        """Nodes on which it failed."""
+        self.passed_over: frozenset[Place] = frozenset()
+        """Places that cannot be told what it says, or that lack the model after all."""
+        self.crashed: tuple[Place, ...] = ()
+        """Where the engine broke while it worked on this call."""
         self.retries = 0
         self.error: FleetError | None = None
 
@@ -66,7 +73,11 @@ class OpenCall:
     @property
     def key(self) -> GroupKey:
         """Calls with equal keys can take the same places."""
-        return (self.call.models, self.call.abilities, self.excluded)
+        return (self.call.models, self.call.abilities, self.excluded, self.passed_over)
+
+    def may_try(self, place: Place) -> bool:
+        """Whether it has not failed there before."""
+        return place.node_id not in self.excluded and place not in self.passed_over
 
 
 class Holding:
@@ -113,7 +124,7 @@ class Holding:
     def counts(self) -> dict[ModelName, int]:
         """Waiting calls by the model they asked for."""
         result: dict[ModelName, int] = {}
-        for (models, _, _), group in self._groups.items():
+        for (models, *_), group in self._groups.items():
             result[models[0]] = result.get(models[0], 0) + len(group)
         return result
 

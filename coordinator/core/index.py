@@ -6,13 +6,15 @@ never too bad: what gets better is pushed when the change is taken in (`settle`)
 to the top.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush, heapreplace
 
 from coordinator.core import eligibility
 from coordinator.core.call import Call, Place
 from coordinator.core.candidates import Candidates
+from coordinator.core.eligibility import Refusal
 from coordinator.core.fleet import Fleet
+from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, rank
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
@@ -71,7 +73,7 @@ class Index:
                     if entry is None or entry.node is not node:
                         entry = Entry(place, node)
                     candidate = self._candidates.of(node, standing, spot, model, now)
-                    barred = eligibility.barred(node, standing, spot)
+                    barred = eligibility.barred(node, standing, spot) or self._circuit(place, now)
                     entries[place] = entry
                     is_open = barred is None and not candidate.troubled
                     points = tuple(
@@ -86,6 +88,10 @@ class Index:
             self._of_node[node_id] = entries
         else:
             self._of_node.pop(node_id, None)
+
+    def _circuit(self, place: Place, now: float) -> Refusal | None:
+        circuits = self._fleet.circuits
+        return Refusal(circuits.reason(place, now)) if circuits.bars(place, now) else None
 
     def _put(self, entry: Entry, now: float) -> None:
         candidate = entry.fixed.candidate
@@ -168,7 +174,7 @@ class Index:
 
     # Questions
 
-    def find(self, call: Call, model: ModelName, excluded: Collection[NodeId], now: float) -> Found:
+    def find(self, subject: OpenCall, model: ModelName, now: float) -> Found:
         """The best place of each kind, and whether open ones are full."""
         shelf = self._shelves.get(model)
         if shelf is None:
@@ -176,12 +182,12 @@ class Index:
         best: list[Chosen] = []
         full: list[Group] = []
         for group in list(shelf.groups.values()):
-            if not group.kind.can(call):
+            if not group.kind.can(subject.call):
                 continue
-            chosen = self._best(group, call, excluded, now)
+            chosen = self._best(group, subject, now)
             if chosen is not None:
                 best.append(chosen)
-            elif self._some_full(group, excluded, now):
+            elif self._some_full(group, subject, now):
                 full.append(group)
         if len(best) > 1:
             best.sort(key=rank)
@@ -201,6 +207,11 @@ class Index:
         """Points of the load of the node of each, as of now, in the order of OF_LOAD."""
         return tuple([each.node.load_points or self._load(each) for each in entries])
 
+    def look_anew(self, model: ModelName, now: float) -> None:
+        """Reasons tell of seconds that are left: before they are shown they are made of this moment."""
+        for node_id in {each.place.node_id for each in self.weighed(model)}:
+            self._refresh(node_id, now)
+
     def count(self, model: ModelName) -> int:
         """Of those."""
         shelf = self._shelves.get(model)
@@ -215,14 +226,14 @@ class Index:
         points = (*of_place, *(entry.node.load_points or self._load(entry)), *of_call)
         return Chosen(entry, points, sum(points))
 
-    def _best(self, group: Group, call: Call, excluded: Collection[NodeId], now: float) -> Chosen | None:
+    def _best(self, group: Group, subject: OpenCall, now: float) -> Chosen | None:
         """The first; where the call changes the points of the place, the best of those whose keys may be better."""
-        exact = group.kind.loaded or not call.num_ctx
+        exact = group.kind.loaded or not subject.call.num_ctx
         aside: list[Entry] = []
         best: Chosen | None = None
         while (entry := self._top(group, now)) is not None:
-            if entry.node.node_id not in excluded:
-                chosen = self.chosen(entry, call)
+            if subject.may_try(entry.place):
+                chosen = self.chosen(entry, subject.call)
                 if best is None or rank(chosen) < rank(best):
                     best = chosen
                 if (
@@ -267,9 +278,9 @@ class Index:
                 heapreplace(heap, entry.key)
         return None
 
-    def _some_full(self, group: Group, excluded: Collection[NodeId], now: float) -> bool:
+    def _some_full(self, group: Group, subject: OpenCall, now: float) -> bool:
         return any(
-            not self._late(entry, now) and entry.node.node_id not in excluded for entry in group.full.values()
+            not self._late(entry, now) and subject.may_try(entry.place) for entry in group.full.values()
         )
 
     def _late(self, entry: Entry, now: float) -> bool:

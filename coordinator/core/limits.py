@@ -36,8 +36,18 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Further nodes that a failed call may try."""
     trouble_s: float = 30.0
     """How long a (node, engine, model) that failed ranks last."""
+    retry_floor: int = 30
+    """Retries of the whole fleet that are allowed in any case, within 10 s."""
+    retry_share: float = 0.2
+    """Beyond those: retries as a part of the calls that arrived within 10 s."""
+    circuit_failures: int = 5
+    """In a row, after which a (node, engine, model) gets no calls while another can serve them."""
+    circuit_open_s: float = 30.0
+    """For how long; twice as long each time that the call after it fails too."""
     stale_s: float = 600.0
     """A placed call without progress for so long is given up."""
+    probe_engine_after_s: float = 60.0
+    """Without progress, after which a call's engine is asked whether it is alive; 0: never."""
     forget_s: float = 86_400.0
     """Silence after which a node, and what was learned of it, is forgotten."""
     probe_every_s: float = 2.0

@@ -27,6 +27,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Places of a large fleet that are not among `weighed`."""
     excluded: frozenset[NodeId] = frozenset()
     """Nodes where the call has failed before."""
+    passed_over: frozenset[Place] = frozenset()
+    """Places that cannot be told what it says, or that lack the model after all."""
     outcome: Outcome = "placed"
     chosen: Place | None = None
     reason: str = ""
@@ -48,7 +50,7 @@ class Record(Struct, frozen=True, kw_only=True):
     def _judged(self, each: Fixed, load: tuple[float, ...], has_room: bool) -> Judged:
         place = each.place
         refusal = eligibility.unable(place.node_id, each.spot, self.call) or each.barred
-        if refusal is None and place.node_id in self.excluded:
+        if refusal is None and (place.node_id in self.excluded or place in self.passed_over):
             refusal = eligibility.Refusal(f"it has failed on {place.node_id}")
         scores = self._scores(each, load) if refusal is None else None
         return Judged(

@@ -13,7 +13,7 @@ from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies.policy import Policy
 from coordinator.core.record import Record
 from coordinator.core.shelf import Chosen, Entry, Found
-from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
+from shared.errors import CallerFault, EngineLacks, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
 
 NO_NODES = (
@@ -52,7 +52,7 @@ class Scorer:
         refusals: list[Refusal] = []
         busy = False
         for model in subject.call.models:
-            found = self._index.find(subject.call, model, subject.excluded, now)
+            found = self._index.find(subject, model, now)
             if found.best:
                 return self._place(subject, model, found.best[0], found)
             if found.full and not last_chance:
@@ -68,6 +68,12 @@ class Scorer:
             return None
         return self._nobody(subject, refusals, now)
 
+    def elsewhere(self, running: OpenCall, now: float) -> bool:
+        """Whether another node may serve a call that runs, with room or not."""
+        here = running.place.node_id if running.place is not None else None
+        usable = (each for model in running.call.models for each in self._usable(running, model, now, []))
+        return any(each.place.node_id != here for each in usable)
+
     def why_not(self, subject: OpenCall, now: float) -> str:
         """The reasons of the nodes that refuse, for a person; empty: none refuses."""
         refusals: list[Refusal] = []
@@ -78,6 +84,8 @@ class Scorer:
     def explain(self, subject: OpenCall, now: float) -> Explanation:
         """The decision of this moment with every place that was weighed. Costs time: not for the path of a call."""
         decision = self.decide(subject, now)
+        for model in subject.call.models:
+            self._index.look_anew(model, now)
         entries = [each for model in subject.call.models for each in self._index.weighed(model)]
         return self._record(
             subject,
@@ -106,6 +114,7 @@ class Scorer:
             rooms=tuple([each.node.in_flight.get(each.pair, 0) < each.slots for each in entries]),
             omitted=omitted,
             excluded=subject.excluded,
+            passed_over=subject.passed_over,
             outcome=outcome,
             chosen=chosen,
             reason=reason,
@@ -117,7 +126,7 @@ class Scorer:
         """Places that could serve it, healthy or not; walks over the fleet."""
         usable = []
         for node, spot in self._fleet.having(model):
-            if node.node_id in subject.excluded:
+            if not subject.may_try(Place(node.node_id, spot.engine.name, model)):
                 continue
             standing = node.standing(now, self._limits)
             refusal = eligibility.refusal(node, standing, spot, subject.call)
@@ -125,7 +134,21 @@ class Scorer:
                 usable.append(self._candidates.of(node, standing, spot, model, now))
             else:
                 refusals.append(refusal)
-        return usable
+        barred = self._barred(usable, now)
+        refusals += [refusal for _, refusal in barred]
+        return (
+            [each for each in usable if all(each is not other for other, _ in barred)] if barred else usable
+        )
+
+    def _barred(self, usable: list[Candidate], now: float) -> list[tuple[Candidate, Refusal]]:
+        """Those that their circuits keep calls away from; where it is all of them, none."""
+        circuits = self._fleet.circuits
+        barred = [
+            (each, Refusal(circuits.reason(each.place, now)))
+            for each in usable
+            if circuits.bars(each.place, now)
+        ]
+        return barred if len(barred) < len(usable) else []
 
     def _place(self, subject: OpenCall, model: ModelName, chosen: Chosen, found: Found) -> Placed:
         entry = chosen.entry
@@ -154,7 +177,10 @@ class Scorer:
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call
-        if subject.error is not None:
+        waits = (
+            refusals and isinstance(subject.error, EngineLacks) and not all(each.lasting for each in refusals)
+        )
+        if subject.error is not None and not waits:
             return Refused(call.id, subject.error)
         if not refusals:
             if now < self._settled_at:

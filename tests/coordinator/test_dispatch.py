@@ -23,7 +23,7 @@ class HeldForwarder:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def send(self, target: Target, _request: EngineRequest) -> Any:
+    async def infer(self, target: Target, _request: EngineRequest) -> Any:
         self.asked.append(target.node_id)
         await asyncio.Event().wait()
 

@@ -3,10 +3,13 @@
 import math
 from collections import Counter
 
+from coordinator.core import retry
+from coordinator.core.budget import WINDOW_S
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Place, Placed, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot
+from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 
 ROOM_BYTES = 16 * 2**30
@@ -22,14 +25,23 @@ class Book:
         self.place: Place | None = None
         self.first_byte = False
         self.failed_on: set[NodeId] = set()
-        self.retries = 0
+        self.passed_over: set[Place] = set()
+        self.retries = self.crashes = 0
 
-    def failed(self, *, asked: bool = True) -> None:
-        """Its attempt is over; what follows is a decision of its own. `asked`: whether the engine heard of it."""
+    def failed(self, error: FleetError) -> None:
+        """Its attempt is over; what follows is a decision of its own."""
         assert self.place is not None
-        self.failed_on.add(self.place.node_id)
-        self.retries += asked
+        if retry.only_this_place(error):
+            self.passed_over.add(self.place)
+        else:
+            self.failed_on.add(self.place.node_id)
+        self.retries += retry.is_attempt(error)
+        self.crashes += retry.may_be_a_crash(error)
         self.place = None
+
+    def may_try(self, place: Place) -> bool:
+        """Whether it has not failed there."""
+        return place.node_id not in self.failed_on and place not in self.passed_over
 
 
 class Ledger:
@@ -43,6 +55,8 @@ class Ledger:
         self.drains: dict[str, float] = {}
         """Deadlines by node."""
         self.now = 0.0
+        self.arrivals: list[float] = []
+        self.retries: list[float] = []
 
     def held(self) -> list[CallId]:
         """Calls that wait."""
@@ -65,7 +79,8 @@ class Ledger:
                 book.waits_since = self.now
             elif isinstance(decision, Moved):
                 self._check_lost(book)
-                book.failed()
+                self._begins_again(book, decision.error)
+                book.failed(decision.error)
             else:
                 self._check_end(book, decision)
                 del self.books[decision.call_id]
@@ -73,11 +88,29 @@ class Ledger:
             spot = next(spot for each, _, spot in self._places(place.model) if each == place)
             assert self._in_flight(place) <= spot.slots, f"too many calls at {place}"
 
+    def fails(self, book: Book, error: FleetError, decisions: Decisions) -> None:
+        """The Desk has been told of it, and said this."""
+        book.failed(error)
+        if not isinstance(next(each for each in decisions if each.call_id == book.call.id), Refused):
+            self._begins_again(book, error)
+
+    def _begins_again(self, book: Book, error: FleetError) -> None:
+        assert book.crashes < 2, f"{book.call.id} has broken two engines"
+        if retry.is_attempt(error):
+            self.retries.append(self.now)
+            assert self.budget_left() >= 0, "more retries than the budget has"
+
+    def budget_left(self) -> float:
+        """Retries that may still begin now, counted from the whole past."""
+        calls = sum(at > self.now - WINDOW_S for at in self.arrivals)
+        spent = sum(at > self.now - WINDOW_S for at in self.retries)
+        return max(self.limits.retry_floor, self.limits.retry_share * calls) - spent
+
     def _check_placement(self, book: Book, decision: Placed, *, settled: bool) -> None:
         placement = decision.placement
         place = placement.place
         assert book.place is None, f"{book.call.id} is placed already"
-        assert place.node_id not in book.failed_on, f"{book.call.id} goes back to {place.node_id}"
+        assert book.may_try(place), f"{book.call.id} goes back to {place}"
         assert placement.retries == book.retries <= self.limits.retries
         assert placement.fallback == (place.model != book.call.model)
         assert placement.target.gateway == self.addresses[place.node_id]
@@ -168,11 +201,13 @@ class Ledger:
 
     def usable(self, book: Book, model: ModelName) -> list[tuple[Place, Spot]]:
         """Places that may serve the call, troubled or not, full or not."""
-        return [
+        able = [
             (place, spot)
             for place, node, spot in self._places(model)
-            if place.node_id not in book.failed_on and self._callable(node) and _can(spot, book.call)
+            if book.may_try(place) and self._callable(node) and _can(spot, book.call)
         ]
+        circuits = self.desk.fleet.circuits
+        return [each for each in able if not circuits.bars(each[0], self.now)] or able
 
     def _places(self, model: ModelName) -> list[tuple[Place, Node, Spot]]:
         return [

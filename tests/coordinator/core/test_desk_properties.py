@@ -15,17 +15,18 @@ from hypothesis.stateful import (
 )
 
 import shared.errors
+from coordinator.core import retry
 from coordinator.core.call import Call, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import NotReached
-from shared.errors import CallerFault, EngineBusy, EngineFault, EngineLacks, FleetError, Unavailable
+from shared.errors import CallerFault, EngineBusy, EngineFault, FleetError, Unavailable
 from shared.names import CallId, NodeId
 from shared.wire import Engine, Heartbeat
 from tests.coordinator.core.ledger import ROOM_BYTES, Book, Ledger
 from tests.fakes.builders import GIB, a_beat, a_call, a_model, a_replica, an_address, an_engine
 
-LIMITS = Limits(held_calls=3, retries=1, stale_s=60.0)
+LIMITS = Limits(held_calls=3, retries=1, stale_s=60.0, retry_floor=2, retry_share=0.5, circuit_failures=2)
 NODES = ("n1", "n2", "n3")
 MODELS = ("a:latest", "b:latest", "big:latest")
 GIB_OF = {"a:latest": 1.0, "b:latest": 1.0, "big:latest": 64.0}
@@ -157,6 +158,7 @@ class DeskMachine(RuleBasedStateMachine):
             self.arrivals += 1
             name = f"c{self.arrivals}"
             arrival = a_call(name, call.model, fallbacks=call.fallbacks, abilities=call.abilities)
+            self.ledger.arrivals.append(self.ledger.now)
             self.ledger.books[arrival.id] = Book(arrival, self.ledger.now)
             self.ledger.apply(self.desk.arrived(arrival, self.ledger.now))
 
@@ -182,14 +184,17 @@ class DeskMachine(RuleBasedStateMachine):
     def fails(self, which: int, error: FleetError) -> None:
         call_id = self._placed(which)
         book = self.ledger.books[call_id]
-        asked = not isinstance(error, EngineLacks)
-        may_retry = error.elsewhere and not book.first_byte and (book.retries < LIMITS.retries or not asked)
-        book.failed(asked=asked)
+        asked = retry.is_attempt(error)
+        may_retry = error.elsewhere and not book.first_byte
+        may_retry &= not asked or (book.retries < LIMITS.retries and self.ledger.budget_left() >= 1)
+        may_retry &= book.crashes + retry.may_be_a_crash(error) < 2
         decisions = self.desk.failed(call_id, error, self.ledger.now)
         own = [each for each in decisions if each.call_id == call_id]
         assert own, "the failed call heard nothing"
         assert may_retry or [type(each) for each in own] == [Refused]
-        assert all(each.error is error for each in own if isinstance(each, Refused))
+        self.ledger.fails(book, error, decisions)
+        stands = [each.error for each in own if isinstance(each, Refused)]
+        assert all(each is error or (book.crashes == 2 and each.code == "crashes_engines") for each in stands)
         self.ledger.apply(decisions)
 
     @precondition(lambda self: self.ledger.books)

@@ -1,0 +1,182 @@
+"""Which places fail so often that calls are kept away from them for a while. One circuit for each place."""
+
+import heapq
+import math
+from collections import deque
+from typing import Literal
+
+from msgspec import Struct, field
+
+from coordinator.core.call import Place
+from coordinator.core.limits import Limits
+from shared.names import NodeId
+
+State = Literal["closed", "open", "half-open"]
+
+WINDOW_S = 30
+"""Over which the share of failures is judged, by whole seconds."""
+JUDGED_FROM = 10
+"""Calls in the window; fewer say nothing about a share."""
+LONGEST_OPEN_S = 300.0
+"""To which the time doubles, with each probe that fails."""
+PROBE_S = 30.0
+"""A half-open circuit lets one call through; where that takes longer than this, another."""
+
+
+class Second(Struct):
+    """Outcomes of one second."""
+
+    at: int
+    good: int = 0
+    bad: int = 0
+
+
+class Circuit(Struct):
+    """Of one place. `until` is the end of an opening, `probed_at` the start of the call that probes after it."""
+
+    in_a_row: int = 0
+    good: int = 0
+    bad: int = 0
+    seconds: deque[Second] = field(default_factory=deque)
+    opened_at: float | None = None
+    until: float = -math.inf
+    opened_for_s: float = 0.0
+    why: str = ""
+    probed_at: float = -math.inf
+
+    def count(self, now: float, *, good: bool) -> None:
+        """One call ended."""
+        self.in_a_row = 0 if good else self.in_a_row + 1
+        if not self.seconds or self.seconds[-1].at != int(now):
+            self.seconds.append(Second(int(now)))
+        if good:
+            self.seconds[-1].good += 1
+            self.good += 1
+        else:
+            self.seconds[-1].bad += 1
+            self.bad += 1
+        while self.seconds[0].at <= int(now) - WINDOW_S:
+            gone = self.seconds.popleft()
+            self.good -= gone.good
+            self.bad -= gone.bad
+
+
+class Circuits:
+    """`FLEET_CIRCUIT_FAILURES` in a row, or more than half of ten calls or more within 30 s, open a circuit."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._circuits: dict[Place, Circuit] = {}
+        self._changes: list[tuple[float, Place]] = []
+        """When time alone changes what a place may be given, soonest first; some no longer hold."""
+
+    # What happened at a place
+
+    def placed(self, place: Place, now: float) -> bool:
+        """A call goes there; the first after an opening is the probe. Each of these tells whether `bars` changed."""
+        circuit = self._circuits.get(place)
+        if circuit is None or circuit.opened_at is None or self.bars(place, now):
+            return False
+        circuit.probed_at = now
+        heapq.heappush(self._changes, (now + PROBE_S, place))
+        return True
+
+    def left(self, place: Place, placed_at: float) -> bool:
+        """A call that was placed at `placed_at` is over; if it was the probe, another may be."""
+        circuit = self._circuits.get(place)
+        if circuit is None or circuit.probed_at != placed_at:
+            return False
+        circuit.probed_at = -math.inf
+        return True
+
+    def succeeded(self, place: Place, placed_at: float, now: float) -> bool:
+        """It ended well. One that was placed after the opening closes the circuit."""
+        circuit = self._circuits.setdefault(place, Circuit())
+        circuit.count(now, good=True)
+        if circuit.opened_at is None or placed_at < circuit.opened_at:
+            return False
+        self._circuits[place] = Circuit()
+        return True
+
+    def failed(self, place: Place, placed_at: float, now: float) -> None:
+        """It ended badly: enough of these open the circuit, a failed probe opens it again for twice as long."""
+        circuit = self._circuits.setdefault(place, Circuit())
+        circuit.count(now, good=False)
+        if circuit.opened_at is None:
+            if why := self._verdict(circuit):
+                self._open(place, circuit, now, self._limits.circuit_open_s, why)
+        elif placed_at >= circuit.until:
+            longer = min(2 * circuit.opened_for_s, max(LONGEST_OPEN_S, self._limits.circuit_open_s))
+            self._open(place, circuit, now, longer, f"{circuit.in_a_row} failures in a row")
+
+    def forget(self, node_id: NodeId) -> None:
+        """The node's agent was started anew, or is gone."""
+        for place in [place for place in self._circuits if place.node_id == node_id]:
+            if self._circuits.pop(place).opened_at is not None:
+                heapq.heappush(self._changes, (-math.inf, place))
+
+    # What that means for the next call
+
+    def state(self, place: Place, now: float) -> State:
+        """open: no calls. half-open: one call, to see."""
+        circuit = self._circuits.get(place)
+        if circuit is None or circuit.opened_at is None:
+            return "closed"
+        return "open" if now < circuit.until else "half-open"
+
+    def until(self, place: Place) -> float:
+        """When an open circuit becomes half-open; -inf for a closed one."""
+        circuit = self._circuits.get(place)
+        return -math.inf if circuit is None or circuit.opened_at is None else circuit.until
+
+    def bars(self, place: Place, now: float) -> bool:
+        """Whether a call has to go elsewhere, if there is an elsewhere: open, or half-open with its probe under way."""
+        circuit = self._circuits.get(place)
+        if circuit is None or circuit.opened_at is None:
+            return False
+        return now < circuit.until or now < circuit.probed_at + PROBE_S
+
+    def reason(self, place: Place, now: float) -> str:
+        """Why it is barred, for a person; empty where it is not."""
+        if not self.bars(place, now):
+            return ""
+        circuit = self._circuits[place]
+        where = f"{place.engine} on {place.node_id}"
+        if now >= circuit.until:
+            return f"{where} is tried by one call first, after {circuit.why}"
+        left_s = math.ceil(circuit.until - now)
+        return f"its circuit at {where} is open for {left_s} s more, after {circuit.why}"
+
+    def not_closed(self, node_id: NodeId) -> list[Place]:
+        """Places of the node whose circuit is open or half-open."""
+        return sorted(
+            place
+            for place, circuit in self._circuits.items()
+            if place.node_id == node_id and circuit.opened_at is not None
+        )
+
+    def next_change_at(self) -> float:
+        """When `due` will have something to tell."""
+        return self._changes[0][0] if self._changes else math.inf
+
+    def due(self, now: float) -> list[Place]:
+        """Places for which `bars` may have changed since the last time this was asked, by time alone."""
+        due = set()
+        while self._changes and self._changes[0][0] <= now:
+            due.add(heapq.heappop(self._changes)[1])
+        return sorted(due)
+
+    # Inside
+
+    def _verdict(self, circuit: Circuit) -> str:
+        if circuit.in_a_row >= self._limits.circuit_failures:
+            return f"{circuit.in_a_row} failures in a row"
+        total = circuit.good + circuit.bad
+        if total >= JUDGED_FROM and 2 * circuit.bad > total:
+            return f"{circuit.bad} failures of {total} calls"
+        return ""
+
+    def _open(self, place: Place, circuit: Circuit, now: float, for_s: float, why: str) -> None:
+        circuit.opened_at, circuit.until, circuit.opened_for_s, circuit.why = now, now + for_s, for_s, why
+        circuit.probed_at = -math.inf
+        heapq.heappush(self._changes, (circuit.until, place))
