@@ -1,16 +1,20 @@
 """The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
 
-from coordinator.core import patience, retry
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
+from collections.abc import Iterable
+
+from coordinator.core import hold_time, patience, retry
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Place, Placed, Refused
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
-from coordinator.core.holding import Holding, OpenCall
+from coordinator.core.holding import Holding
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.loads import Loads
 from coordinator.core.node import NotReached
+from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
-from shared.errors import FleetError, QueueFull
+from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
@@ -23,11 +27,12 @@ class Desk:
 
     def __init__(self, limits: Limits, weights: Weights, now: float, policy: Policy = WEIGHTED) -> None:
         self.fleet = Fleet(limits)
-        self.holding = Holding()
+        self.holding = Holding(limits)
+        self.loads = Loads()
         self.completed = 0
         self.failures = 0
         self._limits = limits
-        self._scorer = Scorer(self.fleet, limits, weights, policy, now)
+        self._scorer = Scorer(self.fleet, limits, weights, policy, now, self.loads)
         self._open: dict[CallId, OpenCall] = {}
         self._turns = 0
         self._closed = False
@@ -35,8 +40,8 @@ class Desk:
     # Calls
 
     def arrived(self, call: Call, now: float) -> Decisions:
-        """1. Others wait for the same places: behind them. 2. Placed or refused, if that can be said. 3. Held, if
-        there is room to wait.
+        """1. Others wait for the same places: in line with them. 2. Placed or refused, if that can be said. 3. Held,
+        where there is room to wait, or another makes way.
         """
         if self._closed:
             self.failures += 1
@@ -48,13 +53,13 @@ class Desk:
             if decision is not None:
                 self._apply(arrival, decision, now)
                 return [decision]
-        if len(self.holding) >= self._limits.held_calls:
-            error = QueueFull(
-                f"{len(self.holding)} calls are waiting already", retry_after=self.holding.retry_after(now)
-            )
-            self.failures += 1
-            return [Refused(call.id, error)]
-        return [self._hold(arrival, now)]
+        displaced = self.holding.displaced_by(arrival)
+        refused = [Refused(each.call.id, self.holding.full(each, arrival, now)) for each in displaced]
+        for each, refusal in zip(displaced, refused, strict=True):
+            if each is not arrival:
+                self.holding.remove(each)
+            self._apply(each, refusal, now)
+        return [*refused] if arrival in displaced else [*refused, self._hold(arrival, now)]
 
     def progressed(self, call_id: CallId, now: float, *, awaits_caller: bool = False) -> None:
         """Bytes came from the engine and go to the caller (`awaits_caller`), or were taken and more are awaited."""
@@ -62,25 +67,30 @@ class Desk:
             running.progress_at = now
             running.awaits_caller = awaits_caller
 
-    def first_byte(self, call_id: CallId, now: float) -> None:
+    def first_byte(self, call_id: CallId, now: float) -> Decisions:
         """The caller has been shown something: from here on no other node may be tried."""
-        if running := self._open.get(call_id):
-            running.first_byte = True
-            running.progress_at = now
+        running = self._open.get(call_id)
+        if running is None:
+            return []
+        running.first_byte = True
+        running.progress_at = now
+        if running.place is None or not self.loads.ended(running.place, now, ok=True):
+            return []
+        return self._release(now, [running.place.model])
 
     def finished(self, call_id: CallId, now: float, *, good: bool = True) -> Decisions:
         """The answer is complete; not `good` where the engine found fault with the call (a 4xx)."""
-        ended = self._end(call_id, now)
+        ended = self._end(call_id, now, loaded=good)
         if ended is None or ended.place is None:
             return []
         if not good:
             self.failures += 1
-            return self._release(now)
+            return self._release(now, self._models_at(ended.place))
         self.completed += 1
         node = self.fleet.nodes[ended.place.node_id]
         node.trouble_over(ended.place)
         self.fleet.latencies.add(node.node_id, ended.place.model, now - ended.placed_at)
-        return self._release(now)
+        return self._release(now, self._models_at(ended.place))
 
     def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
         """1. The place is free and ranks last. 2. Another node, where that is allowed. 3. Else the error stands."""
@@ -88,33 +98,41 @@ class Desk:
         if ended is None or ended.place is None:
             return []
         self._blame(ended, error, now)
+        models = self._models_at(ended.place)
         again = retry.verdict(
             error, first_byte=ended.first_byte, retries=ended.retries, allowed=self._limits.retries
         )
         if again == "give up":
             self.failures += 1
-            return [Refused(call_id, error), *self._release(now)]
+            return [Refused(call_id, error), *self._release(now, models)]
         ended.error, ended.retries = error, ended.retries + retry.is_attempt(error)
         ended.excluded |= {ended.place.node_id}
         ended.place = None
-        return [*self._decide_or_hold(ended, now), *self._release(now)]
+        return [*self._decide_or_hold(ended, now), *self._release(now, models)]
 
     def cancelled(self, call_id: CallId, now: float) -> Decisions:
         """The caller has gone, or the shell gives the call up; held or placed, it ends here."""
         ended = self._end(call_id, now)
-        return self._release(now) if ended is not None and ended.place is not None else []
+        if ended is None or ended.place is None:
+            return []
+        return self._release(now, self._models_at(ended.place))
 
     # Nodes
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Decisions:
         """A beat. Raises CallerFault for one that is out of date; nothing changes then."""
-        self.fleet.heard(heartbeat, address, now)
-        return self._release(now)
+        known = self.fleet.nodes.get(NodeId(heartbeat.node_id))
+        before = set(known.spots) if known else set()
+        node = self.fleet.heard(heartbeat, address, now)
+        for place in self.loads.under_way(node.node_id):
+            if place.model in node.loaded():
+                self.loads.shown(place, now)
+        return self._release(now, before | set(node.spots))
 
     def reached(self, node_id: NodeId, now: float) -> Decisions:
         """The node's gateway answered a probe."""
         self.fleet.nodes[node_id].reached()
-        return self._release(now)
+        return self._release(now, self.fleet.nodes[node_id].spots)
 
     def not_reached(self, node_id: NodeId, problem: NotReached) -> None:
         """The node's gateway did not answer a probe, or something else did."""
@@ -131,7 +149,7 @@ class Desk:
     def cordoned(self, node_id: NodeId, now: float, *, on: bool) -> Decisions:
         """New calls go elsewhere; with `on=False`, come again."""
         self.fleet.nodes[node_id].cordoned = on
-        return self._release(now)
+        return self._release(now, self.fleet.nodes[node_id].spots)
 
     # Time
 
@@ -139,12 +157,8 @@ class Desk:
         """Time has passed: leases ran out, calls have waited long enough, running ones stand still."""
         self.fleet.forget(now)
         decisions = self._release(now)
-        for waiting in self.holding.overdue(now, self._limits.hold_s):
-            decision = self._scorer.decide(waiting, now, last_chance=True)
-            decision = decision or Refused(waiting.call.id, self._overdue(waiting, now))
-            self.holding.remove(waiting)
-            self._apply(waiting, decision, now)
-            decisions.append(decision)
+        for waiting in self.holding.overdue(now):
+            decisions += self._time_is_up(waiting, now)
         for running in [each for each in self._open.values() if each.place is not None]:
             if error := patience.hopeless(running, self.fleet, self._limits, now):
                 decisions += self._end_attempt(running, error, now)
@@ -196,45 +210,74 @@ class Desk:
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
+            self._watch_load(subject.place, now)
             self.fleet.take(subject.place)
+            self.holding.placed(subject)
             self._open[subject.call.id] = subject
         else:
             self.failures += 1
             self._open.pop(subject.call.id, None)
 
+    def _time_is_up(self, waiting: OpenCall, now: float) -> Decisions:
+        until = hold_time.until(waiting, self.loads, self._limits, now)
+        if until > now:
+            self.holding.prolong(waiting, until)
+            return []
+        decision = self._scorer.decide(waiting, now, last_chance=True)
+        decision = decision or Refused(waiting.call.id, self._overdue(waiting, now))
+        self.holding.remove(waiting)
+        self._apply(waiting, decision, now)
+        return [decision]
+
     def _overdue(self, waiting: OpenCall, now: float) -> FleetError:
-        why = self._scorer.why_not(waiting, now)
-        return patience.waited(waiting, self._limits, why, self.holding.retry_after(now))
+        model, loading = waiting.call.model, hold_time.slowest_load(waiting, self.loads)
+        expected_s = self.holding.expected_s(self.holding.position(waiting) or 0, model, now)
+        why, retry_after = self._scorer.why_not(waiting, now), self.holding.retry_after(now, model)
+        return hold_time.waited(waiting, loading, why, expected_s, now, retry_after)
 
     def _hold(self, subject: OpenCall, now: float) -> Held:
         self._open[subject.call.id] = subject
-        since = subject.begins_to_wait(now)
-        self.holding.add(subject)
-        return Held(subject.call.id, since + self._limits.hold_s)
+        subject.begins_to_wait(now)
+        subject.until = hold_time.until(subject, self.loads, self._limits, now)
+        self.holding.add(subject, now)
+        return Held(subject.call.id, subject.until)
 
     def _decide_or_hold(self, subject: OpenCall, now: float) -> Decisions:
         decision = None if self.holding.waits_for(subject.key) else self._scorer.decide(subject, now)
-        if decision is None and len(self.holding) >= self._limits.held_calls and subject.error is not None:
+        if decision is None and subject.error is not None and self.holding.is_full(subject):
             decision = Refused(subject.call.id, subject.error)
         if decision is None:
             return [self._hold(subject, now)]
         self._apply(subject, decision, now)
         return [decision]
 
-    def _release(self, now: float) -> Decisions:
-        """Looks at the held calls again, oldest first; within a group, nobody passes the first."""
+    def _release(self, now: float, models: Iterable[ModelName] | None = None) -> Decisions:
+        """Looks at the held calls again, in their order; nobody passes another that could take the same places.
+        `models`: those whose places have changed; None: any may have.
+        """
         decisions: Decisions = []
-        for group in self.holding.groups():
-            for waiting in group:
-                decision = self._scorer.decide(waiting, now)
-                if decision is None:
-                    break
-                self.holding.remove(waiting)
-                self._apply(waiting, decision, now)
-                decisions.append(decision)
+        turns = self.holding.round(now, models)
+        while waiting := turns.next():
+            decision = self._scorer.decide(waiting, now)
+            if decision is None:
+                turns.blocked(waiting)
+                continue
+            self.holding.remove(waiting)
+            self._apply(waiting, decision, now)
+            turns.went(waiting)
+            decisions.append(decision)
         return decisions
 
-    def _end(self, call_id: CallId, now: float) -> OpenCall | None:
+    def _models_at(self, place: Place) -> set[ModelName]:
+        return {place.model, *self.fleet.nodes[place.node_id].spots}
+
+    def _watch_load(self, place: Place, now: float) -> None:
+        spots = self.fleet.nodes[place.node_id].spots[place.model]
+        spot = next(each for each in spots if each.engine.name == place.engine)
+        if not spot.replicas and not self.loads.warm(place, now):
+            self.loads.began(place, now, spot.model.size_bytes)
+
+    def _end(self, call_id: CallId, now: float, *, loaded: bool = False) -> OpenCall | None:
         ended = self._open.pop(call_id, None)
         if ended is None:
             return None
@@ -242,12 +285,16 @@ class Desk:
             self.holding.remove(ended)
         else:
             self.fleet.free(ended.place)
-            self.holding.ended(now)
+            self.holding.ended(ended, now)
+            if loaded or not self.fleet.nodes[ended.place.node_id].in_flight[ended.place[1:]]:
+                self.loads.ended(ended.place, now, ok=loaded)
         return ended
 
     def _blame(self, ended: OpenCall, error: FleetError, now: float) -> None:
         if ended.place is None:
             return
+        if retry.is_attempt(error):
+            self.loads.ended(ended.place, now, ok=False)
         node = self.fleet.nodes[ended.place.node_id]
         if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
             node.trouble(ended.place, now + trouble_s)

@@ -2,14 +2,15 @@
 
 import msgspec
 
-from coordinator.core import eligibility
+from coordinator.core import eligibility, loads
 from coordinator.core.call import Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
 from coordinator.core.explanation import Explanation, Judged
 from coordinator.core.fleet import Fleet
-from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.loads import Loads
+from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.scored import Scored
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
@@ -25,13 +26,20 @@ class Scorer:
     """Reads the fleet, changes nothing."""
 
     def __init__(
-        self, fleet: Fleet, limits: Limits, weights: Weights, policy: Policy, started_at: float
+        self,
+        fleet: Fleet,
+        limits: Limits,
+        weights: Weights,
+        policy: Policy,
+        started_at: float,
+        loads: Loads,
     ) -> None:
         """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
         self._fleet = fleet
         self._limits = limits
         self._weights = weights
         self._policy = policy
+        self._loads = loads
         self._settled_at = started_at + limits.settle_s
 
     def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
@@ -46,6 +54,8 @@ class Scorer:
             healthy = [each for each in usable if not each.troubled]
             acceptable = usable if last_chance or not healthy else healthy
             with_room = [each for each in acceptable if each.has_room]
+            if not last_chance and any(not each.loaded for each in with_room):
+                with_room = loads.beside(with_room, healthy, self._loads.loading(model), now)
             if with_room:
                 return self._place(subject, model, with_room)
             if usable and not last_chance:
@@ -96,7 +106,10 @@ class Scorer:
             standing = node.standing(now, self._limits)
             refusal = eligibility.refusal(node, standing, spot, subject.call)
             if refusal is None:
-                usable.append(self._fleet.candidate(node, standing, spot, model, now))
+                candidate = self._fleet.candidate(node, standing, spot, model, now)
+                if not candidate.loaded and self._loads.warm(candidate.place, now):
+                    candidate = msgspec.structs.replace(candidate, loaded=True)
+                usable.append(candidate)
             else:
                 refusals.append(refusal)
         return usable
