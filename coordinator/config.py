@@ -103,7 +103,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     def priorities(self) -> Path:
         """The file with the class of calls by API key."""
-        return Path(self.priority_keys).expanduser() if self.priority_keys else self.directory() / "priorities"
+        return (
+            Path(self.priority_keys).expanduser() if self.priority_keys else self.directory() / "priorities"
+        )
 
     def limits(self) -> Limits:
         """What the core needs of it."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from coordinator.core import hold_time, patience, retry
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Place, Placed, Refused
+from coordinator.core import patience, retry
+from coordinator.core.call import Call, Decisions, Freed, Moved, Place, Placed, Refused
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding
@@ -14,6 +14,7 @@ from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
+from coordinator.core.waiting import Waiting
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
@@ -29,10 +30,11 @@ class Desk:
         self.fleet = Fleet(limits)
         self.holding = Holding(limits)
         self.loads = Loads()
+        self._scorer = Scorer(self.fleet, limits, weights, policy, now, self.loads)
+        self._waiting = Waiting(limits, self.holding, self.loads, self._scorer, self._apply)
         self.completed = 0
         self.failures = 0
         self._limits = limits
-        self._scorer = Scorer(self.fleet, limits, weights, policy, now, self.loads)
         self._open: dict[CallId, OpenCall] = {}
         self._turns = 0
         self._closed = False
@@ -53,13 +55,8 @@ class Desk:
             if decision is not None:
                 self._apply(arrival, decision, now)
                 return [decision]
-        displaced = self.holding.displaced_by(arrival)
-        refused = [Refused(each.call.id, self.holding.full(each, arrival, now)) for each in displaced]
-        for each, refusal in zip(displaced, refused, strict=True):
-            if each is not arrival:
-                self.holding.remove(each)
-            self._apply(each, refusal, now)
-        return [*refused] if arrival in displaced else [*refused, self._hold(arrival, now)]
+        self._open[call.id] = arrival
+        return self._waiting.admit(arrival, now)
 
     def progressed(self, call_id: CallId, now: float, *, awaits_caller: bool = False) -> None:
         """Bytes came from the engine and go to the caller (`awaits_caller`), or were taken and more are awaited."""
@@ -108,7 +105,8 @@ class Desk:
         ended.error, ended.retries = error, ended.retries + retry.is_attempt(error)
         ended.excluded |= {ended.place.node_id}
         ended.place = None
-        return [*self._decide_or_hold(ended, now), *self._release(now, models)]
+        self._open[call_id] = ended
+        return [*self._waiting.again(ended, now), *self._release(now, models)]
 
     def cancelled(self, call_id: CallId, now: float) -> Decisions:
         """The caller has gone, or the shell gives the call up; held or placed, it ends here."""
@@ -124,9 +122,7 @@ class Desk:
         known = self.fleet.nodes.get(NodeId(heartbeat.node_id))
         before = set(known.spots) if known else set()
         node = self.fleet.heard(heartbeat, address, now)
-        for place in self.loads.under_way(node.node_id):
-            if place.model in node.loaded():
-                self.loads.shown(place, now)
+        self.loads.seen(node, now)
         return self._release(now, before | set(node.spots))
 
     def reached(self, node_id: NodeId, now: float) -> Decisions:
@@ -157,8 +153,7 @@ class Desk:
         """Time has passed: leases ran out, calls have waited long enough, running ones stand still."""
         self.fleet.forget(now)
         decisions = self._release(now)
-        for waiting in self.holding.overdue(now):
-            decisions += self._time_is_up(waiting, now)
+        decisions += self._waiting.overdue(now)
         for running in [each for each in self._open.values() if each.place is not None]:
             if error := patience.hopeless(running, self.fleet, self._limits, now):
                 decisions += self._end_attempt(running, error, now)
@@ -210,7 +205,7 @@ class Desk:
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self._watch_load(subject.place, now)
+            self.loads.placed(subject.place, self.fleet.nodes[subject.place.node_id], now)
             self.fleet.take(subject.place)
             self.holding.placed(subject)
             self._open[subject.call.id] = subject
@@ -218,64 +213,11 @@ class Desk:
             self.failures += 1
             self._open.pop(subject.call.id, None)
 
-    def _time_is_up(self, waiting: OpenCall, now: float) -> Decisions:
-        until = hold_time.until(waiting, self.loads, self._limits, now)
-        if until > now:
-            self.holding.prolong(waiting, until)
-            return []
-        decision = self._scorer.decide(waiting, now, last_chance=True)
-        decision = decision or Refused(waiting.call.id, self._overdue(waiting, now))
-        self.holding.remove(waiting)
-        self._apply(waiting, decision, now)
-        return [decision]
-
-    def _overdue(self, waiting: OpenCall, now: float) -> FleetError:
-        model, loading = waiting.call.model, hold_time.slowest_load(waiting, self.loads)
-        expected_s = self.holding.expected_s(self.holding.position(waiting) or 0, model, now)
-        why, retry_after = self._scorer.why_not(waiting, now), self.holding.retry_after(now, model)
-        return hold_time.waited(waiting, loading, why, expected_s, now, retry_after)
-
-    def _hold(self, subject: OpenCall, now: float) -> Held:
-        self._open[subject.call.id] = subject
-        subject.begins_to_wait(now)
-        subject.until = hold_time.until(subject, self.loads, self._limits, now)
-        self.holding.add(subject, now)
-        return Held(subject.call.id, subject.until)
-
-    def _decide_or_hold(self, subject: OpenCall, now: float) -> Decisions:
-        decision = None if self.holding.waits_for(subject.key) else self._scorer.decide(subject, now)
-        if decision is None and subject.error is not None and self.holding.is_full(subject):
-            decision = Refused(subject.call.id, subject.error)
-        if decision is None:
-            return [self._hold(subject, now)]
-        self._apply(subject, decision, now)
-        return [decision]
-
     def _release(self, now: float, models: Iterable[ModelName] | None = None) -> Decisions:
-        """Looks at the held calls again, in their order; nobody passes another that could take the same places.
-        `models`: those whose places have changed; None: any may have.
-        """
-        decisions: Decisions = []
-        turns = self.holding.round(now, models)
-        while waiting := turns.next():
-            decision = self._scorer.decide(waiting, now)
-            if decision is None:
-                turns.blocked(waiting)
-                continue
-            self.holding.remove(waiting)
-            self._apply(waiting, decision, now)
-            turns.went(waiting)
-            decisions.append(decision)
-        return decisions
+        return self._waiting.release(now, models)
 
     def _models_at(self, place: Place) -> set[ModelName]:
         return {place.model, *self.fleet.nodes[place.node_id].spots}
-
-    def _watch_load(self, place: Place, now: float) -> None:
-        spots = self.fleet.nodes[place.node_id].spots[place.model]
-        spot = next(each for each in spots if each.engine.name == place.engine)
-        if not spot.replicas and not self.loads.warm(place, now):
-            self.loads.began(place, now, spot.model.size_bytes)
 
     def _end(self, call_id: CallId, now: float, *, loaded: bool = False) -> OpenCall | None:
         ended = self._open.pop(call_id, None)

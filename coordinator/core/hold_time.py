@@ -2,8 +2,9 @@
 
 import math
 
+from coordinator.core.holding import Holding
 from coordinator.core.limits import Limits
-from coordinator.core.loads import Loading, Loads
+from coordinator.core.loads import Loads
 from coordinator.core.open_call import OpenCall
 from shared.errors import Unavailable
 
@@ -23,22 +24,21 @@ def until(waiting: OpenCall, loads: Loads, limits: Limits, now: float) -> float:
     return max(usual, min(result, since + limits.hold_loading_s))
 
 
-def slowest_load(waiting: OpenCall, loads: Loads) -> Loading | None:
-    """The load that the call waits for; None: none is under way."""
-    return next(filter(None, map(loads.loading, waiting.call.models)), None)
-
-
-def waited(
-    waiting: OpenCall, loading: Loading | None, why: str, expected_s: float | None, now: float, retry_after: int
-) -> Unavailable:
-    """Its time is over. `why`: the refusals of the nodes; empty: they have no room. `expected_s`: what is left."""
+def over(waiting: OpenCall, holding: Holding, loads: Loads, why: str, now: float) -> Unavailable:
+    """Its time is over: what it waited for, and how much longer that will take, as far as that is known. `why`: the
+    refusals of the nodes; empty: they have no room. It must still be held.
+    """
+    call = waiting.call
+    loading = next(filter(None, map(loads.loading, call.models)), None)
     since = now if waiting.waits_since is None else waiting.waits_since
-    name, seconds = repr(waiting.call.asked_name), f"{now - since:.0f} s"
+    name, seconds = repr(call.asked_name), f"{now - since:.0f} s"
+    retry_after = holding.retry_after(now, call.model)
     if loading is not None:
-        left = loading.left_s(now)
-        eta = f"about {math.ceil(left)} s more" if left else "which takes longer than expected"
+        left = math.ceil(loading.left_s(now))
+        eta = f"about {left} s more" if left else "which takes longer than expected"
         text = f"waited {seconds} for {name}, which is being loaded on {loading.node_id}; {eta}"
-        return Unavailable(text, retry_after=max(1, math.ceil(left)) if left else retry_after)
-    eta = f"; about {math.ceil(expected_s)} s more" if expected_s is not None and not why else ""
+        return Unavailable(text, retry_after=left or retry_after)
+    left_s = None if why else holding.expected_s(holding.position(waiting) or 0, call.model, now)
+    eta = "" if left_s is None else f"; about {math.ceil(left_s)} s more"
     text = f"no node could take {name} within {seconds}: {why or 'every place for it is taken'}{eta}"
     return Unavailable(text, retry_after=retry_after)

@@ -1,17 +1,18 @@
 """Calls that wait, bound to no node: who is next, who has waited long enough, whether there is room for more."""
 
+import math
 from collections.abc import Iterable
 
 from coordinator.core.admission import Bound, Tally, displaced, one, tokens
 from coordinator.core.alarms import Alarms
-from coordinator.core.call import Call
+from coordinator.core.call import Call, Refused
 from coordinator.core.drain_rate import DrainRate
 from coordinator.core.limits import Limits
 from coordinator.core.open_call import GroupKey, OpenCall
 from coordinator.core.shares import Shares
 from coordinator.core.turns import Line, Round, in_order
 from shared.errors import QueueFull
-from shared.names import CallId, ModelName
+from shared.names import ModelName
 
 __all__ = ["Holding", "OpenCall"]
 
@@ -58,6 +59,7 @@ class Holding:
         key, model = waiting.key, waiting.call.model
         line = self._lines[key]
         line.remove(waiting)
+        waiting.until = waiting.rises_at = math.inf
         self._all.add(waiting, -1)
         self._tallies[model].add(waiting, -1)
         if not self._tallies[model].calls:
@@ -94,7 +96,7 @@ class Holding:
     def round(self, now: float, models: Iterable[ModelName] | None = None) -> Round:
         """Whose turn it is, among the calls that could be served by one of `models` (None: all)."""
         for at, each in self._rises.due(now):
-            if each.waits_since is not None and each.level and each.rises_at == at:
+            if each.rises_at == at:
                 line = self._lines[each.key]
                 line.remove(each)
                 each.ages(now, self._limits.ageing_s)
@@ -108,31 +110,32 @@ class Holding:
 
     def overdue(self, now: float) -> list[OpenCall]:
         """Calls whose `until` has come: each is to be prolonged or removed."""
-        return [
-            each for at, each in self._ends.due(now) if each.waits_since is not None and each.until == at
-        ]
+        return list({each.turn: each for at, each in self._ends.due(now) if each.until == at}.values())
 
     # Room
 
-    def displaced_by(self, newcomer: OpenCall) -> list[OpenCall]:
-        """Who has to go so that it may wait; the newcomer itself where there is no room for it."""
-        result: list[OpenCall] = []
+    def make_way(self, newcomer: OpenCall, now: float) -> list[tuple[OpenCall, Refused]]:
+        """Who has to go so that it may wait, taken out; the newcomer itself where there is no room for it."""
         if not self.is_full(newcomer):
-            return result
+            return []
+        gone: list[OpenCall] = []
         for bound in self._bounds(newcomer.call):
-            further = displaced(newcomer, bound, result)
-            if newcomer in further:
-                return [newcomer]
-            result += further
-        return result
+            further = displaced(newcomer, bound, gone)
+            gone = [newcomer] if newcomer in further else gone + further
+            if newcomer in gone:
+                break
+        refused = [(each, Refused(each.call.id, self._full(each, newcomer, now))) for each in gone]
+        for each in gone:
+            if each is not newcomer:
+                self.remove(each)
+        return refused
 
-    def full(self, victim: OpenCall, newcomer: OpenCall, now: float) -> QueueFull:
-        """What the displaced call is told."""
+    def _full(self, victim: OpenCall, newcomer: OpenCall, now: float) -> QueueFull:
         bounds = self._bounds(newcomer.call)
         over = next((each for each in bounds if each.total + each.size(newcomer) > each.limit), bounds[0])
-        why = over.reason if victim is newcomer else f"{over.reason}; others wait with fewer"
-        everything = over is bounds[0]
-        return QueueFull(why, retry_after=self.retry_after(now, None if everything else newcomer.call.model))
+        why = over.reason if victim is newcomer else f"{over.reason}, most of them yours"
+        model = None if over is bounds[0] else newcomer.call.model
+        return QueueFull(why, retry_after=self.retry_after(now, model))
 
     def is_full(self, call: OpenCall) -> bool:
         """Whether it could not wait without another's going."""

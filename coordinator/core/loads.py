@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from coordinator.core.call import Place
 from coordinator.core.candidate import Candidate
+from coordinator.core.node import Node
 from shared.names import ModelName, NodeId
 
 PRIOR_BYTES_PER_S = 0.5e9
@@ -55,6 +56,12 @@ class Loads:
         self._ended_at: dict[ModelName, float] = {}
         self._unshown: dict[Place, float] = {}
 
+    def placed(self, place: Place, node: Node, now: float) -> None:
+        """A call was placed there: a load begins, unless the model is in memory."""
+        spot = next(each for each in node.spots[place.model] if each.engine.name == place.engine)
+        if not spot.replicas and not self.warm(place, now):
+            self.began(place, now, spot.model.size_bytes)
+
     def began(self, place: Place, now: float, size_bytes: int) -> None:
         """A call was placed there, and its model (0 bytes: of unknown size) is not in memory."""
         loads = self._under_way.setdefault(place.model, {})
@@ -80,20 +87,18 @@ class Loads:
             self._learn(loading, now)
         return True
 
-    def shown(self, place: Place, now: float) -> None:
-        """A beat says that the model is in memory there."""
-        self.ended(place, now, ok=True)
-        self._unshown.pop(place, None)
+    def seen(self, node: Node, now: float) -> None:
+        """A beat came: what it shows in memory is loaded."""
+        for place in self._places(node.node_id):
+            spots = node.spots.get(place.model, ())
+            if any(spot.replicas for spot in spots if spot.engine.name == place.engine):
+                self.ended(place, now, ok=True)
+                self._unshown.pop(place, None)
 
     def loading(self, model: ModelName) -> Loading | None:
         """The load of `model` that should end first; None: none is under way."""
         loads = self._under_way.get(model)
         return min(loads.values(), key=lambda each: each.since + each.predicted_s) if loads else None
-
-    def under_way(self, node_id: NodeId) -> list[Place]:
-        """Where this node loads something now, or did and no beat has shown it yet."""
-        loading = [place for loads in self._under_way.values() for place in loads]
-        return [place for place in (*loading, *self._unshown) if place.node_id == node_id]
 
     def ended_at(self, model: ModelName) -> float | None:
         """When a load of `model` last ended, well or not."""
@@ -114,6 +119,11 @@ class Loads:
         rates = self._rates.get(node_id)
         rate = statistics.median(rates) if rates else PRIOR_BYTES_PER_S
         return FIXED_S + (size_bytes or UNKNOWN_BYTES) / rate
+
+    def _places(self, node_id: NodeId) -> list[Place]:
+        """Where this node loads something, or did and no beat has shown it yet."""
+        loading = [place for loads in self._under_way.values() for place in loads]
+        return [place for place in {*loading, *self._unshown} if place.node_id == node_id]
 
     def _learn(self, loading: Loading, now: float) -> None:
         if not loading.size_bytes:

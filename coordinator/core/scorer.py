@@ -32,14 +32,14 @@ class Scorer:
         weights: Weights,
         policy: Policy,
         started_at: float,
-        loads: Loads,
+        loads: Loads | None = None,
     ) -> None:
         """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
         self._fleet = fleet
         self._limits = limits
         self._weights = weights
         self._policy = policy
-        self._loads = loads
+        self._loads = loads or Loads()
         self._settled_at = started_at + limits.settle_s
 
     def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:

@@ -83,7 +83,6 @@ class Round:
                 heapq.heappush(self._heap, (self._shares.rank(head), key, head))
 
 
-
 def in_order(model: ModelName, calls: Iterable[OpenCall], shares: Shares) -> list[OpenCall]:
     """Calls that ask for `model` as they would go if a place became free for each, one by one, and none ended."""
     levels: tuple[defaultdict[str, list[OpenCall]], ...] = tuple(defaultdict(list) for _ in LEVELS)
