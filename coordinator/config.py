@@ -45,7 +45,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 10.0
     max_retries: Annotated[int, Meta(ge=0), _about("further nodes a failed call may try")] = 2
     hold_timeout: Annotated[Seconds, _about("seconds a call waits for a place")] = 30.0
+    hold_loading_limit: Annotated[
+        Seconds, _about("seconds a call waits at the longest while its model is being loaded")
+    ] = 300.0
     hold_limit: Annotated[int, Meta(ge=0), _about("calls that may wait at once")] = 1_000
+    hold_limit_per_model: Annotated[int, Meta(ge=0), _about("calls that may wait for one model")] = 1_000
+    hold_tokens: Annotated[
+        int, Meta(ge=0), _about("estimated tokens of the prompts that may wait for one model")
+    ] = 4_000_000
+    priority_ageing: Annotated[
+        float, Meta(gt=0), _about("seconds of waiting that lift a call by one class")
+    ] = 10.0
+    priority_keys: Annotated[
+        str, _about("file with the class of calls by API key; empty: `priorities` in the data directory")
+    ] = ""
     trouble_time: Annotated[Seconds, _about("seconds a model on a node ranks last after a failure")] = 30.0
     retry_floor: Annotated[
         int, Meta(ge=0), _about("retries of the whole fleet that are always allowed, in any 10 s")
@@ -111,6 +124,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         """The file of traces and latencies."""
         return self.directory() / "latency.db"
 
+    def priorities(self) -> Path:
+        """The file with the class of calls by API key."""
+        return (
+            Path(self.priority_keys).expanduser() if self.priority_keys else self.directory() / "priorities"
+        )
+
     def limits(self) -> Limits:
         """What the core needs of it."""
         return Limits(
@@ -118,7 +137,11 @@ class Settings(Struct, frozen=True, kw_only=True):
             lease_s=self.heartbeat_offline,
             settle_s=self.settle_time,
             hold_s=self.hold_timeout,
+            hold_loading_s=self.hold_loading_limit,
             held_calls=self.hold_limit,
+            held_calls_per_model=self.hold_limit_per_model,
+            held_tokens=self.hold_tokens,
+            ageing_s=self.priority_ageing,
             retries=self.max_retries,
             trouble_s=self.trouble_time,
             retry_floor=self.retry_floor,

@@ -29,7 +29,7 @@ class Candidates:
         return Candidate(
             place=Place(node.node_id, *key),
             engine_model=spot.model.name,
-            loaded=bool(spot.replicas),
+            loaded=bool(spot.replicas) or self._fleet.loads.warm(Place(node.node_id, *key), now),
             unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
             slots=spot.slots,
             in_flight=node.in_flight[key],

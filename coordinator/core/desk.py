@@ -1,18 +1,22 @@
 """The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
 
+from collections.abc import Iterable
+
 from coordinator.core import failure, patience, retry
 from coordinator.core.budget import RetryBudget
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused, Target
+from coordinator.core.call import Call, Decisions, Freed, Moved, Place, Placed, Refused, Target
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
-from coordinator.core.holding import Holding, OpenCall
+from coordinator.core.holding import Holding
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import NotReached
+from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
 from coordinator.core.stillness import Stillness
-from shared.errors import FleetError, QueueFull
+from coordinator.core.waiting import Waiting
+from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
@@ -25,13 +29,15 @@ class Desk:
 
     def __init__(self, limits: Limits, weights: Weights, now: float, policy: Policy = WEIGHTED) -> None:
         self.fleet = Fleet(limits)
-        self.holding = Holding()
+        self.holding = Holding(limits)
+        self.loads = self.fleet.loads
+        self._scorer = Scorer(self.fleet, limits, weights, policy, now, self.holding.waiting_for)
+        self._waiting = Waiting(limits, self.holding, self.loads, self._scorer, self._apply)
         self.completed = 0
         self.failures = 0
         self._budget = RetryBudget(limits.retry_floor, limits.retry_share)
         self._stillness = Stillness(limits)
         self._limits = limits
-        self._scorer = Scorer(self.fleet, limits, weights, policy, now)
         self._open: dict[CallId, OpenCall] = {}
         self._turns = 0
         self._closed = False
@@ -39,8 +45,8 @@ class Desk:
     # Calls
 
     def arrived(self, call: Call, now: float) -> Decisions:
-        """1. Others wait for the same places: behind them. 2. Placed or refused, if that can be said. 3. Held, if
-        there is room to wait.
+        """1. Others wait for the same places: in line with them. 2. Placed or refused, if that can be said. 3. Held,
+        where there is room to wait, or another makes way.
         """
         if self._closed:
             self.failures += 1
@@ -53,13 +59,8 @@ class Desk:
             if decision is not None:
                 self._apply(arrival, decision, now)
                 return [decision]
-        if len(self.holding) >= self._limits.held_calls:
-            error = QueueFull(
-                f"{len(self.holding)} calls are waiting already", retry_after=self.holding.retry_after(now)
-            )
-            self.failures += 1
-            return [Refused(call.id, error)]
-        return [self._hold(arrival, now)]
+        self._open[call.id] = arrival
+        return self._waiting.admit(arrival, now)
 
     def progressed(self, call_id: CallId, now: float, *, awaits_caller: bool = False) -> None:
         """Bytes came from the engine and go to the caller (`awaits_caller`), or were taken and more are awaited."""
@@ -67,23 +68,28 @@ class Desk:
             running.progress_at = now
             running.awaits_caller = awaits_caller
 
-    def first_byte(self, call_id: CallId, now: float) -> None:
+    def first_byte(self, call_id: CallId, now: float) -> Decisions:
         """The caller has been shown something: from here on no other node may be tried."""
-        if running := self._open.get(call_id):
-            running.first_byte = True
-            running.progress_at = now
+        running = self._open.get(call_id)
+        if running is None:
+            return []
+        running.first_byte = True
+        running.progress_at = now
+        if running.place is None or not self.fleet.load_ended(running.place, now, ok=True):
+            return []
+        return self._release(now, [running.place.model])
 
     def finished(self, call_id: CallId, now: float, *, good: bool = True) -> Decisions:
         """The answer is complete; not `good` where the engine found fault with the call (a 4xx)."""
-        ended = self._end(call_id, now)
+        ended = self._end(call_id, now, loaded=good)
         if ended is None or ended.place is None:
             return []
         if not good:
             self.failures += 1
-            return self._release(now)
+            return self._release(now, self._models_at(ended.place))
         self.completed += 1
         self.fleet.went_well(ended.place, ended.placed_at, now)
-        return self._release(now)
+        return self._release(now, self._models_at(ended.place))
 
     def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
         """1. The place is free and ranks last. 2. Another node, where that is allowed. 3. Else the error stands."""
@@ -91,31 +97,38 @@ class Desk:
         if ended is None or ended.place is None:
             return []
         failure.blame(ended.place, ended.placed_at, error, self.fleet, self._limits, now)
+        models = self._models_at(ended.place)
         if stands := failure.what_stands(ended, error, self._limits, self._budget, now):
             self.failures += 1
-            return [Refused(call_id, stands), *self._release(now)]
+            return [Refused(call_id, stands), *self._release(now, models)]
         failure.goes_on(ended, error)
-        decisions = self._decide_or_hold(ended, now)
+        self._open[call_id] = ended
+        decisions = self._waiting.again(ended, now)
         if retry.is_attempt(error) and not isinstance(decisions[0], Refused):
             self._budget.spend(now)
-        return [*decisions, *self._release(now)]
+        return [*decisions, *self._release(now, models)]
 
     def cancelled(self, call_id: CallId, now: float) -> Decisions:
         """The caller has gone, or the shell gives the call up; held or placed, it ends here."""
         ended = self._end(call_id, now)
-        return self._release(now) if ended is not None and ended.place is not None else []
+        if ended is None or ended.place is None:
+            return []
+        return self._release(now, self._models_at(ended.place))
 
     # Nodes
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Decisions:
         """A beat. Raises CallerFault for one that is out of date; nothing changes then."""
-        self.fleet.heard(heartbeat, address, now)
-        return self._release(now)
+        known = self.fleet.nodes.get(NodeId(heartbeat.node_id))
+        before = set(known.spots) if known else set()
+        node = self.fleet.heard(heartbeat, address, now)
+        self.loads.seen(node, now)
+        return self._release(now, before | set(node.spots))
 
     def reached(self, node_id: NodeId, now: float) -> Decisions:
         """The node's gateway answered a probe."""
         self.fleet.nodes[node_id].reached()
-        return self._release(now)
+        return self._release(now, self.fleet.nodes[node_id].spots)
 
     def not_reached(self, node_id: NodeId, problem: NotReached) -> None:
         """The node's gateway did not answer a probe, or something else did."""
@@ -149,7 +162,8 @@ class Desk:
     def cordoned(self, node_id: NodeId, now: float, *, on: bool, deadline: float | None = None) -> Decisions:
         """New calls go elsewhere, and what runs ends by the deadline, if there is one; with `on=False`, come again."""
         self.fleet.set_aside(node_id, on=on, deadline=deadline)
-        return self._release(now)
+        node = self.fleet.nodes.get(node_id)
+        return self._release(now, node.spots if node else ())
 
     # Time
 
@@ -157,12 +171,7 @@ class Desk:
         """Time has passed: leases ran out, calls have waited long enough, running ones stand still."""
         self.fleet.forget(now)
         decisions = self._release(now)
-        for waiting in self.holding.overdue(now, self._limits.hold_s):
-            decision = self._scorer.decide(waiting, now, last_chance=True)
-            decision = decision or Refused(waiting.call.id, self._overdue(waiting, now))
-            self.holding.remove(waiting)
-            self._apply(waiting, decision, now)
-            decisions.append(decision)
+        decisions += self._waiting.overdue(now)
         for running, cordon in self.fleet.cordons.overdue(self.open_calls(), now):
             decisions += cordon.counted(self._end_attempt(running, cordon.over(), now))
         for running in [each for each in self._open.values() if each.place is not None]:
@@ -217,45 +226,19 @@ class Desk:
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
             self.fleet.take(subject.place, now)
+            self.holding.placed(subject)
             self._open[subject.call.id] = subject
         else:
             self.failures += 1
             self._open.pop(subject.call.id, None)
 
-    def _overdue(self, waiting: OpenCall, now: float) -> FleetError:
-        why = self._scorer.why_not(waiting, now)
-        return patience.waited(waiting, self._limits, why, self.holding.retry_after(now))
+    def _release(self, now: float, models: Iterable[ModelName] | None = None) -> Decisions:
+        return self._waiting.release(now, models)
 
-    def _hold(self, subject: OpenCall, now: float) -> Held:
-        self._open[subject.call.id] = subject
-        since = subject.begins_to_wait(now)
-        self.holding.add(subject)
-        return Held(subject.call.id, since + self._limits.hold_s)
+    def _models_at(self, place: Place) -> set[ModelName]:
+        return {place.model, *self.fleet.nodes[place.node_id].spots}
 
-    def _decide_or_hold(self, subject: OpenCall, now: float) -> Decisions:
-        decision = None if self.holding.waits_for(subject.key) else self._scorer.decide(subject, now)
-        if decision is None and len(self.holding) >= self._limits.held_calls and subject.error is not None:
-            decision = Refused(subject.call.id, subject.error)
-        if decision is None:
-            return [self._hold(subject, now)]
-        self._apply(subject, decision, now)
-        return [decision]
-
-    def _release(self, now: float) -> Decisions:
-        """Looks at the held calls again, oldest first; within a group, nobody passes the first."""
-        self._scorer.settle(now)
-        decisions: Decisions = []
-        for group in self.holding.groups():
-            for waiting in group:
-                decision = self._scorer.decide(waiting, now)
-                if decision is None:
-                    break
-                self.holding.remove(waiting)
-                self._apply(waiting, decision, now)
-                decisions.append(decision)
-        return decisions
-
-    def _end(self, call_id: CallId, now: float) -> OpenCall | None:
+    def _end(self, call_id: CallId, now: float, *, loaded: bool = False) -> OpenCall | None:
         ended = self._open.pop(call_id, None)
         if ended is None:
             return None
@@ -263,7 +246,9 @@ class Desk:
             self.holding.remove(ended)
         else:
             self.fleet.free(ended.place, ended.placed_at)
-            self.holding.ended(now)
+            self.holding.ended(ended, now)
+            if loaded or not self.fleet.nodes[ended.place.node_id].in_flight[ended.place[1:]]:
+                self.fleet.load_ended(ended.place, now, ok=loaded)
         return ended
 
     def _end_attempt(self, running: OpenCall, error: FleetError, now: float) -> Decisions:

@@ -4,8 +4,8 @@ from coordinator.core import retry
 from coordinator.core.budget import RetryBudget
 from coordinator.core.call import Place, Target
 from coordinator.core.fleet import Fleet
-from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits
+from coordinator.core.open_call import OpenCall
 from shared.errors import CrashesEngines, FleetError, Stuck
 
 CRASHES_ALLOWED = 2
@@ -34,6 +34,8 @@ def blame(
 ) -> None:
     """What the failure of an attempt, placed at `placed_at`, says of its place and node."""
     node = fleet.nodes[place.node_id]
+    if retry.is_attempt(error):
+        fleet.load_ended(place, now, ok=False)
     if trouble_s := retry.trouble_for(error, limits.trouble_s):
         node.trouble(place, now + trouble_s)
     if retry.blames_node(error):

@@ -9,6 +9,7 @@ from coordinator.core.cordon import Cordons
 from coordinator.core.facts import Facts
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
+from coordinator.core.loads import Loads
 from coordinator.core.node import Node, Spot
 from shared.errors import CallerFault, NameTaken
 from shared.names import ModelName, NodeId
@@ -23,6 +24,7 @@ class Fleet:
         self.latencies = Latencies()
         self.facts = Facts()
         self.circuits = Circuits(limits)
+        self.loads = Loads()
         self.changed: set[NodeId] = set()
         """Nodes of which something is different, beside their load; whoever keeps an order of them takes them out."""
         self.relieved: set[NodeId] = set()
@@ -137,6 +139,7 @@ class Fleet:
         node.in_flight[key] += 1
         node.last_used[key] = self._placements
         self._load_changed(node, key)
+        self.loads.placed(place, node, now)
         if self.circuits.placed(place, now):
             self.touch(node)
 
@@ -153,6 +156,13 @@ class Fleet:
         self._load_changed(node, key)
         if self.circuits.left(place, placed_at):
             self.touch(node)
+
+    def load_ended(self, place: Place, now: float, *, ok: bool) -> bool:
+        """The model is in memory there (`ok`), or will not be; whether a load was under way."""
+        ended = self.loads.ended(place, now, ok=ok)
+        if ended:
+            self.touch(self.nodes[place.node_id])
+        return ended
 
     def went_well(self, place: Place, placed_at: float, now: float) -> None:
         """A call there was answered."""

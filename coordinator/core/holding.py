@@ -1,148 +1,199 @@
-"""Calls that wait. First come, first served among those that could take the same place."""
+"""Calls that wait, bound to no node: who is next, who has waited long enough, whether there is room for more."""
 
-import bisect
 import math
-from collections import deque
-from typing import TypeAlias
+from collections.abc import Iterable
 
-from coordinator.core.call import Call, Place
-from shared.errors import FleetError
-from shared.names import CallId, ModelName, NodeId
+from coordinator.core.admission import Bound, Tally, displaced, one, tokens
+from coordinator.core.alarms import Alarms
+from coordinator.core.call import Call, Refused
+from coordinator.core.drain_rate import DrainRate
+from coordinator.core.limits import Limits
+from coordinator.core.open_call import GroupKey, OpenCall
+from coordinator.core.shares import Shares
+from coordinator.core.turns import Line, Round, in_order
+from shared.errors import QueueFull
+from shared.names import ModelName
 
-GroupKey: TypeAlias = tuple[tuple[ModelName, ...], frozenset[str], frozenset[NodeId], frozenset[Place]]
-
-DRAIN_WINDOW_S = 30.0
-RETRY_AFTER_UNKNOWN_S = 5
-RETRY_AFTER_LONGEST_S = 60
-
-
-class OpenCall:
-    """A call between arrival and end. `place` is None while it is held."""
-
-    __slots__ = (
-        "arrived_at",
-        "awaits_caller",
-        "call",
-        "crashed",
-        "error",
-        "excluded",
-        "first_byte",
-        "passed_over",
-        "place",
-        "placed_at",
-        "progress_at",
-        "retries",
-        "turn",
-        "waited_s",
-        "waits_since",
-    )
-
-    def __init__(self, call: Call, turn: int, now: float) -> None:
-        """`turn` orders calls by arrival."""
-        self.call = call
-        self.turn = turn
-        self.arrived_at = now
-        self.place: Place | None = None
-        self.placed_at = now
-        self.progress_at = now
-        self.waits_since: float | None = None
-        """The start of its waiting, moved back by earlier waiting; None while it is not held."""
-        self.waited_s = 0.0
-        self.first_byte = False
-        self.awaits_caller = False
-        """Whether the last bytes are still being written to the caller."""
-        self.excluded: frozenset[NodeId] = frozenset()
-        """Nodes on which it failed."""
-        self.passed_over: frozenset[Place] = frozenset()
-        """Places that cannot be told what it says, or that lack the model after all."""
-        self.crashed: tuple[Place, ...] = ()
-        """Where the engine broke while it worked on this call."""
-        self.retries = 0
-        self.error: FleetError | None = None
-
-    def begins_to_wait(self, now: float) -> float:
-        """It is held; the time from which its waiting counts."""
-        self.waits_since = now - self.waited_s
-        return self.waits_since
-
-    def stops_waiting(self, now: float) -> None:
-        """It was placed: the time it runs does not count."""
-        if self.waits_since is not None:
-            self.waited_s, self.waits_since = now - self.waits_since, None
-
-    @property
-    def key(self) -> GroupKey:
-        """Calls with equal keys can take the same places."""
-        return (self.call.models, self.call.abilities, self.excluded, self.passed_over)
-
-    def may_try(self, place: Place) -> bool:
-        """Whether it has not failed there before."""
-        return place.node_id not in self.excluded and place not in self.passed_over
+__all__ = ["Holding", "OpenCall"]
 
 
 class Holding:
-    """Groups of calls that can take the same places, each in order of arrival."""
+    """Lines of calls that can take the same places. Ageing needs no timer: it is caught up with before each round."""
 
-    def __init__(self) -> None:
-        self._groups: dict[GroupKey, list[OpenCall]] = {}
-        self._count = 0
-        self._ended: deque[float] = deque(maxlen=1024)
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._lines: dict[GroupKey, Line] = {}
+        self._by_model: dict[ModelName, set[GroupKey]] = {}
+        """By every model that the calls of a line allow."""
+        self._all = Tally()
+        self._tallies: dict[ModelName, Tally] = {}
+        """By the model asked for."""
+        self._shares = Shares()
+        self._rate = DrainRate()
+        self._ends = Alarms()
+        self._rises = Alarms()
 
     def __len__(self) -> int:
-        return self._count
+        return self._all.calls
 
-    def add(self, waiting: OpenCall) -> None:
-        """Takes its turn by arrival: a call that comes back after a failure does not start at the end."""
-        bisect.insort(self._groups.setdefault(waiting.key, []), waiting, key=lambda each: each.turn)
-        self._count += 1
+    # Coming and going
+
+    def add(self, waiting: OpenCall, now: float) -> None:
+        """It waits, to be looked at again at its `until`."""
+        waiting.ages(now, self._limits.ageing_s)
+        key = waiting.key
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = Line()
+            for model in key[0]:
+                self._by_model.setdefault(model, set()).add(key)
+        line.add(waiting)
+        self._all.add(waiting)
+        self._tallies.setdefault(waiting.call.model, Tally()).add(waiting)
+        self._ends.set(waiting.until, waiting)
+        if waiting.level:
+            self._rises.set(waiting.rises_at, waiting)
 
     def remove(self, waiting: OpenCall) -> None:
         """It was placed, refused or cancelled."""
-        group = self._groups[waiting.key]
-        group.remove(waiting)
-        self._count -= 1
-        if not group:
-            del self._groups[waiting.key]
+        key, model = waiting.key, waiting.call.model
+        line = self._lines[key]
+        line.remove(waiting)
+        waiting.until = waiting.rises_at = math.inf
+        self._all.add(waiting, -1)
+        self._tallies[model].add(waiting, -1)
+        if not self._tallies[model].calls:
+            del self._tallies[model]
+        if not line:
+            del self._lines[key]
+            for each in set(key[0]):
+                self._by_model[each].discard(key)
+                if not self._by_model[each]:
+                    del self._by_model[each]
+
+    def prolong(self, waiting: OpenCall, until: float) -> None:
+        """It may wait until then."""
+        waiting.until = until
+        self._ends.set(until, waiting)
+
+    def placed(self, subject: OpenCall) -> None:
+        """It has a place, whether it waited for it or not."""
+        if subject.place is not None:
+            self._shares.placed(subject.call.client, subject.place.model)
+
+    def ended(self, subject: OpenCall, now: float) -> None:
+        """It left its place: how fast that happens is how fast the queue moves."""
+        if subject.place is not None:
+            self._shares.ended(subject.call.client, subject.place.model)
+            self._rate.ended(subject.place.model, now)
+
+    # Turns
 
     def waits_for(self, key: GroupKey) -> bool:
-        """Whether a call with this key would have to stand behind another."""
-        return key in self._groups
+        """Whether a call with this key would have to stand in a line."""
+        return key in self._lines
 
-    def groups(self) -> list[list[OpenCall]]:
-        """The group whose first call is oldest comes first. Copies: calls may be removed while iterating."""
-        return [list(group) for group in sorted(self._groups.values(), key=lambda group: group[0].turn)]
+    def round(self, now: float, models: Iterable[ModelName] | None = None) -> Round:
+        """Whose turn it is, among the calls that could be served by one of `models` (None: all)."""
+        for at, each in self._rises.due(now):
+            if each.rises_at == at:
+                line = self._lines[each.key]
+                line.remove(each)
+                each.ages(now, self._limits.ageing_s)
+                line.add(each)
+                if each.level:
+                    self._rises.set(each.rises_at, each)
+        if models is None:
+            return Round(self._lines, self._shares)
+        keys = {key for model in models for key in self._by_model.get(model, ())}
+        return Round({key: self._lines[key] for key in keys}, self._shares)
 
-    def overdue(self, now: float, hold_s: float) -> list[OpenCall]:
-        """Calls that have waited long enough."""
-        return [
-            each
-            for group in self.groups()
-            for each in group
-            if each.waits_since is not None and now - each.waits_since >= hold_s
-        ]
+    def overdue(self, now: float) -> list[OpenCall]:
+        """Calls whose `until` has come: each is to be prolonged or removed."""
+        return list({each.turn: each for at, each in self._ends.due(now) if each.until == at}.values())
+
+    # Room
+
+    def make_way(self, newcomer: OpenCall, now: float) -> list[tuple[OpenCall, Refused]]:
+        """Who has to go so that it may wait, taken out; the newcomer itself where there is no room for it."""
+        if not self.is_full(newcomer):
+            return []
+        gone: list[OpenCall] = []
+        for bound in self._bounds(newcomer.call):
+            further = displaced(newcomer, bound, gone)
+            gone = [newcomer] if newcomer in further else gone + further
+            if newcomer in gone:
+                break
+        refused = [(each, Refused(each.call.id, self._full(each, newcomer, now))) for each in gone]
+        for each in gone:
+            if each is not newcomer:
+                self.remove(each)
+        return refused
+
+    def _full(self, victim: OpenCall, newcomer: OpenCall, now: float) -> QueueFull:
+        bounds = self._bounds(newcomer.call)
+        over = next((each for each in bounds if each.total + each.size(newcomer) > each.limit), bounds[0])
+        why = over.reason if victim is newcomer else f"{over.reason}, most of them yours"
+        model = None if over is bounds[0] else newcomer.call.model
+        return QueueFull(why, retry_after=self.retry_after(now, model))
+
+    def is_full(self, call: OpenCall) -> bool:
+        """Whether it could not wait without another's going."""
+        tally, limits = self._tallies.get(call.call.model) or Tally(), self._limits
+        return (
+            len(self) >= limits.held_calls
+            or tally.calls >= limits.held_calls_per_model
+            or tally.tokens + call.call.estimated_tokens > limits.held_tokens
+        )
+
+    def _bounds(self, call: Call) -> tuple[Bound, ...]:
+        limits, tally = self._limits, self._tallies.get(call.model) or Tally()
+        own = tuple(line for key, line in self._lines.items() if key[0][0] == call.model)
+        every, name = self._all, call.asked_name
+        waiting = f"{every.calls} calls are waiting already"
+        of_model = f"{tally.calls} calls for {name!r} are waiting already"
+        held = f"calls for {name!r} of about {tally.tokens} tokens are waiting already"
+        if call.estimated_tokens > limits.held_tokens:
+            held = f"the prompt of about {call.estimated_tokens} tokens is more than may wait for {name!r} at once"
+        return (
+            Bound(every.calls, limits.held_calls, every.calls_of, one, tuple(self._lines.values()), waiting),
+            Bound(tally.calls, limits.held_calls_per_model, tally.calls_of, one, own, of_model),
+            Bound(tally.tokens, limits.held_tokens, tally.tokens_of, tokens, own, held),
+        )
+
+    # To be read
+
+    def calls(self) -> list[OpenCall]:
+        """All of them, in no order."""
+        return [each for line in self._lines.values() for each in line]
+
+    def ordered(self) -> dict[ModelName, list[OpenCall]]:
+        """By the model asked for, in the order in which they would go, were nobody to come or end."""
+        return {model: self._in_order(model) for model in self._tallies}
+
+    def _in_order(self, model: ModelName) -> list[OpenCall]:
+        keys = [key for key in self._by_model.get(model, ()) if key[0][0] == model]
+        return in_order(model, [each for key in keys for each in self._lines[key]], self._shares)
 
     def counts(self) -> dict[ModelName, int]:
         """Waiting calls by the model they asked for."""
-        result: dict[ModelName, int] = {}
-        for (models, *_), group in self._groups.items():
-            result[models[0]] = result.get(models[0], 0) + len(group)
-        return result
+        return {model: tally.calls for model, tally in self._tallies.items()}
 
-    def position(self, call_id: CallId) -> int | None:
-        """0 for the first of its group; None: not held."""
-        for group in self._groups.values():
-            for index, each in enumerate(group):
-                if each.call.id == call_id:
-                    return index
-        return None
+    def waiting_for(self, model: ModelName) -> int:
+        """Waiting calls that asked for that model."""
+        tally = self._tallies.get(model)
+        return tally.calls if tally else 0
 
-    def ended(self, now: float) -> None:
-        """A call left its place: how fast that happens is how fast the queue moves."""
-        self._ended.append(now)
+    def position(self, waiting: OpenCall) -> int | None:
+        """0 for the first that asked for its model; None: not held."""
+        order = self._in_order(waiting.call.model)
+        return order.index(waiting) if waiting in order else None
 
-    def retry_after(self, now: float) -> int:
-        """Seconds, from how many wait and how fast calls have been ending."""
-        recent = sum(1 for at in self._ended if now - at < DRAIN_WINDOW_S)
-        if not recent:
-            return RETRY_AFTER_UNKNOWN_S
-        return max(1, min(RETRY_AFTER_LONGEST_S, math.ceil(self._count * DRAIN_WINDOW_S / recent)))
+    def expected_s(self, position: int, model: ModelName, now: float) -> float | None:
+        """How long the call at that position will still wait; None: nothing is known of its model."""
+        return self._rate.seconds(position + 1, model, now)
+
+    def retry_after(self, now: float, model: ModelName | None = None) -> int:
+        """Whole seconds after which those that wait now (for `model`; None: for any) will have gone."""
+        count = len(self) if model is None else self.counts().get(model, 0)
+        return self._rate.retry_after(count, model, now)

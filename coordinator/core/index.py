@@ -14,8 +14,8 @@ from coordinator.core.call import Call, Place
 from coordinator.core.candidates import Candidates
 from coordinator.core.eligibility import Refusal
 from coordinator.core.fleet import Fleet
-from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.open_call import OpenCall
 from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, rank
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
 from coordinator.core.signals.thermal import WARM_FOR_S

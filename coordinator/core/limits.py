@@ -32,6 +32,13 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How long a call waits for a place."""
     held_calls: int = 1_000
     """Calls that may wait at once."""
+    held_calls_per_model: int = 1_000
+    held_tokens: int = 4_000_000
+    """Estimated tokens of the prompts that may wait for one model."""
+    hold_loading_s: float = 300.0
+    """How long a call waits, at the longest, when its model is being loaded."""
+    ageing_s: float = 10.0
+    """After each, a waiting call is treated as one of the next higher class."""
     retries: int = 2
     """Further nodes that a failed call may try."""
     trouble_s: float = 30.0

@@ -1,8 +1,8 @@
-"""How long a call may wait or stand still, and what its end is called when that is too long."""
+"""How long a placed call may stand still, and what its end is called when that is too long."""
 
 from coordinator.core.fleet import Fleet
-from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits
+from coordinator.core.open_call import OpenCall
 from shared.errors import CallerPaused, FleetError, GatewayUnreachable, Stuck, TookTooLong, Unavailable
 from shared.names import NodeId
 
@@ -26,15 +26,6 @@ def _stale(running: OpenCall, node_id: NodeId, seconds: str) -> FleetError:
     if not running.call.stream:
         return TookTooLong(f"{node_id} had no answer within {seconds}")
     return Stuck(f"no progress for {seconds} on {node_id}")
-
-
-def waited(waiting: OpenCall, limits: Limits, why: str, retry_after: int) -> Unavailable:
-    """A held call's time is over. `why`: the refusals of the nodes; empty: they have no room."""
-    return Unavailable(
-        f"no node could take {waiting.call.asked_name!r} within {limits.hold_s:.0f} s: "
-        + (why or "every place for it is taken"),
-        retry_after=retry_after,
-    )
 
 
 def closing() -> Unavailable:

@@ -1,15 +1,18 @@
 """Filter, score, choose: where one call goes, that it must wait, or why it never can."""
 
+from collections.abc import Callable
+
 from coordinator.core import eligibility
 from coordinator.core.call import Place, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.candidates import Candidates
+from coordinator.core.choice import Choice
 from coordinator.core.eligibility import Refusal
 from coordinator.core.explanation import Explanation, Outcome
 from coordinator.core.fleet import Fleet
-from coordinator.core.holding import OpenCall
 from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.record import Record
 from coordinator.core.shelf import Chosen, Entry, Found
@@ -28,15 +31,24 @@ class Scorer:
     """Reads the fleet, changes nothing."""
 
     def __init__(
-        self, fleet: Fleet, limits: Limits, weights: Weights, policy: Policy, started_at: float
+        self,
+        fleet: Fleet,
+        limits: Limits,
+        weights: Weights,
+        policy: Policy,
+        started_at: float,
+        waiting: Callable[[ModelName], int] = lambda _model: 0,
     ) -> None:
-        """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
+        """Until `started_at` plus the settling time, a model that nobody has may still turn up. `waiting`: how many
+        calls wait for a model.
+        """
         self._fleet = fleet
         self._candidates = Candidates(fleet)
         self._limits = limits
         self._weights = weights
         self._policy = policy
         self._index = Index(fleet, limits, weights)
+        self._choice = Choice(fleet, self._index, limits, waiting)
         self._settled_at = started_at + limits.settle_s
 
     def settle(self, now: float) -> None:
@@ -53,9 +65,14 @@ class Scorer:
         busy = False
         for model in subject.call.models:
             found = self._index.find(subject, model, now)
-            if found.best:
-                return self._place(subject, model, found.best[0], found)
-            if found.full and not last_chance:
+            chosen = (
+                found.best[0]
+                if last_chance and found.best
+                else self._choice.among(found, subject, model, now)
+            )
+            if chosen is not None:
+                return self._place(subject, model, chosen, found)
+            if (found.best or found.full) and not last_chance:
                 return None
             usable = self._usable(subject, model, now, refusals)
             with_room = [each for each in usable if each.has_room]

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits
+from coordinator.core.open_call import OpenCall
 from shared.names import NodeId
 
 EngineKey: TypeAlias = tuple[NodeId, str]

@@ -11,6 +11,7 @@ from coordinator.core.call import (
     Operation,
     Place,
     Placed,
+    Priority,
     Refused,
 )
 from coordinator.core.candidate import Candidate
@@ -34,6 +35,8 @@ def a_call(
     num_ctx: int | None = None,
     estimated_tokens: int = 0,
     stream: bool = True,
+    client: str = "",
+    priority: Priority = "interactive",
 ) -> Call:
     """A chat call for `model`."""
     return Call(
@@ -47,6 +50,8 @@ def a_call(
         abilities=frozenset(abilities),
         num_ctx=num_ctx,
         estimated_tokens=estimated_tokens,
+        client=client,
+        priority=priority,
     )
 
 

@@ -1,4 +1,5 @@
-"""A plain book of calls beside the Desk: learns from events and decisions alone, and says what must hold."""
+"""A plain book of calls beside the Desk: learns from events and decisions alone, and says what must hold. (Which models
+are being loaded, it reads.)"""
 
 import math
 from collections import Counter
@@ -157,7 +158,7 @@ class Ledger:
 
     def check_states(self) -> None:
         """A call is held (once), placed, or over; the Desk and the book agree on which."""
-        held = [each.call.id for group in self.desk.holding.groups() for each in group]
+        held = [each.call.id for each in self.desk.holding.calls()]
         assert sorted(held) == self.held()
         assert len(self.desk.holding) == len(held)
         assert {each.call.id: each.place for each in self.desk.open_calls()} == {
@@ -169,13 +170,17 @@ class Ledger:
         assert len(self.desk.holding) <= self.limits.held_calls
 
     def check_nobody_waits_in_vain(self) -> None:
-        """No call waits while its model has a healthy place with room. (A fallback waits for the model itself.)"""
+        """No call waits while its model has a healthy place with room, and need not be loaded there while it is being
+        loaded at another. (A fallback waits for the model itself.)
+        """
         for book in [self.books[name] for name in self.held()]:
             options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
             free = [
                 place
                 for place, spot in options
-                if self._healthy(place) and self._in_flight(place) < spot.slots
+                if self._healthy(place)
+                and self._in_flight(place) < spot.slots
+                and not self._loads_beside(place, spot, [option for option, _ in options])
             ]
             assert not free, f"{book.call.id} waits, and {free} is free"
 
@@ -189,13 +194,29 @@ class Ledger:
         """Right after time passed: nobody waits or stands still for too long."""
         for book in self.books.values():
             if book.place is None:
-                assert self.now - book.waits_since < self.limits.hold_s
+                assert self.now - book.waits_since < self.longest_wait(book)
             else:
                 assert self.now - book.progress_at < self.limits.stale_s
                 assert not self.drain_is_over(book), f"{book.call.id} still runs on a node that was drained"
                 node = self.desk.fleet.nodes[book.place.node_id]
                 lost = self.now - node.last_heard > self.limits.lease_s and not node.heartbeat.leaving
                 assert not lost or self.now - book.progress_at < self.limits.lease_s
+
+    def _loads_beside(self, place: Place, spot: Spot, options: list[Place]) -> bool:
+        loading = self.desk.loads.loading(place.model)
+        if loading is None or loading.place == place or loading.place not in options:
+            return False
+        cold = not spot.replicas and not self.desk.loads.warm(place, self.now)
+        return cold and self._healthy(loading.place) and self.now - loading.since <= 3 * loading.predicted_s
+
+    def longest_wait(self, book: Book) -> float:
+        """Seconds; longer where a model of the call loads or did while it waited."""
+        loads = self.desk.loads
+        for model in book.call.models:
+            ended = loads.ended_at(model)
+            if loads.loading(model) or (ended is not None and ended >= book.waits_since):
+                return self.limits.hold_loading_s
+        return self.limits.hold_s
 
     # The rules of eligibility, told a second time
 

@@ -166,10 +166,13 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(which=WHICH, first=st.booleans())
     def shows_bytes(self, which: int, first: bool) -> None:
         call_id = self._placed(which)
-        (self.desk.first_byte if first else self.desk.progressed)(call_id, self.ledger.now)
         book = self.ledger.books[call_id]
         book.progress_at = self.ledger.now
         book.first_byte |= first
+        if first:
+            self.ledger.apply(self.desk.first_byte(call_id, self.ledger.now))
+        else:
+            self.desk.progressed(call_id, self.ledger.now)
 
     @precondition(lambda self: self.ledger.placed())
     @rule(which=WHICH, good=st.booleans())

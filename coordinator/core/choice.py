@@ -1,0 +1,74 @@
+"""Among the best places of each kind: which one a call takes, or that it had better wait for another."""
+
+from collections.abc import Callable
+
+from coordinator.core.fleet import Fleet
+from coordinator.core.index import Index
+from coordinator.core.limits import Limits
+from coordinator.core.loads import may_load_elsewhere
+from coordinator.core.open_call import OpenCall
+from coordinator.core.shelf import Chosen, Entry, Found
+from coordinator.core.warmth import better_wait
+from shared.names import ModelName
+
+
+class Choice:
+    """Reads the fleet and the index, changes nothing. `waiting`: how many calls wait for a model."""
+
+    def __init__(
+        self, fleet: Fleet, index: Index, limits: Limits, waiting: Callable[[ModelName], int]
+    ) -> None:
+        self._fleet = fleet
+        self._index = index
+        self._limits = limits
+        self._waiting = waiting
+
+    def among(self, found: Found, subject: OpenCall, model: ModelName, now: float) -> Chosen | None:
+        """The best that starts at once, unless it would load the model and: 1. that is under way elsewhere; 2. a busy
+        place that has it loaded is free sooner. None: wait.
+        """
+        if not found.best:
+            return None
+        best = found.best[0]
+        if best.entry.fixed.candidate.loaded:
+            return best
+        loading = self._loading_entry(subject, model, now)
+        if loading is not None:
+            return self._beside_load(found, subject, loading)
+        return None if self._better_wait(found, best, subject, model) else best
+
+    def _loading_entry(self, subject: OpenCall, model: ModelName, now: float) -> Entry | None:
+        """The place where the model is on its way into memory, and for which the call could wait."""
+        loading = self._fleet.loads.loading(model)
+        if loading is None or may_load_elsewhere(loading, now):
+            return None
+        entry = self._index.entry(loading.place)
+        if entry is None or not entry.fixed.open or not subject.may_try(entry.place):
+            return None
+        late = now - entry.node.last_heard > self._limits.beat_late_s
+        able = entry.group is not None and entry.group.kind.can(subject.call)
+        return entry if able and not late else None
+
+    def _beside_load(self, found: Found, subject: OpenCall, loading: Entry) -> Chosen | None:
+        """So any number of calls for a cold model start one load."""
+        loaded = next((each for each in found.best if each.entry.fixed.candidate.loaded), None)
+        if loaded is not None or not loading.has_room:
+            return loaded
+        return self._index.chosen(loading, subject.call)
+
+    def _better_wait(self, found: Found, cold: Chosen, subject: OpenCall, model: ModelName) -> bool:
+        busy = [
+            entry
+            for group in found.full
+            if group.kind.loaded
+            for entry in group.full.values()
+            if subject.may_try(entry.place)
+        ]
+        if not busy:
+            return False
+        ahead = self._waiting(model) - (subject.waits_since is not None)
+        measured = [self._fleet.latencies.p75(each.place.node_id, model) for each in busy]
+        slowest = max((each for each in measured if each is not None), default=None)
+        place, candidate = cold.entry.place, cold.entry.fixed.candidate
+        load_s = self._fleet.loads.predicted_s(place.node_id, candidate.model_bytes)
+        return better_wait(ahead, sum(each.slots for each in busy), slowest, load_s)

@@ -1,0 +1,50 @@
+"""How fast calls leave their places, by model: how fast a queue moves."""
+
+import math
+from collections import deque
+
+from shared.names import ModelName
+
+WINDOW_S = 30.0
+KEPT = 1_024
+"""Ends remembered for each model."""
+MODELS_KEPT = 256
+"""Models of which anything is remembered, those last used."""
+RETRY_AFTER_UNKNOWN_S = 5
+RETRY_AFTER_LONGEST_S = 60
+
+
+class DrainRate:
+    """Learns from every call that left its place, well or not."""
+
+    def __init__(self) -> None:
+        self._ended: dict[ModelName, deque[float]] = {}
+
+    def ended(self, model: ModelName, now: float) -> None:
+        """A call for `model` left its place."""
+        times = self._ended.pop(model, None)
+        if times is None:
+            times = deque(maxlen=KEPT)
+        times.append(now)
+        self._ended[model] = times  # to the end: the dict is in order of use
+        if len(self._ended) > MODELS_KEPT:
+            del self._ended[next(iter(self._ended))]
+
+    def seconds(self, count: int, model: ModelName | None, now: float) -> float | None:
+        """How long `count` calls for `model` (None: for any) need to leave; None: nothing is known."""
+        known = self._ended.values() if model is None else filter(None, [self._ended.get(model)])
+        recent = sum(_since(times, now - WINDOW_S) for times in known)
+        return count * WINDOW_S / recent if recent else None
+
+    def retry_after(self, count: int, model: ModelName | None, now: float) -> int:
+        """Whole seconds after which `count` waiting calls will be gone, within sensible bounds."""
+        seconds = self.seconds(count, model, now)
+        if seconds is None:
+            return RETRY_AFTER_UNKNOWN_S
+        return max(1, min(RETRY_AFTER_LONGEST_S, math.ceil(seconds)))
+
+
+def _since(times: deque[float], start: float) -> int:
+    while times and times[0] <= start:
+        times.popleft()
+    return len(times)

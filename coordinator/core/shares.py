@@ -1,0 +1,52 @@
+"""Fair shares: whose call goes next among calls of the same class that want the same model."""
+
+from collections import Counter
+from typing import TypeAlias
+
+from coordinator.core.open_call import OpenCall
+from shared.names import ModelName
+
+KEPT = 4_096
+"""Clients and models of which it is remembered when they were last served."""
+
+Rank: TypeAlias = tuple[int, int, int, int]
+
+
+class Shares:
+    """For each client and model: how many calls run now, and when one was last placed.
+
+    Who has the fewest calls running goes first, among equals who was served longest ago: places are shared alike, and a
+    client with one call at a time waits for one place to become free, however many calls another has waiting.
+    """
+
+    def __init__(self) -> None:
+        self._running: Counter[tuple[str, ModelName]] = Counter()
+        self._served: dict[tuple[str, ModelName], int] = {}
+        self._placements = 0
+
+    def placed(self, client: str, model: ModelName) -> None:
+        """A call of `client` begins to run."""
+        key = (client, model)
+        self._placements += 1
+        self._running[key] += 1
+        self._served.pop(key, None)  # to the end: the dict is in order of service
+        self._served[key] = self._placements
+        if len(self._served) > KEPT:
+            del self._served[next(iter(self._served))]
+
+    def ended(self, client: str, model: ModelName) -> None:
+        """It runs no more."""
+        key = (client, model)
+        self._running[key] -= 1
+        if not self._running[key]:
+            del self._running[key]
+
+    def rank(self, waiting: OpenCall) -> Rank:
+        """The lowest goes first: class after ageing, calls of this client that run, when it was served, arrival."""
+        running, served = self.of(waiting.call.client, waiting.call.model)
+        return (waiting.level, running, served, waiting.turn)
+
+    def of(self, client: str, model: ModelName) -> tuple[int, int]:
+        """Calls running now, and the number of its last placement (0: none is known)."""
+        key = (client, model)
+        return self._running.get(key, 0), self._served.get(key, 0)

@@ -1,0 +1,87 @@
+"""Calls begin to wait, go when there is a place, and are given up when their time is over."""
+
+from collections.abc import Callable, Iterable
+
+from coordinator.core import hold_time
+from coordinator.core.call import Decisions, Held, Placed, Refused
+from coordinator.core.holding import Holding
+from coordinator.core.limits import Limits
+from coordinator.core.loads import Loads
+from coordinator.core.open_call import OpenCall
+from coordinator.core.scorer import Scorer
+from shared.names import ModelName
+
+Apply = Callable[[OpenCall, Placed | Refused, float], None]
+"""Makes a decision true, so that the next one is made with it."""
+
+
+class Waiting:
+    """The part of the Desk that looks after held calls; what it decides is true when it returns."""
+
+    def __init__(self, limits: Limits, holding: Holding, loads: Loads, scorer: Scorer, apply: Apply) -> None:
+        self._limits = limits
+        self._holding = holding
+        self._loads = loads
+        self._scorer = scorer
+        self._apply = apply
+
+    def admit(self, arrival: OpenCall, now: float) -> Decisions:
+        """There is no place for it now: it is held, if need be in the stead of others, or refused."""
+        displaced = self._holding.make_way(arrival, now)
+        for each, refusal in displaced:
+            self._apply(each, refusal, now)
+        held = [] if any(each is arrival for each, _ in displaced) else [self._hold(arrival, now)]
+        return [*(refusal for _, refusal in displaced), *held]
+
+    def again(self, subject: OpenCall, now: float) -> Decisions:
+        """It has failed somewhere: another place, or it waits in its old turn. Where it cannot, its error stands."""
+        decision = None if self._holding.waits_for(subject.key) else self._scorer.decide(subject, now)
+        if decision is None and subject.error is not None and self._holding.is_full(subject):
+            decision = Refused(subject.call.id, subject.error)
+        if decision is None:
+            return [self._hold(subject, now)]
+        self._apply(subject, decision, now)
+        return [decision]
+
+    def release(self, now: float, models: Iterable[ModelName] | None = None) -> Decisions:
+        """Looks at the held calls again, in their order; nobody passes another that could take the same places.
+        `models`: those whose places have changed; None: any may have.
+        """
+        self._scorer.settle(now)
+        decisions: Decisions = []
+        turns = self._holding.round(now, models)
+        while waiting := turns.next():
+            decision = self._scorer.decide(waiting, now)
+            if decision is None:
+                turns.blocked(waiting)
+                continue
+            self._holding.remove(waiting)
+            self._apply(waiting, decision, now)
+            turns.went(waiting)
+            decisions.append(decision)
+        return decisions
+
+    def overdue(self, now: float) -> Decisions:
+        """Calls whose time is over wait on for a load, take what there is, or are refused."""
+        decisions: Decisions = []
+        for waiting in self._holding.overdue(now):
+            until = hold_time.until(waiting, self._loads, self._limits, now)
+            if until > now:
+                self._holding.prolong(waiting, until)
+                continue
+            decision = self._scorer.decide(waiting, now, last_chance=True)
+            if decision is None:
+                why = self._scorer.why_not(waiting, now)
+                decision = Refused(
+                    waiting.call.id, hold_time.over(waiting, self._holding, self._loads, why, now)
+                )
+            self._holding.remove(waiting)
+            self._apply(waiting, decision, now)
+            decisions.append(decision)
+        return decisions
+
+    def _hold(self, subject: OpenCall, now: float) -> Held:
+        subject.begins_to_wait(now)
+        subject.until = hold_time.until(subject, self._loads, self._limits, now)
+        self._holding.add(subject, now)
+        return Held(subject.call.id, subject.until)
