@@ -15,16 +15,17 @@ from shared.wire import Hardware, Heartbeat
 from tests.fakes.builders import a_beat, a_call, a_model, a_replica, an_address, an_engine, join
 
 MODELS = [f"model{number}:latest" for number in range(20)]
-LOADED = MODELS[:6]
+LOADED = 6
+"""Models in memory of each node: every model is loaded on some, on disk on all."""
 BATCHES, CALLS = 8, 500
 RUNNING = 40
 """Calls that are open all the time; each node has room for more."""
 
 
 def _beat(number: int, seq: int) -> Heartbeat:
-    engine = an_engine(
-        *map(a_model, MODELS), replicas=[a_replica(name, slots=8, context=8_192) for name in LOADED], slots=8
-    )
+    loaded = [MODELS[(number * LOADED + each) % len(MODELS)] for each in range(LOADED)]
+    replicas = [a_replica(name, slots=8, context=8_192) for name in loaded]
+    engine = an_engine(*map(a_model, MODELS), replicas=replicas, slots=8)
     hardware = Hardware(memory_bandwidth_gbps=100.0 + number % 7)
     return a_beat(f"n{number:04}", engine, seq=seq, hardware=hardware, memory_gib=64)
 
