@@ -12,6 +12,7 @@ from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 PREFIX = "FLEET_"
 
 Seconds = Annotated[float, Meta(ge=0)]
+Points = Annotated[float, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -79,6 +80,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     score_role_affinity_max: Annotated[float, _about("weight of signal role_affinity")] = 15.0
     score_availability_trend_max: Annotated[float, _about("weight of signal availability_trend")] = 10.0
     score_context_fit_max: Annotated[float, _about("weight of signal context_fit")] = 15.0
+    score_session_affinity_max: Annotated[
+        Points, _about("points added where a conversation was served before")
+    ] = 20.0
+    score_prefix_affinity_max: Annotated[
+        Points, _about("points added where a long beginning, shared with other calls, was served before")
+    ] = 10.0
 
     def directory(self) -> Path:
         """Where everything is kept."""
@@ -113,4 +120,6 @@ class Settings(Struct, frozen=True, kw_only=True):
             role_affinity=self.score_role_affinity_max,
             availability_trend=self.score_availability_trend_max,
             context_fit=self.score_context_fit_max,
+            session_affinity=self.score_session_affinity_max,
+            prefix_affinity=self.score_prefix_affinity_max,
         )

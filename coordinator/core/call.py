@@ -44,6 +44,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """Who asks, for a fair share: a key's name, else an address."""
     session: str = ""
     """The conversation it belongs to; empty: unknown."""
+    continues: bool = False
+    """Whether it goes on from earlier turns, or the caller named the conversation."""
     prefix: str = ""
     """Names the long beginning (system prompt, tools) that it shares with others; empty: none."""
     may_substitute: bool | None = None

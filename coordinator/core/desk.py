@@ -67,6 +67,8 @@ class Desk:
         if running := self._open.get(call_id):
             running.first_byte = True
             running.progress_at = now
+            if running.place is not None:
+                self.fleet.affinity.served(running.call, running.place, now)
 
     def finished(self, call_id: CallId, now: float, *, good: bool = True) -> Decisions:
         """The answer is complete; not `good` where the engine found fault with the call (a 4xx)."""
@@ -79,6 +81,7 @@ class Desk:
         self.completed += 1
         node = self.fleet.nodes[ended.place.node_id]
         node.trouble_over(ended.place)
+        self.fleet.affinity.served(ended.call, ended.place, now)
         self.fleet.latencies.add(node.node_id, ended.place.model, now - ended.placed_at)
         return self._release(now)
 

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator
 
+from coordinator.core.affinity import Affinity
 from coordinator.core.call import Place, Placement
 from coordinator.core.candidate import Candidate
 from coordinator.core.latencies import Latencies
@@ -19,6 +20,7 @@ class Fleet:
     def __init__(self, limits: Limits) -> None:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
+        self.affinity = Affinity()
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._bandwidth_gbps = 0.0
@@ -29,6 +31,7 @@ class Fleet:
         because of another agent.
         """
         node = self.nodes.get(NodeId(heartbeat.node_id))
+        last_beat = node.heartbeat if node else None
         if node is None:
             node = self.nodes[NodeId(heartbeat.node_id)] = Node(heartbeat, address, now)
             before: set[ModelName] = set()
@@ -36,6 +39,7 @@ class Fleet:
             self._check_order(node, heartbeat, now)
             before = set(node.spots)
             node.heard(heartbeat, address, now, self._limits)
+        self.affinity.heard(last_beat, heartbeat)
         for model in before - set(node.spots):
             self._having[model].discard(node.node_id)
         for model in set(node.spots) - before:

@@ -13,6 +13,10 @@ class Weights(Struct, frozen=True, kw_only=True):
     role_affinity: float = 15.0
     availability_trend: float = 10.0
     context_fit: float = 15.0
+    session_affinity: float = 20.0
+    """Added to the seven at the place that served the conversation before."""
+    prefix_affinity: float = 10.0
+    """Likewise for a long beginning."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):

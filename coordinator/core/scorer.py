@@ -3,13 +3,14 @@
 import msgspec
 
 from coordinator.core import eligibility
-from coordinator.core.call import Placed, Refused
+from coordinator.core.call import Call, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
 from coordinator.core.explanation import Explanation, Judged
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.policies.favoured import favoured
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.scored import Scored
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
@@ -47,7 +48,7 @@ class Scorer:
             acceptable = usable if last_chance or not healthy else healthy
             with_room = [each for each in acceptable if each.has_room]
             if with_room:
-                return self._place(subject, model, with_room)
+                return self._place(subject, model, with_room, now)
             if usable and not last_chance:
                 return None
             busy |= bool(usable)
@@ -76,7 +77,7 @@ class Scorer:
                     candidates.append(self._fleet.candidate(node, standing, spot, model, now))
                 else:
                     refused.append(_refused(node.node_id, spot.engine.name, model, refusal))
-            ranked += map(_judged, self._policy.order(candidates, subject.call, self._weights))
+            ranked += map(_judged, self._ordered(candidates, subject.call, now))
         return Explanation(
             policy=self._policy.name,
             weights=msgspec.structs.asdict(self._weights),
@@ -101,8 +102,12 @@ class Scorer:
                 refusals.append(refusal)
         return usable
 
-    def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
-        best = self._policy.order(candidates, subject.call, self._weights)[0]
+    def _ordered(self, candidates: list[Candidate], call: Call, now: float) -> list[Scored]:
+        ranked = self._policy.order(candidates, call, self._weights)
+        return favoured(ranked, self._fleet.affinity.preferred(call, now), self._weights)
+
+    def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate], now: float) -> Placed:
+        best = self._ordered(candidates, subject.call, now)[0]
         placement = self._fleet.placement(
             best.candidate, best.scores, subject.retries, fallback=model != subject.call.model
         )

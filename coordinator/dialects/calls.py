@@ -5,6 +5,8 @@ from aiohttp import web
 
 from coordinator.core.call import Call, Operation, Origin
 from coordinator.dialects.body import ABSENT, fallback_names, model_name
+from coordinator.dialects.conversation import HEADER as SESSION
+from coordinator.dialects.conversation import NO_OPENING, Opening, names_of, session_named
 from coordinator.dialects.tags import HEADER, tags_of
 from coordinator.requests import identify
 
@@ -22,9 +24,14 @@ def call_of(
     num_ctx: int | None = None,
     metadata: msgspec.Raw = ABSENT,
     user: msgspec.Raw = ABSENT,
+    opening: Opening = NO_OPENING,
+    prompt_cache_key: msgspec.Raw = ABSENT,
 ) -> Call:
     """Raises CallerFault where a model's name is missing or absurd."""
     asked, name = model_name(model)
+    client, tags = request.remote or "", tags_of(request.headers.get(HEADER, ""), metadata, user)
+    named = session_named(request.headers.get(SESSION), tags) if operation != "embed" else ""
+    session, prefix, continues = names_of(opening, name, client, named, prompt_cache_key)
     return Call(
         id=identify(request),
         model=name,
@@ -36,7 +43,8 @@ def call_of(
         abilities=abilities,
         num_ctx=num_ctx,
         estimated_tokens=estimated_tokens,
-        origin=Origin(
-            request.path, request.remote or "", tags_of(request.headers.get(HEADER, ""), metadata, user)
-        ),
+        session=session,
+        prefix=prefix,
+        continues=continues,
+        origin=Origin(request.path, client, tags),
     )

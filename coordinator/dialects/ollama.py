@@ -20,6 +20,7 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.calls import call_of
+from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.keep_alive import unloads
 from coordinator.dialects.ollama_errands import OllamaErrands
@@ -41,6 +42,7 @@ CONTRACT_VERSION = "0.30.0"
 
 
 class _Message(Struct):
+    role: Raw = ABSENT
     content: Raw = ABSENT
     images: list[Raw] | None = None
 
@@ -259,6 +261,7 @@ class Ollama:
             abilities=_abilities(operation, head),
             num_ctx=head.options.num_ctx if head.options else None,
             estimated_tokens=_tokens(head),
+            opening=opening_of(operation, head.messages, head.tools, head.prompt, head.system),
         )
         exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)

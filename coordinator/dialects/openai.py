@@ -18,6 +18,7 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.calls import call_of
+from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.dialects.translation import openai_request
@@ -33,6 +34,7 @@ OWNED_BY = "library"
 
 
 class _Message(Struct):
+    role: Raw = ABSENT
     content: Raw = ABSENT
 
 
@@ -51,6 +53,7 @@ class _Head(Struct):
     user: Raw = ABSENT
     keep_alive: Raw = ABSENT
     options: Raw = ABSENT
+    prompt_cache_key: Raw = ABSENT
 
 
 _TRANSLATED = {
@@ -208,6 +211,8 @@ class OpenAi:
             abilities=_abilities(operation, head, images),
             num_ctx=_num_ctx(head.options),
             estimated_tokens=_tokens(head, images),
+            opening=opening_of(operation, head.messages, head.tools, head.prompt),
+            prompt_cache_key=head.prompt_cache_key,
         )
         exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)
