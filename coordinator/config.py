@@ -73,6 +73,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     trace_retention_days: Annotated[
         int, Meta(ge=0), _about("days that rows of latency.db are kept; 0: for ever")
     ] = 90
+    vram_fallback: Annotated[
+        bool, _about("whether a loaded model of the same kind may answer instead of a cold load")
+    ] = False
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
     score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0
@@ -106,6 +109,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             retries=self.max_retries,
             trouble_s=self.trouble_time,
             stale_s=self.stale_timeout,
+            substitute=self.vram_fallback,
             probe_every_s=self.probe_interval,
             forget_s=self.forget_time,
         )

@@ -9,6 +9,8 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot, Standing
+from coordinator.core.substitution import Offer
+from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
@@ -21,6 +23,7 @@ class Fleet:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
         self.affinity = Affinity()
+        self.usage = Usage()
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._bandwidth_gbps = 0.0
@@ -119,6 +122,17 @@ class Fleet:
             last_used=node.last_used[key],
         )
 
+    def offer(self, candidate: Candidate, score: float) -> Offer:
+        """A place as a substitute is chosen by. `score`: the policy's points."""
+        spot = self._spot(candidate.place)
+        return Offer(
+            place=candidate.place,
+            abilities=spot.model.abilities,
+            context_length=candidate.context_length,
+            parameter_size=spot.model.parameter_size,
+            score=score,
+        )
+
     def take(self, place: Place) -> None:
         """A call starts there."""
         node = self.nodes[place.node_id]
@@ -141,7 +155,7 @@ class Fleet:
         """Everything needed to carry a call to that place."""
         place = candidate.place
         node = self.nodes[place.node_id]
-        spot = next(each for each in node.spots[place.model] if each.engine.name == place.engine)
+        spot = self._spot(place)
         return Placement(
             place=place,
             target=node.target(place.engine),
@@ -153,3 +167,7 @@ class Fleet:
             retries=retries,
             fallback=fallback,
         )
+
+    def _spot(self, place: Place) -> Spot:
+        spots = self.nodes[place.node_id].spots[place.model]
+        return next(each for each in spots if each.engine.name == place.engine)

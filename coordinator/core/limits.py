@@ -36,6 +36,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Further nodes that a failed call may try."""
     trouble_s: float = 30.0
     """How long a (node, engine, model) that failed ranks last."""
+    substitute: bool = False
+    """Whether a loaded model of the same kind may answer instead of a cold load, where the caller says nothing."""
     stale_s: float = 600.0
     """A placed call without progress for so long is given up."""
     forget_s: float = 86_400.0

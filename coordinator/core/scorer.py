@@ -2,7 +2,7 @@
 
 import msgspec
 
-from coordinator.core import eligibility
+from coordinator.core import eligibility, substitution
 from coordinator.core.call import Call, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
@@ -47,6 +47,8 @@ class Scorer:
             healthy = [each for each in usable if not each.troubled]
             acceptable = usable if last_chance or not healthy else healthy
             with_room = [each for each in acceptable if each.has_room]
+            if substitute := self._substituted(subject, model, usable, now):
+                return substitute
             if with_room:
                 return self._place(subject, model, with_room, now)
             if usable and not last_chance:
@@ -112,6 +114,40 @@ class Scorer:
             best.candidate, best.scores, subject.retries, fallback=model != subject.call.model
         )
         return Placed(subject.call.id, placement)
+
+    def _substituted(
+        self, subject: OpenCall, model: ModelName, usable: list[Candidate], now: float
+    ) -> Placed | None:
+        """Where `model` would have to be loaded, and the call may be answered by another that is: a fallback of the
+        caller's, in its order, else one of the same kind.
+        """
+        call = subject.call
+        cold = bool(usable) and not any(each.loaded for each in usable)
+        if not cold or not substitution.allowed(call, self._limits.substitute):
+            return None
+        for fallback in call.models[call.models.index(model) + 1 :]:
+            if ready := self._ready(subject, fallback, now):
+                return self._place(subject, fallback, ready, now)
+        others = substitution.same_kind(call.model, self._fleet.model_names())
+        ranked = [
+            scored
+            for other in others
+            for scored in self._ordered(self._ready(subject, other, now), call, now)
+        ]
+        offers = [self._fleet.offer(each.candidate, each.total) for each in ranked]
+        uses = self._fleet.usage.uses({call.model, *others}, now)
+        chosen = substitution.choose(call, offers, uses)
+        if chosen is None:
+            return None
+        best = next(each for each in ranked if each.candidate.place == chosen.place)
+        bonus = {"quality_bonus": chosen.quality_bonus} if chosen.quality_bonus else {}
+        scores = best.scores | bonus | {"total": best.total + chosen.quality_bonus}
+        return Placed(call.id, self._fleet.placement(best.candidate, scores, subject.retries, fallback=True))
+
+    def _ready(self, subject: OpenCall, model: ModelName, now: float) -> list[Candidate]:
+        """Healthy places with room that have it in memory."""
+        usable = self._usable(subject, model, now, [])
+        return [each for each in usable if each.loaded and each.has_room and not each.troubled]
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call
