@@ -82,7 +82,7 @@ class Desk:
         node = self.fleet.nodes[ended.place.node_id]
         node.trouble_over(ended.place)
         self.fleet.affinity.served(ended.call, ended.place, now)
-        self.fleet.usage.add(ended.call.model, now)
+        self.fleet.usage.add(ended.place.model, now)
         self.fleet.latencies.add(node.node_id, ended.place.model, now - ended.placed_at)
         return self._release(now)
 
@@ -180,7 +180,7 @@ class Desk:
             self.fleet.latencies.add(node_id, model, each)
 
     def remember_use(self, model: ModelName, at: float, calls: int) -> None:
-        """How often `model` was asked for before this start; `at` on the Desk's clock, before zero for most."""
+        """How often `model` answered before this start; `at` on the Desk's clock, before zero for most."""
         self.fleet.usage.add(model, at, calls)
 
     # What the shell may read

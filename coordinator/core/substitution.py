@@ -16,13 +16,13 @@ QUALITY_WEIGHT = 0.3
 LARGEST_B = 128
 """Billions of parameters that count as 100."""
 MUCH_MORE = 2.0
-"""A model that is asked for more than so many times as often as its substitute is loaded rather than replaced."""
+"""A model that is used more than so many times as much as its substitute is loaded rather than replaced."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bm])\b", re.IGNORECASE)
 
 
 class Use(NamedTuple):
-    """Calls for a model in the last 24 hours and the last seven days."""
+    """Calls that a model answered in the last 24 hours and the last seven days."""
 
     day: int = 0
     week: int = 0
@@ -72,7 +72,7 @@ def same_kind(asked: ModelName, names: Iterable[ModelName]) -> list[ModelName]:
 
 def choose(call: Call, offers: Iterable[Offer], uses: Mapping[ModelName, Use]) -> Substitute | None:
     """The best by points and quality, of those that can do all that the call wants for certain; None: there is none,
-    or the model asked for is wanted so much more that it should be loaded.
+    or the model asked for is used so much more that it should be loaded.
     """
     fit = [each for each in offers if _can(call, each) and not _outranked(call.model, each.place.model, uses)]
     if not fit:

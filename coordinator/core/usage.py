@@ -1,4 +1,4 @@
-"""How often each model was asked for, by the hour, for a week."""
+"""How often each model answered, by the hour, for a week."""
 
 from collections import Counter
 
@@ -11,7 +11,10 @@ WEEK_HOURS = 7 * 24
 
 
 class Usage:
-    """Calls that ended well, under the model that was asked for. At most 168 numbers a model."""
+    """Calls that ended well, under the model that served: one that is always replaced is not used.
+
+    At most 168 numbers a model.
+    """
 
     def __init__(self) -> None:
         self._hours: dict[ModelName, Counter[int]] = {}
@@ -26,7 +29,7 @@ class Usage:
                 del counted[old]
 
     def uses(self, models: set[ModelName], now: float) -> dict[ModelName, Use]:
-        """Of these; those that nobody asked for within a week are left out."""
+        """Of these; those that answered nothing within a week are left out."""
         found = {model: self._use(model, int(now // HOUR_S)) for model in models if model in self._hours}
         return {model: use for model, use in found.items() if use.week}
 
