@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from coordinator.core.call import Place
-from shared.names import CallId, ModelName
+from shared.names import CallId, ModelName, NodeId
 
 GIB = 2**30
 BYTES_A_CALL = 2 * GIB
@@ -27,6 +27,8 @@ UNCLEAR = 8
 """Trials in a row that told nothing, until the next has to wait."""
 PAUSE_S, LONGEST_PAUSE_S = 60.0, 900.0
 """After a trial that failed, doubling; what an engine can do may change."""
+MOST_WANTED = 1_000
+"""Names of models that somebody waits or waited for; callers may invent any."""
 WANTED_S = 1.0
 """So long after a call had to wait, one more is worth a trial."""
 
@@ -112,16 +114,20 @@ class Slots:
 
     def of(self, place: Place, told: int, most: int, now: float) -> int:
         """Calls at once: `told` to begin with, then what has been proven, and one more where a call waits and a trial
-        may be made; never more than `most`, nor less than 1.
+        may be made; never more than `most`, or than was told.
         """
         learner = self._learners.get(place)
         proven = learner.proven if learner else told
         wanted = now - self._wanted_at.get(place.model, -WANTED_S) < WANTED_S
         trial = wanted and learner is not None and now >= learner.paused_until
-        return max(1, min(proven + trial, most))
+        return min(proven + trial, max(told, most))
 
     def wanted(self, models: tuple[ModelName, ...], now: float) -> None:
         """A call waits for one of these."""
+        if not self._learners:
+            return
+        if len(self._wanted_at) > MOST_WANTED:
+            self._wanted_at = {name: at for name, at in self._wanted_at.items() if now - at < WANTED_S}
         for model in models:
             self._wanted_at[model] = now
 
@@ -145,9 +151,9 @@ class Slots:
         if run := self._runs.pop(call_id, None):
             self._learners[run.place].ended += 1
 
-    def forget(self, gone: set[Place]) -> None:
-        """Places of nodes that are gone for good, and run nothing."""
-        for place in gone & self._learners.keys():
+    def forget(self, node_id: NodeId) -> None:
+        """The node is gone for good, and runs nothing."""
+        for place in [place for place in self._learners if place.node_id == node_id]:
             del self._learners[place]
 
 
@@ -183,8 +189,8 @@ class Foreign:
         """By the last beat."""
         return self._foreign.get(place, 0)
 
-    def forget(self, gone: set[Place]) -> None:
-        """Places that are there no more."""
-        for place in gone:
-            self._foreign.pop(place, None)
-            self._peaks.pop(place, None)
+    def forget(self, node_id: NodeId) -> None:
+        """The node is gone for good."""
+        for known in (self._foreign, self._peaks):
+            for place in [place for place in known if place.node_id == node_id]:
+                del known[place]

@@ -10,7 +10,7 @@ from coordinator.core.node import NotReached
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
-from shared.errors import FleetError, QueueFull
+from shared.errors import EngineBusy, FleetError, QueueFull
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
@@ -67,6 +67,7 @@ class Desk:
         if running := self._open.get(call_id):
             running.first_byte = True
             running.progress_at = now
+            self.fleet.slots.first_byte(call_id, now)
             if running.place is not None:
                 self.fleet.affinity.served(running.call, running.place, now)
 
@@ -88,6 +89,8 @@ class Desk:
 
     def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
         """1. The place is free and ranks last. 2. Another node, where that is allowed. 3. Else the error stands."""
+        if isinstance(error, EngineBusy):
+            self.fleet.slots.busy(call_id, now)
         ended = self._end(call_id, now)
         if ended is None or ended.place is None:
             return []
@@ -204,7 +207,7 @@ class Desk:
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self.fleet.take(subject.place)
+            self.fleet.take(subject.call.id, subject.place, now)
             self._open[subject.call.id] = subject
         else:
             self.failures += 1
@@ -236,6 +239,7 @@ class Desk:
             for waiting in group:
                 decision = self._scorer.decide(waiting, now)
                 if decision is None:
+                    self.fleet.slots.wanted(waiting.call.models, now)
                     break
                 self.holding.remove(waiting)
                 self._apply(waiting, decision, now)
@@ -249,7 +253,7 @@ class Desk:
         if ended.place is None:
             self.holding.remove(ended)
         else:
-            self.fleet.free(ended.place)
+            self.fleet.free(call_id, ended.place)
             self.holding.ended(now)
         return ended
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from coordinator.core.affinity import Affinity
 from coordinator.core.call import Place, Placement
 from coordinator.core.candidate import Candidate
+from coordinator.core.concurrency import Foreign, Slots, most_for
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot, Standing
 from coordinator.core.substitution import Offer
 from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
-from shared.names import ModelName, NodeId
+from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
 
@@ -24,6 +25,8 @@ class Fleet:
         self.latencies = Latencies()
         self.affinity = Affinity()
         self.usage = Usage()
+        self.slots = Slots()
+        self.foreign = Foreign()
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._bandwidth_gbps = 0.0
@@ -43,6 +46,7 @@ class Fleet:
             before = set(node.spots)
             node.heard(heartbeat, address, now, self._limits)
         self.affinity.heard(last_beat, heartbeat)
+        self._hear_busy(node)
         for model in before - set(node.spots):
             self._having[model].discard(node.node_id)
         for model in set(node.spots) - before:
@@ -72,12 +76,22 @@ class Fleet:
         ]
         for node in gone:
             del self.nodes[node.node_id]
+            self.slots.forget(node.node_id)
+            self.foreign.forget(node.node_id)
             self.latencies.forget(node.node_id)
             for model in node.spots:
                 self._having[model].discard(node.node_id)
         self._having = (
             {model: nodes for model, nodes in self._having.items() if nodes} if gone else self._having
         )
+
+    def _hear_busy(self, node: Node) -> None:
+        for model, spots in node.spots.items():
+            for spot in spots:
+                if spot.replicas:
+                    key = (spot.engine.name, model)
+                    busy = sum(replica.slots_busy for replica in spot.replicas)
+                    self.foreign.heard(Place(node.node_id, *key), busy, node.in_flight[key])
 
     def model_names(self) -> set[ModelName]:
         """Every model that some node has, reachable or not."""
@@ -103,13 +117,11 @@ class Fleet:
             engine_model=spot.model.name,
             loaded=bool(spot.replicas),
             unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
-            slots=spot.slots,
+            slots=self._slots_of(node, spot, Place(node.node_id, *key), now),
             in_flight=node.in_flight[key],
             node_in_flight=node.in_flight.total(),
             model_bytes=spot.model.size_bytes,
-            free_bytes=sum(gpu.vram_free_bytes for gpu in beat.gpus)
-            if discrete
-            else beat.memory.available_bytes,
+            free_bytes=_free_bytes(beat),
             memory_bytes=sum(gpu.vram_total_bytes for gpu in beat.gpus)
             if discrete
             else beat.memory.total_bytes,
@@ -122,6 +134,12 @@ class Fleet:
             last_used=node.last_used[key],
         )
 
+    def _slots_of(self, node: Node, spot: Spot, place: Place, now: float) -> int:
+        """Calls at once, those of others left out."""
+        if spot.engine.slots_known:
+            return max(0, spot.slots - self.foreign.of(place))
+        return self.slots.of(place, spot.slots, _most_by_memory(node.heartbeat, spot), now)
+
     def offer(self, candidate: Candidate, score: float) -> Offer:
         """A place as a substitute is chosen by. `score`: the policy's points."""
         spot = self._spot(candidate.place)
@@ -133,15 +151,21 @@ class Fleet:
             score=score,
         )
 
-    def take(self, place: Place) -> None:
+    def take(self, call_id: CallId, place: Place, now: float) -> None:
         """A call starts there."""
         node = self.nodes[place.node_id]
         self._placements += 1
         node.in_flight[place.engine, place.model] += 1
         node.last_used[place.engine, place.model] = self._placements
+        running = node.in_flight[place.engine, place.model]
+        self.foreign.took(place, running)
+        spot = self._spot(place)
+        if not spot.engine.slots_known:
+            self.slots.started(call_id, place, spot.slots, running, now)
 
-    def free(self, place: Place) -> None:
+    def free(self, call_id: CallId, place: Place) -> None:
         """A call has ended there."""
+        self.slots.ended(call_id)
         running = self.nodes[place.node_id].in_flight
         key = (place.engine, place.model)
         running[key] -= 1
@@ -171,3 +195,19 @@ class Fleet:
     def _spot(self, place: Place) -> Spot:
         spots = self.nodes[place.node_id].spots[place.model]
         return next(each for each in spots if each.engine.name == place.engine)
+
+
+def _free_bytes(beat: Heartbeat) -> int:
+    """In the memory where a model would live."""
+    if beat.gpus and not beat.hardware.unified_memory:
+        return sum(gpu.vram_free_bytes for gpu in beat.gpus)
+    return beat.memory.available_bytes
+
+
+def _most_by_memory(beat: Heartbeat, spot: Spot) -> int:
+    """Calls at once for which there is memory, beside the model itself."""
+    resident = sum(replica.size_bytes for replica in spot.replicas)
+    available = _free_bytes(beat) + resident
+    if beat.capacity is not None and beat.capacity.ceiling_bytes is not None:
+        available = min(available, beat.capacity.ceiling_bytes)
+    return most_for(available, resident or spot.model.size_bytes)

@@ -3,11 +3,16 @@
 import random
 from collections import deque
 
+import msgspec
 import pytest
 
 from coordinator.core.call import Place
 from coordinator.core.concurrency import MOST, PAUSE_S, WANTED_S, Foreign, Slots, most_for
+from coordinator.core.limits import Limits
+from shared.errors import EngineBusy
 from shared.names import CallId, NodeId, normalise
+from shared.wire import Capacity, Engine, Heartbeat, Replica
+from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, a_model, an_address, an_engine, told
 
 GB = 2**30
 HERE = Place(NodeId("n1"), "ollama", normalise("m"))
@@ -174,7 +179,7 @@ def test_a_place_that_is_gone_is_forgotten() -> None:
     engine = Simulated(4, 6)
     engine.run(100)
     assert engine.proven() == 4
-    engine.slots.forget({HERE})
+    engine.slots.forget(HERE.node_id)
     assert engine.slots.of(HERE, 1, 8, engine.now) == 1
 
 
@@ -193,3 +198,66 @@ def test_foreign_calls_are_what_exceeds_the_most_of_ours() -> None:
     assert foreign.of(HERE) == 3
     foreign.heard(HERE, busy=0, running=0)
     assert foreign.of(HERE) == 0
+
+
+# Through the Desk
+
+
+def silent(slots: int = 1, gib: float = 2.0) -> Engine:
+    """An engine with MODEL in memory that does not tell what it can do at once."""
+    return msgspec.structs.replace(
+        an_engine(
+            a_model(gib=gib), replicas=[Replica(model=MODEL, size_bytes=int(gib * GB), slots_total=slots)]
+        ),
+        slots_known=False,
+        slots_per_model=slots,
+    )
+
+
+def test_one_more_is_sent_where_calls_wait_and_the_engine_can_do_it() -> None:
+    desk = a_desk(a_beat("n1", silent()))
+    assert told(desk.arrived(a_call("c1"), 1.0)) == ["c1 on n1"]
+    desk.first_byte(CallId("c1"), 1.1)
+    assert told(desk.arrived(a_call("c2"), 2.0)) == ["c2 held"]
+    assert told(desk.expired(2.25)) == []
+    assert told(desk.expired(2.5)) == ["c2 on n1"], "a trial"
+    assert told(desk.arrived(a_call("c3"), 2.6)) == ["c3 held"]
+    assert told(desk.expired(2.75)) == told(desk.expired(3.0)) == [], "one trial at a time"
+    desk.first_byte(CallId("c2"), 3.1)
+    assert told(desk.expired(3.25)) == ["c3 on n1"], "two are proven, a third is tried"
+
+
+def test_an_engine_that_is_full_is_sent_less_at_once() -> None:
+    desk = a_desk(a_beat("n1", silent(slots=3)), limits=Limits(retries=0))
+    for number in (1, 2, 3):
+        desk.arrived(a_call(f"c{number}"), 1.0)
+    assert told(desk.failed(CallId("c3"), EngineBusy("full", retry_after=1), 2.0)) == ["c3 refused 503"]
+    assert told(desk.arrived(a_call("c4"), 9.0)) == ["c4 held"]
+    desk.finished(CallId("c1"), 10.0)
+    assert told(desk.arrived(a_call("c5"), 11.0)) == ["c5 held"], "two at once, by now"
+
+
+def test_memory_and_the_owners_ceiling_bound_what_is_tried() -> None:
+    tight = a_beat("n1", silent(gib=6.0), memory_gib=3.0)
+    owned = msgspec.structs.replace(a_beat("n2", silent()), capacity=Capacity(ceiling_bytes=5 * GB))
+    for beat in (tight, owned):
+        desk = a_desk(beat)
+        desk.arrived(a_call("c1"), 1.0)
+        desk.first_byte(CallId("c1"), 1.1)
+        desk.arrived(a_call("c2"), 2.0)
+        for tick in range(1, 20):
+            assert told(desk.expired(2.0 + tick / 4)) == []
+
+
+def test_calls_of_others_take_room() -> None:
+    def beat(seq: int, busy: int) -> Heartbeat:
+        replica = Replica(model=MODEL, slots_total=2, slots_busy=busy)
+        return a_beat("n1", an_engine(a_model(), replicas=[replica]), seq=seq)
+
+    desk = a_desk(beat(1, busy=1))
+    assert told(desk.arrived(a_call("c1"), 1.0)) == ["c1 on n1"]
+    assert told(desk.arrived(a_call("c2"), 1.0)) == ["c2 held"]
+    assert told(desk.heard(beat(2, busy=1), an_address("n1"), 2.0)) == ["c2 on n1"], "that one is ours"
+    desk.heard(beat(3, busy=2), an_address("n1"), 3.0)
+    desk.finished(CallId("c1"), 3.5)
+    assert told(desk.arrived(a_call("c3"), 3.5)) == ["c3 on n1"], "both were ours"
