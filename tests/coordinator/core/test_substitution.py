@@ -241,8 +241,8 @@ def test_a_full_or_troubled_substitute_is_none() -> None:
 
 
 def test_a_name_that_nobody_has_is_not_replaced() -> None:
-    desk = fleet(engine(SMALL), allow=True)
-    assert told(desk.arrived(asks("llama9:8b"), 100.0)) == ["c1 refused 404"]
+    desk = fleet(engine(SMALL), allow=True, settle_s=0.0)
+    assert told(desk.arrived(asks("llama9:8b"), 1.0)) == ["c1 refused 404"]
 
 
 def test_a_model_that_is_used_much_is_loaded() -> None:
