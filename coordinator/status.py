@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from coordinator.core.call import Place
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
@@ -107,6 +108,7 @@ class StatusReader:
 
     def _queues(self) -> dict[str, Any]:
         queues: dict[str, Any] = {}
+        slots = self._desk.fleet.slots
         for node_id, node in sorted(self._desk.fleet.nodes.items()):
             for model, spots in sorted(node.spots.items()):
                 for spot in spots:
@@ -118,7 +120,7 @@ class StatusReader:
                             "engine": spot.engine.name,
                             "pending": 0,  # a held call is bound to no node: see `held` of /fleet/queue
                             "in_flight": running,
-                            "concurrency": spot.slots,
+                            "concurrency": slots.proven(Place(node_id, spot.engine.name, model), spot.slots),
                         }
         return queues
 

@@ -82,19 +82,16 @@ class Affinity:
         """A cache lives as long as its model stays in memory, and does not outlive the agent's start."""
         if before is None:
             return
-        was = loaded_places(before)
-        if gone := was if before.epoch != after.epoch else was - loaded_places(after):
-            self._sessions.drop(gone)
-            self._prefixes.drop(gone)
+        gone = _loaded(before) if before.epoch != after.epoch else _loaded(before) - _loaded(after)
+        if gone:
+            node_id = NodeId(before.node_id)
+            places = {Place(node_id, engine, normalise(model)) for engine, model in gone}
+            self._sessions.drop(places)
+            self._prefixes.drop(places)
 
 
-def loaded_places(beat: Heartbeat) -> frozenset[Place]:
-    """What is in memory on that node."""
-    return frozenset(
-        Place(NodeId(beat.node_id), engine.name, normalise(replica.model))
-        for engine in beat.engines
-        for replica in engine.replicas
-    )
+def _loaded(beat: Heartbeat) -> set[tuple[str, str]]:
+    return {(engine.name, replica.model) for engine in beat.engines for replica in engine.replicas}
 
 
 def points(full: float, depth: int) -> float:

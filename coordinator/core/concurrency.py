@@ -4,7 +4,9 @@ With n calls running, the first byte of the last to come tells: while all others
 after another has ended, and late, it had to wait for its turn.
 """
 
+import math
 from collections import deque
+from collections.abc import Iterable
 from statistics import median
 from typing import NamedTuple
 
@@ -27,10 +29,8 @@ UNCLEAR = 8
 """Trials in a row that told nothing, until the next has to wait."""
 PAUSE_S, LONGEST_PAUSE_S = 60.0, 900.0
 """After a trial that failed, doubling; what an engine can do may change."""
-MOST_WANTED = 1_000
-"""Names of models that somebody waits or waited for; callers may invent any."""
-WANTED_S = 1.0
-"""So long after a call had to wait, one more is worth a trial."""
+WANTED_EVERY_S = 0.1
+"""That a call waits for a model is looked at so often, at the most."""
 
 
 def most_for(available_bytes: int, loaded_bytes: int) -> int:
@@ -54,15 +54,25 @@ class _Learner:
 
     def __init__(self, told: int) -> None:
         self.proven = told
+        self.trial = False
+        """Whether one more may be sent, to see."""
         self.ended = 0
-        self.paused_until = 0.0
+        self._paused_until = -math.inf
         self._failures = 0
         self._strikes = 0
         self._unclear = 0
         self._alone_s: deque[float] = deque(maxlen=ALONE_KEPT)
 
-    def first_byte(self, run: _Run, now: float) -> None:
-        """Of one that began beside others, or alone."""
+    def may_try(self, now: float) -> bool:
+        """Allows a trial; whether that is new."""
+        if self.trial or now < self._paused_until:
+            return False
+        self.trial = True
+        return True
+
+    def first_byte(self, run: _Run, now: float) -> bool:
+        """Of one that began beside others, or alone. Whether something is different now."""
+        before = (self.proven, self.trial)
         seconds, others_ended = now - run.started_at, self.ended > run.ended
         if run.beside == 1:
             self._alone_s.append(seconds)
@@ -72,11 +82,14 @@ class _Learner:
             self._failed(now)
         else:
             self._side_by_side(run)
+        return before != (self.proven, self.trial)
 
-    def busy(self, run: _Run, now: float) -> None:
-        """The engine refused it, because others were running."""
+    def busy(self, run: _Run, now: float) -> bool:
+        """The engine refused it, because others were running. Whether something is different now."""
+        before = (self.proven, self.trial)
         self.proven = max(1, min(self.proven, run.beside - 1))
         self._failed(now)
+        return before != (self.proven, self.trial)
 
     def _later(self, seconds: float, factor: float, more_s: float) -> bool:
         return bool(self._alone_s) and seconds > factor * median(self._alone_s) + more_s
@@ -100,51 +113,64 @@ class _Learner:
 
     def _failed(self, now: float) -> None:
         self._strikes = self._unclear = 0
-        self.paused_until = now + min(LONGEST_PAUSE_S, PAUSE_S * 2**self._failures)
+        self.trial = False
+        self._paused_until = now + min(LONGEST_PAUSE_S, PAUSE_S * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
 
 
 class Slots:
-    """Changed by events. Places whose engine says what it can do are none of its business."""
+    """Changed by events; each gives the places whose number is another one now. Places whose engine says what it can do
+    are none of its business.
+    """
 
     def __init__(self) -> None:
         self._learners: dict[Place, _Learner] = {}
         self._runs: dict[CallId, _Run] = {}
+        self._by_model: dict[ModelName, set[Place]] = {}
         self._wanted_at: dict[ModelName, float] = {}
 
-    def of(self, place: Place, told: int, most: int, now: float) -> int:
-        """Calls at once: `told` to begin with, then what has been proven, and one more where a call waits and a trial
-        may be made; never more than `most`, or than was told.
+    def of(self, place: Place, told: int, most: int) -> int:
+        """Calls at once: `told` to begin with, then what has been proven, and one more where a trial may be made; never
+        more than `most`, or than was told.
         """
         learner = self._learners.get(place)
-        proven = learner.proven if learner else told
-        wanted = now - self._wanted_at.get(place.model, -WANTED_S) < WANTED_S
-        trial = wanted and learner is not None and now >= learner.paused_until
-        return min(proven + trial, max(told, most))
+        return told if learner is None else min(learner.proven + learner.trial, max(told, most))
 
-    def wanted(self, models: tuple[ModelName, ...], now: float) -> None:
-        """A call waits for one of these."""
-        if not self._learners:
-            return
-        if len(self._wanted_at) > MOST_WANTED:
-            self._wanted_at = {name: at for name, at in self._wanted_at.items() if now - at < WANTED_S}
+    def proven(self, place: Place, told: int) -> int:
+        """Calls at once that it is known to take."""
+        learner = self._learners.get(place)
+        return told if learner is None else learner.proven
+
+    def wanted(self, models: Iterable[ModelName], now: float) -> list[Place]:
+        """A call waits for one of these: each place that has run one may be given one more, once."""
+        changed = []
         for model in models:
-            self._wanted_at[model] = now
+            if model in self._by_model and now - self._wanted_at.get(model, -math.inf) >= WANTED_EVERY_S:
+                self._wanted_at[model] = now
+                changed += [place for place in self._by_model[model] if self._learners[place].may_try(now)]
+        return changed
 
-    def started(self, call_id: CallId, place: Place, told: int, running: int, now: float) -> None:
+    def started(self, call_id: CallId, place: Place, told: int, running: int, now: float) -> list[Place]:
         """A call was sent there; `running` counts it."""
-        learner = self._learners.setdefault(place, _Learner(told))
+        learner = self._learners.get(place)
+        if learner is None:
+            learner = self._learners[place] = _Learner(told)
+            self._by_model.setdefault(place.model, set()).add(place)
         self._runs[call_id] = _Run(place, now, running, learner.ended)
+        if running <= learner.proven or not learner.trial:
+            return []
+        learner.trial = False
+        return [place]
 
-    def first_byte(self, call_id: CallId, now: float) -> None:
+    def first_byte(self, call_id: CallId, now: float) -> list[Place]:
         """Its answer has begun."""
-        if run := self._runs.get(call_id):
-            self._learners[run.place].first_byte(run, now)
+        run = self._runs.get(call_id)
+        return [run.place] if run and self._learners[run.place].first_byte(run, now) else []
 
-    def busy(self, call_id: CallId, now: float) -> None:
+    def busy(self, call_id: CallId, now: float) -> list[Place]:
         """The engine had no room for it (429, 503)."""
-        if run := self._runs.get(call_id):
-            self._learners[run.place].busy(run, now)
+        run = self._runs.get(call_id)
+        return [run.place] if run and self._learners[run.place].busy(run, now) else []
 
     def ended(self, call_id: CallId) -> None:
         """It is over there, however."""
@@ -155,6 +181,11 @@ class Slots:
         """The node is gone for good, and runs nothing."""
         for place in [place for place in self._learners if place.node_id == node_id]:
             del self._learners[place]
+            places = self._by_model[place.model]
+            places.discard(place)
+            if not places:
+                del self._by_model[place.model]
+                self._wanted_at.pop(place.model, None)
 
 
 class Foreign:

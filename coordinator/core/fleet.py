@@ -117,7 +117,7 @@ class Fleet:
             engine_model=spot.model.name,
             loaded=bool(spot.replicas),
             unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
-            slots=self._slots_of(node, spot, Place(node.node_id, *key), now),
+            slots=self._slots_of(node, spot, Place(node.node_id, *key)),
             in_flight=node.in_flight[key],
             node_in_flight=node.in_flight.total(),
             model_bytes=spot.model.size_bytes,
@@ -134,11 +134,11 @@ class Fleet:
             last_used=node.last_used[key],
         )
 
-    def _slots_of(self, node: Node, spot: Spot, place: Place, now: float) -> int:
+    def _slots_of(self, node: Node, spot: Spot, place: Place) -> int:
         """Calls at once, those of others left out."""
         if spot.engine.slots_known:
             return max(0, spot.slots - self.foreign.of(place))
-        return self.slots.of(place, spot.slots, _most_by_memory(node.heartbeat, spot), now)
+        return self.slots.of(place, spot.slots, _most_by_memory(node.heartbeat, spot))
 
     def offer(self, candidate: Candidate, score: float) -> Offer:
         """A place as a substitute is chosen by. `score`: the policy's points."""

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from coordinator.core.call import Place
-from coordinator.core.concurrency import MOST, PAUSE_S, WANTED_S, Foreign, Slots, most_for
+from coordinator.core.concurrency import MOST, PAUSE_S, Foreign, Slots, most_for
 from coordinator.core.limits import Limits
 from shared.errors import EngineBusy
 from shared.names import CallId, NodeId, normalise
@@ -45,10 +45,10 @@ class Simulated:
 
     def limit(self, most: int = MOST) -> int:
         self.slots.wanted(MODELS, self.now)
-        return self.slots.of(HERE, 1, most, self.now)
+        return self.slots.of(HERE, 1, most)
 
     def proven(self) -> int:
-        return self.slots.of(HERE, 1, MOST, self.now + 2 * WANTED_S)
+        return self.slots.proven(HERE, 1)
 
     def run(self, calls: int, most: int = MOST) -> None:
         """Until so many have been sent."""
@@ -140,20 +140,22 @@ def test_memory_bounds_it() -> None:
     engine.run(200, most=3)
     assert engine.proven() == 3
     assert engine.most_sent == 3
-    assert engine.slots.of(HERE, 1, 2, engine.now) == 2, "there is less memory now"
+    assert engine.slots.of(HERE, 1, 2) == 2, "there is less memory now"
 
 
-def test_nobody_waits_so_nothing_is_tried() -> None:
+def test_a_trial_is_for_those_who_wait_and_for_one_of_them() -> None:
     slots = Slots()
-    assert slots.of(HERE, 1, 8, 0.0) == 1
-    slots.started(CallId("a"), HERE, 1, 1, 0.0)
+    assert slots.wanted(MODELS, 0.0) == [], "a place that has not run one call yet"
+    assert slots.started(CallId("a"), HERE, 1, 1, 0.0) == []
     slots.first_byte(CallId("a"), FIRST_S)
-    assert slots.of(HERE, 1, 8, 1.0) == 1
-    slots.wanted(MODELS, 2.0)
-    assert slots.of(HERE, 1, 8, 2.0) == 2
-    assert slots.of(HERE, 1, 8, 2.0 + WANTED_S) == 1
-    elsewhere = Place(NodeId("n2"), "ollama", HERE.model)
-    assert slots.of(elsewhere, 1, 8, 2.0) == 1, "a place that has not run one call yet"
+    assert slots.of(HERE, 1, 8) == 1
+    assert slots.wanted(MODELS, 2.0) == [HERE]
+    assert slots.wanted(MODELS, 3.0) == [], "that is known"
+    assert (slots.of(HERE, 1, 8), slots.proven(HERE, 1)) == (2, 1)
+    assert slots.started(CallId("b"), HERE, 1, 2, 4.0) == [HERE]
+    assert slots.of(HERE, 1, 8) == 1
+    assert slots.first_byte(CallId("b"), 4.0 + FIRST_S) == [HERE]
+    assert (slots.of(HERE, 1, 8), slots.proven(HERE, 1)) == (2, 2)
 
 
 def test_what_ends_without_an_answer_teaches_nothing() -> None:
@@ -162,7 +164,7 @@ def test_what_ends_without_an_answer_teaches_nothing() -> None:
         slots.started(CallId(f"c{number}"), HERE, 1, 2, 0.0)
         slots.ended(CallId(f"c{number}"))
         slots.first_byte(CallId(f"c{number}"), 1.0)
-    assert slots.of(HERE, 1, 8, 1.0) == 1
+    assert slots.of(HERE, 1, 8) == 1
 
 
 def test_side_by_side_but_very_late_is_no_gain() -> None:
@@ -171,8 +173,8 @@ def test_side_by_side_but_very_late_is_no_gain() -> None:
     slots.first_byte(CallId("a"), 0.5)
     slots.started(CallId("b"), HERE, 1, 2, 1.0)
     slots.first_byte(CallId("b"), 30.0)
-    slots.wanted(MODELS, 30.0)
-    assert slots.of(HERE, 1, 8, 30.0) == 1
+    assert slots.wanted(MODELS, 30.0) == []
+    assert slots.of(HERE, 1, 8) == 1
 
 
 def test_a_place_that_is_gone_is_forgotten() -> None:
@@ -180,7 +182,7 @@ def test_a_place_that_is_gone_is_forgotten() -> None:
     engine.run(100)
     assert engine.proven() == 4
     engine.slots.forget(HERE.node_id)
-    assert engine.slots.of(HERE, 1, 8, engine.now) == 1
+    assert engine.slots.of(HERE, 1, 8) == 1
 
 
 def test_foreign_calls_are_what_exceeds_the_most_of_ours() -> None:
