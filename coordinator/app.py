@@ -17,6 +17,7 @@ from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.policies import POLICIES
+from coordinator.core.usage import HOUR_S, WEEK_HOURS
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
 from coordinator.dashboard.past import Past
@@ -119,7 +120,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(forwarder.close)
-        await _remember(desk, reader)
+        await _remember(desk, reader, clock)
         await node_orders.remember()
         store.start()
         stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
@@ -147,15 +148,19 @@ def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> N
     mdns.advertise(advert, only=only_address(settings.host))
 
 
-async def _remember(desk: Desk, reader: TraceReader) -> None:
-    """What earlier calls took, as far as the file tells."""
+async def _remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) -> None:
+    """What earlier calls took, and which models answered in the last week, as far as the file tells."""
+    unix = time.time()
     try:
         known = await asyncio.to_thread(reader.latencies, KEPT)
+        served = await asyncio.to_thread(reader.served, unix - WEEK_HOURS * HOUR_S, unix)
     except Unavailable as error:
         log.warning("nothing is remembered of earlier calls: %s", error.summary)
         return
     for node_id, model, seconds in known:
         desk.remember(node_id, model, seconds)
+    for model, hour, calls in served:
+        desk.remember_use(model, clock() - (unix - hour), calls)
 
 
 @asynccontextmanager

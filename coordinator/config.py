@@ -12,6 +12,7 @@ from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 PREFIX = "FLEET_"
 
 Seconds = Annotated[float, Meta(ge=0)]
+Points = Annotated[float, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -104,6 +105,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     trace_retention_days: Annotated[
         int, Meta(ge=0), _about("days that rows of latency.db are kept; 0: for ever")
     ] = 90
+    vram_fallback: Annotated[
+        bool, _about("whether a loaded model of the same kind may answer instead of a cold load")
+    ] = False
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_model_warm: Annotated[
         float, _about("points of signal thermal where the model left memory in the last half hour")
@@ -115,6 +119,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     score_role_affinity_max: Annotated[float, _about("weight of signal role_affinity")] = 15.0
     score_availability_trend_max: Annotated[float, _about("weight of signal availability_trend")] = 10.0
     score_context_fit_max: Annotated[float, _about("weight of signal context_fit")] = 15.0
+    score_session_affinity_max: Annotated[
+        Points, _about("points added where a conversation was served before")
+    ] = 20.0
+    score_prefix_affinity_max: Annotated[
+        Points, _about("points added where a long beginning, shared with other calls, was served before")
+    ] = 10.0
 
     def directory(self) -> Path:
         """Where everything is kept."""
@@ -150,6 +160,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             circuit_open_s=self.circuit_time,
             stale_s=self.stale_timeout,
             probe_engine_after_s=self.probe_engine_after,
+            substitute=self.vram_fallback,
             probe_every_s=self.probe_interval,
             forget_s=self.forget_time,
         )
@@ -166,4 +177,6 @@ class Settings(Struct, frozen=True, kw_only=True):
             role_affinity=self.score_role_affinity_max,
             availability_trend=self.score_availability_trend_max,
             context_fit=self.score_context_fit_max,
+            session_affinity=self.score_session_affinity_max,
+            prefix_affinity=self.score_prefix_affinity_max,
         )

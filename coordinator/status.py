@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from coordinator.core.call import Place
 from coordinator.core.cordon import Cordon
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
@@ -134,6 +135,7 @@ class StatusReader:
 
     def _queues(self) -> dict[str, Any]:
         queues: dict[str, Any] = {}
+        room = self._desk.fleet.room
         for node_id, node in sorted(self._desk.fleet.nodes.items()):
             for model, spots in sorted(node.spots.items()):
                 for spot in spots:
@@ -145,7 +147,7 @@ class StatusReader:
                             "engine": spot.engine.name,
                             "pending": 0,  # a held call is bound to no node: see `held` of /fleet/queue
                             "in_flight": running,
-                            "concurrency": spot.slots,
+                            "concurrency": room.proven(Place(node_id, spot.engine.name, model), spot),
                         }
         return queues
 

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from coordinator import trace_tables
 from shared.errors import Unavailable
-from shared.names import ModelName, NodeId
+from shared.names import ModelName, NodeId, is_model_name, normalise
 
 BUSY_S = 1.0
 DAY_S = 86_400.0
@@ -54,6 +54,11 @@ _NEWEST = """
       AND typeof(latency_ms) IN ('real', 'integer') AND latency_ms BETWEEN 0 AND ?
     ORDER BY id DESC LIMIT ?"""
 
+_SERVED = """
+    SELECT model, CAST(timestamp / 3600 AS INTEGER) * 3600 AS hour, COUNT(*) FROM request_traces
+    WHERE timestamp >= ? AND timestamp < ? AND status = 'completed' AND typeof(model) = 'text'
+    GROUP BY +model, hour"""
+
 
 class TraceReader:
     """Raises Unavailable where the file cannot be read. `suspect` is told where its bytes are at fault."""
@@ -87,16 +92,30 @@ class TraceReader:
 
         Rows that make no sense are left out.
         """
-        try:
-            if not self._path.exists():
-                return []
-        except OSError as error:
-            raise Unavailable(f"{self._path.name} cannot be read: {error.strerror}", retry_after=2) from error
+        if not self._exists():
+            return []
         with self.opened() as database:
             return [
                 (node_id, model, _seconds(database, [node_id, model, LONGEST_MS, newest]))
                 for node_id, model in database.execute(_PAIRS).fetchall()
             ]
+
+    def served(self, since: float, until: float) -> list[tuple[ModelName, float, int]]:
+        """Calls that ended well between those Unix times, by the model that served and the hour (its start).
+
+        None before the first start.
+        """
+        if not self._exists():
+            return []
+        with self.opened() as database:
+            rows = database.execute(_SERVED, [since, until]).fetchall()
+        return [(normalise(name), hour, calls) for name, hour, calls in rows if is_model_name(name)]
+
+    def _exists(self) -> bool:
+        try:
+            return self._path.exists()
+        except OSError as error:
+            raise Unavailable(f"{self._path.name} cannot be read: {error.strerror}", retry_after=2) from error
 
     @contextmanager
     def opened(self) -> Iterator[Database]:

@@ -26,6 +26,7 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.kv_cache import kv_bytes_per_token
+from agent.engines.server_environment import ServerEnvironment
 from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
 
@@ -97,7 +98,7 @@ class _About(Struct, frozen=True):
 
 
 class Ollama:
-    """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL is looked up."""
+    """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL is looked up, if the server's own says nothing."""
 
     name = "ollama"
     paths = OPENAI_PATHS | NATIVE_PATHS
@@ -114,7 +115,9 @@ class Ollama:
         self._url = url
         self._session = session
         self._timeout_s = timeout_s
-        self._slots = slots_from(environment)
+        self._environment = environment
+        self._server = ServerEnvironment(url)
+        self._slots = slots_told(environment)
         self._clock = clock
         self._dialects: dict[str, frozenset[str]] = {}
         """By version: asked once for each."""
@@ -184,15 +187,18 @@ class Ollama:
         self._loaded = names
         if self._clock() >= self._version_until:
             self._version = (await self._get("/api/version", _Version)).version
+            its = await asyncio.to_thread(self._server.read)
+            self._slots = slots_told(its or {}) or slots_told(self._environment)
             self._version_until = self._clock() + VERSION_AGE_S
         return Engine(
             name=self.name,
             kind="ollama",
             version=self._version,
             dialects=await self._speaks(self._version),
-            slots_per_model=self._slots,
+            slots_per_model=self._slots or 1,
+            slots_known=self._slots is not None,
             models=self._models,
-            replicas=[_replica(each, self._slots) for each in loaded],
+            replicas=[_replica(each, self._slots or 1) for each in loaded],
         )
 
     async def _read_models(self) -> None:
@@ -267,10 +273,10 @@ class Ollama:
         return decoded(answer, kind, path)
 
 
-def slots_from(environment: Mapping[str, str]) -> int:
-    """OLLAMA_NUM_PARALLEL as the agent sees it, else 1: Ollama's own default."""
-    text = environment.get("OLLAMA_NUM_PARALLEL", "")
-    return slots_within(int(text)) if text.isdecimal() else 1
+def slots_told(environment: Mapping[str, str]) -> int | None:
+    """OLLAMA_NUM_PARALLEL; None: nobody says, and what Ollama does then depends on its version."""
+    text = environment.get("OLLAMA_NUM_PARALLEL", "").strip()
+    return slots_within(int(text)) if text.isdecimal() and int(text) else None
 
 
 def _key(tag: _Tag) -> str:

@@ -44,10 +44,14 @@ class Call(Struct, frozen=True, kw_only=True):
     """Who asks, for a fair share: a key's name, else an address."""
     session: str = ""
     """The conversation it belongs to; empty: unknown."""
+    continues: bool = False
+    """Whether it goes on from earlier turns, or the caller named the conversation."""
     prefix: str = ""
     """Names the long beginning (system prompt, tools) that it shares with others; empty: none."""
     may_substitute: bool | None = None
     """Whether a loaded model of the same kind may answer in its place; None: as the fleet is set."""
+    asks_thinking: bool = False
+    """Whether it asks the model to think; no ability that it must have, but no substitute may lack it."""
     origin: Origin = Origin()
 
     @property

@@ -6,9 +6,9 @@ from coordinator.core.call import Place
 from coordinator.core.candidate import Candidate
 from coordinator.core.fleet import Fleet
 from coordinator.core.latencies import expected_s
+from coordinator.core.memory import free_bytes, total_bytes
 from coordinator.core.node import Node, Spot, Standing
 from shared.names import ModelName
-from shared.wire import Heartbeat
 
 USUAL_CONTEXT = 4096
 """Tokens with which an engine is taken to load a model, where it does not tell."""
@@ -25,19 +25,18 @@ class Candidates:
         beat = node.heartbeat
         key = (spot.engine.name, model)
         unloaded_at = node.unloaded_at.get(model)
-        free, total = _memory(beat)
         return Candidate(
             place=Place(node.node_id, *key),
             engine_model=spot.model.name,
             loaded=bool(spot.replicas) or self._fleet.loads.warm(Place(node.node_id, *key), now),
             unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
-            slots=spot.slots,
+            slots=self._fleet.room.of(node, spot, Place(node.node_id, *key)),
             in_flight=node.in_flight[key],
             node_in_flight=node.in_flight.total(),
             others_s=self._others_s(node, key),
             model_bytes=spot.model.size_bytes,
-            free_bytes=max(0, free - _loading_bytes(node, key)),
-            memory_bytes=total,
+            free_bytes=max(0, free_bytes(beat) - _loading_bytes(node, key)),
+            memory_bytes=total_bytes(beat),
             kv_bytes_per_token=self._fleet.facts.kv_bytes.get(model, 0.0) or spot.model.kv_bytes_per_token,
             load_context=_load_context(spot),
             slots_when_loaded=spot.engine.slots_per_model,
@@ -81,13 +80,6 @@ def _loading_bytes(node: Node, own: tuple[str, ModelName]) -> int:
     """Memory that other models will take, which calls there are having loaded."""
     loading = [node.spot(*key) for key in node.in_flight if key != own]
     return sum(spot.model.size_bytes for spot in loading if spot and not spot.replicas)
-
-
-def _memory(beat: Heartbeat) -> tuple[int, int]:
-    """Free and total bytes of the memory where a model would live."""
-    if beat.gpus and not beat.hardware.unified_memory:
-        return sum(gpu.vram_free_bytes for gpu in beat.gpus), sum(gpu.vram_total_bytes for gpu in beat.gpus)
-    return beat.memory.available_bytes, beat.memory.total_bytes
 
 
 def _load_context(spot: Spot) -> int:

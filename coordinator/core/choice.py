@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+from coordinator.core.affinity import points
 from coordinator.core.fleet import Fleet
 from coordinator.core.index import Index
-from coordinator.core.limits import Limits
+from coordinator.core.limits import Limits, Weights
 from coordinator.core.loads import may_load_elsewhere
 from coordinator.core.open_call import OpenCall
-from coordinator.core.shelf import Chosen, Entry, Found
+from coordinator.core.shelf import Chosen, Entry, Found, rank
 from coordinator.core.warmth import better_wait
 from shared.names import ModelName
 
@@ -16,21 +17,45 @@ class Choice:
     """Reads the fleet and the index, changes nothing. `waiting`: how many calls wait for a model."""
 
     def __init__(
-        self, fleet: Fleet, index: Index, limits: Limits, waiting: Callable[[ModelName], int]
+        self,
+        fleet: Fleet,
+        index: Index,
+        limits: Limits,
+        weights: Weights,
+        waiting: Callable[[ModelName], int],
     ) -> None:
         self._fleet = fleet
         self._index = index
         self._limits = limits
+        self._weights = weights
         self._waiting = waiting
 
-    def among(self, found: Found, subject: OpenCall, model: ModelName, now: float) -> Chosen | None:
+    def favoured(self, found: Found, subject: OpenCall, model: ModelName, now: float) -> Found:
+        """With the points of affinity where something of the call is cached and the model is in memory."""
+        preferred = self._fleet.affinity.preferred(subject.call, now)
+        if not preferred:
+            return found
+        best = list(found.best)
+        for place, name in preferred.items():
+            entry = self._index.entry(place) if place.model == model else None
+            if entry is None or not entry.has_room or not entry.fixed.candidate.loaded:
+                continue
+            if self._may_take(entry, subject, now):
+                bonus = points(getattr(self._weights, name), entry.node.in_flight.total())
+                best = [each for each in best if each.entry is not entry]
+                best.append(self._index.chosen(entry, subject.call).with_bonus(name, bonus))
+        return found._replace(best=tuple(sorted(best, key=rank)))
+
+    def among(
+        self, found: Found, subject: OpenCall, model: ModelName, now: float, *, last_chance: bool
+    ) -> Chosen | None:
         """The best that starts at once, unless it would load the model and: 1. that is under way elsewhere; 2. a busy
-        place that has it loaded is free sooner. None: wait.
+        place that has it loaded is free sooner. None: wait. At its last chance a call takes what there is.
         """
         if not found.best:
             return None
         best = found.best[0]
-        if best.entry.fixed.candidate.loaded:
+        if last_chance or best.entry.fixed.candidate.loaded:
             return best
         loading = self._loading_entry(subject, model, now)
         if loading is not None:
@@ -43,11 +68,14 @@ class Choice:
         if loading is None or may_load_elsewhere(loading, now):
             return None
         entry = self._index.entry(loading.place)
-        if entry is None or not entry.fixed.open or not subject.may_try(entry.place):
-            return None
+        return entry if entry is not None and self._may_take(entry, subject, now) else None
+
+    def _may_take(self, entry: Entry, subject: OpenCall, now: float) -> bool:
+        """Whether the place is healthy and could serve the call, with room or not."""
         late = now - entry.node.last_heard > self._limits.beat_late_s
-        able = entry.group is not None and entry.group.kind.can(subject.call)
-        return entry if able and not late else None
+        if late or not entry.fixed.open or not subject.may_try(entry.place):
+            return False
+        return entry.group is not None and entry.group.kind.can(subject.call)
 
     def _beside_load(self, found: Found, subject: OpenCall, loading: Entry) -> Chosen | None:
         """So any number of calls for a cold model start one load."""

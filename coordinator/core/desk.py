@@ -16,7 +16,7 @@ from coordinator.core.policies.weighted import WEIGHTED
 from coordinator.core.scorer import Scorer
 from coordinator.core.stillness import Stillness
 from coordinator.core.waiting import Waiting
-from shared.errors import FleetError
+from shared.errors import EngineBusy, FleetError
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
@@ -32,7 +32,9 @@ class Desk:
         self.holding = Holding(limits)
         self.loads = self.fleet.loads
         self._scorer = Scorer(self.fleet, limits, weights, policy, now, self.holding.waiting_for)
-        self._waiting = Waiting(limits, self.holding, self.loads, self._scorer, self._apply)
+        self._waiting = Waiting(
+            limits, self.holding, self.loads, self._scorer, self._apply, self.fleet.wanted
+        )
         self.completed = 0
         self.failures = 0
         self._budget = RetryBudget(limits.retry_floor, limits.retry_share)
@@ -75,7 +77,7 @@ class Desk:
             return []
         running.first_byte = True
         running.progress_at = now
-        if running.place is None or not self.fleet.load_ended(running.place, now, ok=True):
+        if running.place is None or not self.fleet.first_byte(running.call, running.place, now):
             return []
         return self._release(now, [running.place.model])
 
@@ -88,11 +90,13 @@ class Desk:
             self.failures += 1
             return self._release(now, self._models_at(ended.place))
         self.completed += 1
-        self.fleet.went_well(ended.place, ended.placed_at, now)
+        self.fleet.went_well(ended.call, ended.place, ended.placed_at, now)
         return self._release(now, self._models_at(ended.place))
 
     def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
         """1. The place is free and ranks last. 2. Another node, where that is allowed. 3. Else the error stands."""
+        if isinstance(error, EngineBusy):
+            self.fleet.no_room(call_id, now)
         ended = self._end(call_id, now)
         if ended is None or ended.place is None:
             return []
@@ -204,6 +208,10 @@ class Desk:
         for each in seconds:
             self.fleet.latencies.add(node_id, model, each)
 
+    def remember_use(self, model: ModelName, at: float, calls: int) -> None:
+        """How often `model` answered before this start; `at` on the Desk's clock, before zero for most."""
+        self.fleet.usage.add(model, at, calls)
+
     # What the shell may read
 
     def open_calls(self) -> list[OpenCall]:
@@ -225,7 +233,7 @@ class Desk:
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self.fleet.take(subject.place, now)
+            self.fleet.take(subject.call.id, subject.place, now)
             self.holding.placed(subject)
             self._open[subject.call.id] = subject
         else:
@@ -245,7 +253,7 @@ class Desk:
         if ended.place is None:
             self.holding.remove(ended)
         else:
-            self.fleet.free(ended.place, ended.placed_at)
+            self.fleet.free(call_id, ended.place, ended.placed_at)
             self.holding.ended(ended, now)
             if loaded or not self.fleet.nodes[ended.place.node_id].in_flight[ended.place[1:]]:
                 self.fleet.load_ended(ended.place, now, ok=loaded)

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from coordinator.core.call import Call
+from coordinator.core.memory import both_bytes
 from coordinator.core.node import Node, Spot, Standing
 from shared.names import NodeId
 
@@ -48,16 +49,9 @@ def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:
 def _no_load(node: Node, spot: Spot) -> Refusal | None:
     """Why it cannot be loaded there. What is loaded already is served whatever the memory says."""
     name, size = node.node_id, spot.model.size_bytes
-    room = memory_bytes(node)
+    room = both_bytes(node.heartbeat)
     if room and size > room:
         return Refusal(f"needs {size / GIB:.1f} GiB, {name} has {room / GIB:.1f} GiB in all", lasting=True)
     if node.heartbeat.memory.pressure == "critical":
         return Refusal(f"{name} is short of memory: it loads nothing more")
     return None
-
-
-def memory_bytes(node: Node) -> int:
-    """Host memory and VRAM together: engines may split a model over both."""
-    beat = node.heartbeat
-    vram = 0 if beat.hardware.unified_memory else sum(gpu.vram_total_bytes for gpu in beat.gpus)
-    return beat.memory.total_bytes + vram

@@ -1,9 +1,10 @@
 """The nodes, their leases and what runs on each. Changed by the Desk only; everybody else gets values."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from coordinator.core.call import Considered, Place, Placement
+from coordinator.core.affinity import Affinity
+from coordinator.core.call import Call, Considered, Place, Placement
 from coordinator.core.circuits import Circuits
 from coordinator.core.cordon import Cordons
 from coordinator.core.facts import Facts
@@ -11,8 +12,10 @@ from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
 from coordinator.core.node import Node, Spot
+from coordinator.core.room import Room
+from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
-from shared.names import ModelName, NodeId
+from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
 
@@ -25,6 +28,9 @@ class Fleet:
         self.facts = Facts()
         self.circuits = Circuits(limits)
         self.loads = Loads()
+        self.affinity = Affinity()
+        self.usage = Usage()
+        self.room = Room()
         self.changed: set[NodeId] = set()
         """Nodes of which something is different, beside their load; whoever keeps an order of them takes them out."""
         self.relieved: set[NodeId] = set()
@@ -41,6 +47,7 @@ class Fleet:
         because of another agent.
         """
         node = self.nodes.get(NodeId(heartbeat.node_id))
+        last_beat = node.heartbeat if node else None
         if node is None:
             node = self.nodes[NodeId(heartbeat.node_id)] = Node(heartbeat, address, now, self.touch)
             node.set_aside(self.cordons[node.node_id])
@@ -51,6 +58,8 @@ class Fleet:
             if heartbeat.epoch != node.heartbeat.epoch:
                 self.circuits.forget(node.node_id)  # those were another process's
             node.heard(heartbeat, address, now, self._limits)
+        self.affinity.heard(last_beat, heartbeat)
+        self.room.heard(node)
         for model in before - set(node.spots):
             self._having[model].discard(node.node_id)
         for model in set(node.spots) - before:
@@ -112,6 +121,7 @@ class Fleet:
             del self.nodes[node.node_id]
             self.facts.forget(node.node_id)
             self.changed.add(node.node_id)
+            self.room.forget(node.node_id)
             self.latencies.forget(node.node_id)
             self.circuits.forget(node.node_id)
             for model in node.spots:
@@ -131,7 +141,7 @@ class Fleet:
             for spot in node.spots[model]:
                 yield node, spot
 
-    def take(self, place: Place, now: float) -> None:
+    def take(self, call_id: CallId, place: Place, now: float) -> None:
         """A call starts there."""
         node = self.nodes[place.node_id]
         key = (place.engine, place.model)
@@ -140,11 +150,14 @@ class Fleet:
         node.last_used[key] = self._placements
         self._load_changed(node, key)
         self.loads.placed(place, node, now)
+        if spot := node.spot(*key):
+            self._touch_at(self.room.took(call_id, place, spot, node.in_flight[key], now))
         if self.circuits.placed(place, now):
             self.touch(node)
 
-    def free(self, place: Place, placed_at: float) -> None:
+    def free(self, call_id: CallId, place: Place, placed_at: float) -> None:
         """A call has ended there."""
+        self.room.ended(call_id)
         node = self.nodes[place.node_id]
         running = node.in_flight
         key = (place.engine, place.model)
@@ -164,9 +177,31 @@ class Fleet:
             self.touch(self.nodes[place.node_id])
         return ended
 
-    def went_well(self, place: Place, placed_at: float, now: float) -> None:
+    def first_byte(self, call: Call, place: Place, now: float) -> bool:
+        """Its answer has begun there. Whether other calls may go now."""
+        self.affinity.served(call, place, now)
+        roomier = self._touch_at(self.room.first_byte(call.id, now))
+        return self.load_ended(place, now, ok=True) or roomier
+
+    def no_room(self, call_id: CallId, now: float) -> None:
+        """The engine was full when the call came."""
+        self._touch_at(self.room.refused(call_id, now))
+
+    def wanted(self, models: Iterable[ModelName], now: float) -> bool:
+        """A call waits for one of these. Whether it may be tried where nobody knows how many run at once."""
+        return self._touch_at(self.room.wanted(models, now))
+
+    def _touch_at(self, places: Iterable[Place]) -> bool:
+        touched = [self.nodes[place.node_id] for place in places]
+        for node in touched:
+            self.touch(node)
+        return bool(touched)
+
+    def went_well(self, call: Call, place: Place, placed_at: float, now: float) -> None:
         """A call there was answered."""
         node = self.nodes[place.node_id]
+        self.affinity.served(call, place, now)
+        self.usage.add(place.model, now)
         self.latencies.add(place.node_id, place.model, now - placed_at)
         if self.circuits.succeeded(place, placed_at, now):
             self.touch(node)

@@ -10,6 +10,7 @@ from coordinator.core.drain_rate import DrainRate
 from coordinator.core.limits import Limits
 from coordinator.core.open_call import GroupKey, OpenCall
 from coordinator.core.shares import Shares
+from coordinator.core.substitution import allowed
 from coordinator.core.turns import Line, Round, in_order
 from shared.errors import QueueFull
 from shared.names import ModelName
@@ -25,6 +26,8 @@ class Holding:
         self._lines: dict[GroupKey, Line] = {}
         self._by_model: dict[ModelName, set[GroupKey]] = {}
         """By every model that the calls of a line allow."""
+        self._by_any: set[GroupKey] = set()
+        """Lines whose calls another model of the same kind may answer."""
         self._all = Tally()
         self._tallies: dict[ModelName, Tally] = {}
         """By the model asked for."""
@@ -47,6 +50,8 @@ class Holding:
             line = self._lines[key] = Line()
             for model in key[0]:
                 self._by_model.setdefault(model, set()).add(key)
+            if allowed(waiting.call, self._limits.substitute):
+                self._by_any.add(key)
         line.add(waiting)
         self._all.add(waiting)
         self._tallies.setdefault(waiting.call.model, Tally()).add(waiting)
@@ -66,6 +71,7 @@ class Holding:
             del self._tallies[model]
         if not line:
             del self._lines[key]
+            self._by_any.discard(key)
             for each in set(key[0]):
                 self._by_model[each].discard(key)
                 if not self._by_model[each]:
@@ -105,7 +111,7 @@ class Holding:
                     self._rises.set(each.rises_at, each)
         if models is None:
             return Round(self._lines, self._shares)
-        keys = {key for model in models for key in self._by_model.get(model, ())}
+        keys = {key for model in models for key in self._by_model.get(model, ())} | self._by_any
         return Round({key: self._lines[key] for key in keys}, self._shares)
 
     def overdue(self, now: float) -> list[OpenCall]:

@@ -17,6 +17,10 @@ class Weights(Struct, frozen=True, kw_only=True):
     role_affinity: float = 15.0
     availability_trend: float = 10.0
     context_fit: float = 15.0
+    session_affinity: float = 20.0
+    """Added to the seven at the place that served the conversation before."""
+    prefix_affinity: float = 10.0
+    """Likewise for a long beginning."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -51,6 +55,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """In a row, after which a (node, engine, model) gets no calls while another can serve them."""
     circuit_open_s: float = 30.0
     """For how long; twice as long each time that the call after it fails too."""
+    substitute: bool = False
+    """Whether a loaded model of the same kind may answer instead of a cold load, where the caller says nothing."""
     stale_s: float = 600.0
     """A placed call without progress for so long is given up."""
     probe_engine_after_s: float = 60.0

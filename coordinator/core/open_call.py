@@ -7,7 +7,9 @@ from coordinator.core.call import Call, Place
 from shared.errors import FleetError
 from shared.names import ModelName, NodeId
 
-GroupKey: TypeAlias = tuple[tuple[ModelName, ...], frozenset[str], frozenset[NodeId], frozenset[Place], int]
+GroupKey: TypeAlias = tuple[
+    tuple[ModelName, ...], frozenset[str], frozenset[NodeId], frozenset[Place], int, bool | None
+]
 
 LEVELS = {"interactive": 0, "batch": 1, "background": 2}
 """Where a class of calls begins; the lower goes first, and waiting lowers it."""
@@ -89,7 +91,14 @@ class OpenCall:
         """Calls with equal keys can take the same places. Contexts count by powers of two, so that there are few."""
         call = self.call
         context = max(call.num_ctx or 0, call.estimated_tokens)
-        return (call.models, call.abilities, self.excluded, self.passed_over, context.bit_length())
+        return (
+            call.models,
+            call.abilities,
+            self.excluded,
+            self.passed_over,
+            context.bit_length(),
+            call.may_substitute,
+        )
 
     def may_try(self, place: Place) -> bool:
         """Whether it has not failed there before."""

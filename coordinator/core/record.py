@@ -11,6 +11,8 @@ from coordinator.core.shelf import Fixed, breakdown
 from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, functions
 from shared.names import NodeId
 
+AFFINITIES = ("session_affinity", "prefix_affinity")
+
 
 class Record(Struct, frozen=True, kw_only=True):
     """One decision. Making it costs little; its explanation is worked out only when somebody asks."""
@@ -23,6 +25,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Points of the load of each one's node, in the order of OF_LOAD."""
     rooms: tuple[bool, ...]
     """Whether each would have begun the call at once."""
+    extras: dict[Place, tuple[tuple[str, float], ...]] = {}
+    """Named points beside the seven signals."""
     omitted: int = 0
     """Places of a large fleet that are not among `weighed`."""
     excluded: frozenset[NodeId] = frozenset()
@@ -39,7 +43,9 @@ class Record(Struct, frozen=True, kw_only=True):
         judged.sort(key=lambda each: (not each.eligible, each.troubled, -(each.score or 0.0), each.node_id))
         return Explanation(
             policy=self.policy,
-            weights={name: getattr(self.weights, name) for name, _ in SIGNALS},
+            weights={
+                name: getattr(self.weights, name) for name in (*(name for name, _ in SIGNALS), *AFFINITIES)
+            },
             outcome=self.outcome,
             chosen=self.chosen.node_id if self.chosen else None,
             reason=self.reason,
@@ -69,7 +75,9 @@ class Record(Struct, frozen=True, kw_only=True):
         candidate, of_place = each.candidate, each.points
         if self.call.num_ctx and not candidate.loaded:  # as the index does
             of_place = self._points(OF_PLACE, candidate)
-        return breakdown((*of_place, *load, *self._points(OF_CALL, candidate)))
+        return breakdown(
+            (*of_place, *load, *self._points(OF_CALL, candidate)), self.extras.get(each.place, ())
+        )
 
     def _points(self, names: tuple[str, ...], candidate: Candidate) -> tuple[float, ...]:
         known = functions(self.weights)

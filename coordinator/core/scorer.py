@@ -16,6 +16,7 @@ from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.record import Record
 from coordinator.core.shelf import Chosen, Entry, Found
+from coordinator.core.substitutes import Substitutes
 from shared.errors import CallerFault, EngineLacks, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
 
@@ -48,7 +49,8 @@ class Scorer:
         self._weights = weights
         self._policy = policy
         self._index = Index(fleet, limits, weights)
-        self._choice = Choice(fleet, self._index, limits, waiting)
+        self._choice = Choice(fleet, self._index, limits, weights, waiting)
+        self._substitutes = Substitutes(fleet, self._index, self._choice, by_fleet=limits.substitute)
         self._settled_at = started_at + limits.settle_s
 
     def settle(self, now: float) -> None:
@@ -64,20 +66,18 @@ class Scorer:
         refusals: list[Refusal] = []
         busy = False
         for model in subject.call.models:
-            found = self._index.find(subject, model, now)
-            chosen = (
-                found.best[0]
-                if last_chance and found.best
-                else self._choice.among(found, subject, model, now)
-            )
+            found = self._choice.favoured(self._index.find(subject, model, now), subject, model, now)
+            chosen = self._substitutes.instead(found, subject, model, now)
+            if chosen is None:
+                chosen = self._choice.among(found, subject, model, now, last_chance=last_chance)
             if chosen is not None:
-                return self._place(subject, model, chosen, found)
+                return self._place(subject, chosen, found)
             if (found.best or found.full) and not last_chance:
                 return None
             usable = self._usable(subject, model, now, refusals)
             with_room = [each for each in usable if each.has_room]
             if with_room:
-                return self._place_anyhow(subject, model, with_room)
+                return self._place_anyhow(subject, with_room)
             if usable and not last_chance:
                 return None
             busy |= bool(usable)
@@ -104,9 +104,13 @@ class Scorer:
         for model in subject.call.models:
             self._index.look_anew(model, now)
         entries = [each for model in subject.call.models for each in self._index.weighed(model)]
+        best: list[Chosen] = []
+        for model in subject.call.models:
+            best += self._choice.favoured(self._index.find(subject, model, now), subject, model, now).best
         return self._record(
             subject,
             entries,
+            found=Found(tuple(best), ()),
             outcome="waits" if decision is None else "placed" if isinstance(decision, Placed) else "refused",
             chosen=decision.placement.place if isinstance(decision, Placed) else None,
             reason=str(decision.error) if isinstance(decision, Refused) else "",
@@ -117,6 +121,7 @@ class Scorer:
         subject: OpenCall,
         entries: list[Entry],
         *,
+        found: Found,
         chosen: Place | None,
         outcome: Outcome = "placed",
         reason: str = "",
@@ -129,6 +134,7 @@ class Scorer:
             weighed=tuple([each.fixed for each in entries]),
             loads=self._index.loads(entries),
             rooms=tuple([each.node.in_flight.get(each.pair, 0) < each.slots for each in entries]),
+            extras={each.entry.place: each.extra for each in found.best if each.extra},
             omitted=omitted,
             excluded=subject.excluded,
             passed_over=subject.passed_over,
@@ -167,12 +173,13 @@ class Scorer:
         ]
         return barred if len(barred) < len(usable) else []
 
-    def _place(self, subject: OpenCall, model: ModelName, chosen: Chosen, found: Found) -> Placed:
+    def _place(self, subject: OpenCall, chosen: Chosen, found: Found) -> Placed:
         entry = chosen.entry
+        model = entry.place.model
         count = self._index.count(model)
         small = count <= RECORDED
         entries = self._index.weighed(model) if small else [each.entry for each in found.best]
-        record = self._record(subject, entries, chosen=entry.place, omitted=count - len(entries))
+        record = self._record(subject, entries, found=found, chosen=entry.place, omitted=count - len(entries))
         fallback = model != subject.call.model
         placement = self._fleet.placement(
             entry.node,
@@ -185,12 +192,12 @@ class Scorer:
         )
         return Placed(subject.call.id, placement)
 
-    def _place_anyhow(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
+    def _place_anyhow(self, subject: OpenCall, candidates: list[Candidate]) -> Placed:
         """Where only troubled places are left."""
         best = self._policy.order(candidates, subject.call, self._weights)[0]
         entry = self._index.entry(best.candidate.place)
         assert entry is not None  # noqa: S101 - every place of the fleet has one
-        return self._place(subject, model, self._index.chosen(entry, subject.call), Found((), ()))
+        return self._place(subject, self._index.chosen(entry, subject.call), Found((), ()))
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call

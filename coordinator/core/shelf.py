@@ -108,10 +108,16 @@ class Chosen(NamedTuple):
     points: tuple[float, ...]
     """In the order of OF_PLACE, OF_LOAD and OF_CALL."""
     total: float
+    extra: tuple[tuple[str, float], ...] = ()
+    """Named points beside the seven signals; `total` has them."""
+
+    def with_bonus(self, name: str, points: float) -> "Chosen":
+        """With those points beside the seven."""
+        return self._replace(total=self.total + points, extra=(*self.extra, (name, points)))
 
     def breakdown(self) -> dict[str, float]:
-        """Signal name -> points, in the order of SIGNALS, and their `total`."""
-        return breakdown(self.points)
+        """Signal name -> points, in the order of SIGNALS, then what is beside them, and the `total`."""
+        return breakdown(self.points, self.extra)
 
 
 class Found(NamedTuple):
@@ -127,10 +133,11 @@ def rank(chosen: Chosen) -> tuple[float, int, Place]:
     return (-chosen.total, entry.node.last_used[entry.pair], entry.place)
 
 
-def breakdown(points: tuple[float, ...]) -> dict[str, float]:
+def breakdown(points: tuple[float, ...], extra: tuple[tuple[str, float], ...] = ()) -> dict[str, float]:
     """Points in the order of OF_PLACE, OF_LOAD and OF_CALL, by name in the order of SIGNALS, and their `total`."""
     result = dict(zip(_ORDER, _in_order(points), strict=True))
-    result["total"] = sum(points)
+    result.update(extra)
+    result["total"] = sum(result.values()) if extra else sum(points)
     return result
 
 

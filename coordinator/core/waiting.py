@@ -15,15 +15,22 @@ Apply = Callable[[OpenCall, Placed | Refused, float], None]
 """Makes a decision true, so that the next one is made with it."""
 
 
+Wanted = Callable[[Iterable[ModelName], float], bool]
+"""Told that a call waits for one of those models; whether one more may be tried somewhere."""
+
+
 class Waiting:
     """The part of the Desk that looks after held calls; what it decides is true when it returns."""
 
-    def __init__(self, limits: Limits, holding: Holding, loads: Loads, scorer: Scorer, apply: Apply) -> None:
+    def __init__(
+        self, limits: Limits, holding: Holding, loads: Loads, scorer: Scorer, apply: Apply, wanted: Wanted
+    ) -> None:
         self._limits = limits
         self._holding = holding
         self._loads = loads
         self._scorer = scorer
         self._apply = apply
+        self._wanted = wanted
 
     def admit(self, arrival: OpenCall, now: float) -> Decisions:
         """There is no place for it now: it is held, if need be in the stead of others, or refused."""
@@ -31,7 +38,10 @@ class Waiting:
         for each, refusal in displaced:
             self._apply(each, refusal, now)
         held = [] if any(each is arrival for each, _ in displaced) else [self._hold(arrival, now)]
-        return [*(refusal for _, refusal in displaced), *held]
+        decisions: Decisions = [*(refusal for _, refusal in displaced), *held]
+        if held and self._wanted(arrival.call.models, now):
+            decisions += self.release(now, arrival.call.models)
+        return decisions
 
     def again(self, subject: OpenCall, now: float) -> Decisions:
         """It has failed somewhere: another place, or it waits in its old turn. Where it cannot, its error stands."""
@@ -52,6 +62,8 @@ class Waiting:
         turns = self._holding.round(now, models)
         while waiting := turns.next():
             decision = self._scorer.decide(waiting, now)
+            if decision is None and self._wanted(waiting.call.models, now):
+                decision = self._scorer.decide(waiting, now)
             if decision is None:
                 turns.blocked(waiting)
                 continue

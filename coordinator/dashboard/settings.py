@@ -10,7 +10,7 @@ from shared import __version__
 from shared.sockets import is_loopback
 
 OFF = (
-    *("auto_pull", "vram_fallback", "image_generation", "transcription", "dynamic_num_ctx"),
+    *("auto_pull", "image_generation", "transcription", "dynamic_num_ctx"),
     *("num_ctx_auto_calculate", "fleet_intelligence"),
 )
 """Switches that scripts look for, of things that this coordinator does not do."""
@@ -30,7 +30,7 @@ def shown(
         "router_version": __version__,
         "router_hostname": hostname,
         "config": {
-            "toggles": dict.fromkeys(OFF, False),
+            "toggles": {**dict.fromkeys(OFF, False), "vram_fallback": settings.vram_fallback},
             "context": {},
             "server": {
                 "host": settings.host,

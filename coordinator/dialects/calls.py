@@ -4,9 +4,32 @@ import msgspec
 from aiohttp import web
 
 from coordinator.core.call import Call, Operation, Origin
+from coordinator.dialects.allowances import HEADER as NO_FALLBACK
+from coordinator.dialects.allowances import asks_thinking, may_substitute
 from coordinator.dialects.body import ABSENT, fallback_names, model_name
+from coordinator.dialects.conversation import HEADER as SESSION
+from coordinator.dialects.conversation import NO_OPENING, Opening, names_of, session_named
 from coordinator.dialects.tags import HEADER, tags_of
 from coordinator.requests import identify
+
+
+class CommonHead(msgspec.Struct):
+    """What both APIs have. Every field `T | None`: an explicit null is the caller's way of leaving a field out."""
+
+    model: str | None = None
+    stream: bool | None = None
+    tools: list[msgspec.Raw] | None = None
+    fallback_models: list[str] | None = None
+    fallback: bool | None = None
+    metadata: msgspec.Raw = ABSENT
+    user: msgspec.Raw = ABSENT
+    keep_alive: msgspec.Raw = ABSENT
+    think: msgspec.Raw = ABSENT
+
+    @property
+    def names_fallbacks(self) -> bool:
+        """Whether it has fields that are ours, and no engine's."""
+        return self.fallback_models is not None or self.fallback is not None
 
 
 def call_of(
@@ -14,17 +37,20 @@ def call_of(
     dialect: str,
     operation: Operation,
     *,
-    model: str | None,
+    head: CommonHead,
     stream: bool,
-    fallback_models: list[str] | None,
     abilities: frozenset[str],
     estimated_tokens: int,
     num_ctx: int | None = None,
-    metadata: msgspec.Raw = ABSENT,
-    user: msgspec.Raw = ABSENT,
+    opening: Opening = NO_OPENING,
+    prompt_cache_key: msgspec.Raw = ABSENT,
+    effort: msgspec.Raw = ABSENT,
 ) -> Call:
     """Raises CallerFault where a model's name is missing or absurd."""
-    asked, name = model_name(model)
+    asked, name = model_name(head.model)
+    client, tags = request.remote or "", tags_of(request.headers.get(HEADER, ""), head.metadata, head.user)
+    named = session_named(request.headers.get(SESSION), tags) if operation != "embed" else ""
+    session, prefix, continues = names_of(opening, name, client, named, prompt_cache_key)
     return Call(
         id=identify(request),
         model=name,
@@ -32,11 +58,14 @@ def call_of(
         operation=operation,
         dialect=dialect,
         stream=stream,
-        fallbacks=tuple(each for each in fallback_names(fallback_models) if each != name),
+        fallbacks=tuple(each for each in fallback_names(head.fallback_models) if each != name),
         abilities=abilities,
         num_ctx=num_ctx,
         estimated_tokens=estimated_tokens,
-        origin=Origin(
-            request.path, request.remote or "", tags_of(request.headers.get(HEADER, ""), metadata, user)
-        ),
+        session=session,
+        prefix=prefix,
+        continues=continues,
+        may_substitute=may_substitute(head.fallback, request.headers.get(NO_FALLBACK)),
+        asks_thinking=asks_thinking(head.think, effort),
+        origin=Origin(request.path, client, tags),
     )

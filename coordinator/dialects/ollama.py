@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog
 from coordinator.core.call import Call, Operation, Placement
-from coordinator.dialects import ollama_ends, ollama_models
+from coordinator.dialects import allowances, ollama_ends, ollama_models
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
@@ -19,7 +19,8 @@ from coordinator.dialects.body import (
     replaced,
     tokens_of,
 )
-from coordinator.dialects.calls import call_of
+from coordinator.dialects.calls import CommonHead, call_of
+from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.keep_alive import unloads
 from coordinator.dialects.ollama_errands import OllamaErrands
@@ -41,6 +42,7 @@ CONTRACT_VERSION = "0.30.0"
 
 
 class _Message(Struct):
+    role: Raw = ABSENT
     content: Raw = ABSENT
     images: list[Raw] | None = None
 
@@ -49,24 +51,17 @@ class _Options(Struct):
     num_ctx: int | None = None
 
 
-class _Head(Struct):
-    """Every field `T | None`: an explicit null is the caller's way of leaving a field out."""
+class _Head(CommonHead):
+    """The fields that are this API's own."""
 
-    model: str | None = None
     name: str | None = None
-    stream: bool | None = None
     messages: list[_Message] | None = None
     prompt: str | None = None
     system: str | None = None
     suffix: str | None = None
     input: Raw = ABSENT
     images: list[Raw] | None = None
-    keep_alive: Raw = ABSENT
-    tools: list[Raw] | None = None
     options: _Options | None = None
-    fallback_models: list[str] | None = None
-    metadata: Raw = ABSENT
-    user: Raw = ABSENT
 
 
 _TRANSLATED = {
@@ -135,10 +130,10 @@ class OllamaExchange:
         return EngineRequest(path, body, self._headers, whole=not self.stream)
 
     def _own_body(self, placement: Placement) -> bytes:
-        if not placement.fallback and self._head.fallback_models is None:
+        if not placement.fallback and not self._head.names_fallbacks:
             return self._body
         name = placement.engine_model if placement.fallback else self.call.asked_name
-        return replaced(self._body, {"model": name}, ("fallback_models",))
+        return replaced(self._body, {"model": name}, allowances.FIELDS)
 
     def _asks_nothing(self) -> bool:
         """A chat without messages, a generate without a prompt, an embed without input: Ollama loads the model."""
@@ -251,14 +246,12 @@ class Ollama:
             request,
             self.name,
             operation,
-            model=head.model,
+            head=head,
             stream=head.stream is not False and operation != "embed",
-            fallback_models=head.fallback_models,
-            metadata=head.metadata,
-            user=head.user,
             abilities=_abilities(operation, head),
             num_ctx=head.options.num_ctx if head.options else None,
             estimated_tokens=_tokens(head),
+            opening=opening_of(operation, head.messages, head.tools, head.prompt, head.system),
         )
         exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)

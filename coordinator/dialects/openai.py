@@ -8,6 +8,7 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog, Entry
 from coordinator.core.call import Call, Operation, Placement
+from coordinator.dialects import allowances
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
@@ -17,7 +18,8 @@ from coordinator.dialects.body import (
     replaced,
     tokens_of,
 )
-from coordinator.dialects.calls import call_of
+from coordinator.dialects.calls import CommonHead, call_of
+from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.dialects.translation import openai_request
@@ -33,24 +35,20 @@ OWNED_BY = "library"
 
 
 class _Message(Struct):
+    role: Raw = ABSENT
     content: Raw = ABSENT
 
 
-class _Head(Struct):
-    """Every field `T | None`: an explicit null is the caller's way of leaving a field out."""
+class _Head(CommonHead):
+    """The fields that are this API's own."""
 
-    model: str | None = None
-    stream: bool | None = None
     messages: list[_Message] | None = None
     prompt: Raw = ABSENT
     suffix: Raw = ABSENT
     input: Raw = ABSENT
-    tools: list[Raw] | None = None
-    fallback_models: list[str] | None = None
-    metadata: Raw = ABSENT
-    user: Raw = ABSENT
-    keep_alive: Raw = ABSENT
+    reasoning_effort: Raw = ABSENT
     options: Raw = ABSENT
+    prompt_cache_key: Raw = ABSENT
 
 
 _TRANSLATED = {
@@ -70,7 +68,7 @@ class OpenAiExchange:
         self.stream = call.stream
         self._path = path
         self._body = body
-        self._drop = ("fallback_models",) if head.fallback_models is not None else ()
+        self._drop = allowances.FIELDS if head.names_fallbacks else ()
         self._for_ollama = given(head.keep_alive) or given(head.options)
         """Ollama's own /v1 drops these two, llama.cpp ignores them."""
         self._headers = headers
@@ -200,14 +198,14 @@ class OpenAi:
             request,
             self.name,
             operation,
-            model=head.model,
+            head=head,
             stream=bool(head.stream) and operation != "embed",
-            fallback_models=head.fallback_models,
-            metadata=head.metadata,
-            user=head.user,
             abilities=_abilities(operation, head, images),
             num_ctx=_num_ctx(head.options),
             estimated_tokens=_tokens(head, images),
+            effort=head.reasoning_effort,
+            opening=opening_of(operation, head.messages, head.tools, head.prompt),
+            prompt_cache_key=head.prompt_cache_key,
         )
         exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)

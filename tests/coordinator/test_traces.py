@@ -190,3 +190,16 @@ def test_the_newest_latencies_teach_a_new_desk(path: Path) -> None:
         desk.remember(node_id, model, lasted)
     known = {key: desk.fleet.latencies.p75(*key) for key in (("n1", MODEL), ("n2", MODEL))}  # type: ignore[arg-type]
     assert known == {("n1", MODEL): 84.0, ("n2", MODEL): 0.5}
+
+
+def test_which_models_answered_in_the_last_week_is_known(path: Path) -> None:
+    now = time.time()
+    assert TraceReader(path).served(0, now) == []
+    with storing(path) as store:
+        for age_s in (10, 20, DAY_S, 8 * DAY_S):
+            store.record(a_trace(a_call(model="asked:7b"), model="Served", timestamp=now - age_s))
+        store.record(a_trace(model="failed:7b", status="failed", timestamp=now - 10))
+    found = TraceReader(path).served(now - 7 * DAY_S, now)
+    assert {name for name, _, _ in found} == {"Served:latest"}
+    assert sum(calls for _, _, calls in found) == 3
+    assert all(now - 7 * DAY_S - 3600 < hour <= now for _, hour, _ in found)

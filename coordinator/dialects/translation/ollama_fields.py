@@ -28,6 +28,7 @@ _OURS: dict[str, Rule] = {
     "model": Ours("sent as the engine spells it"),
     "stream": Ours("sent, and an answer of that kind is expected"),
     "fallback_models": Ours("names other models that may serve"),
+    "fallback": Ours("allows another model of the same kind, or forbids it"),
     "metadata": Ours("its tags are kept for the trace"),
     "user": Ours("kept as a tag for the trace"),
     "keep_alive": Inert("the engine's model stays loaded"),

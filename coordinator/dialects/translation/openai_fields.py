@@ -31,6 +31,7 @@ _IN_CHOICES = "this engine gives one answer a call"
 _OURS: dict[str, Rule] = {
     "model": Ours("sent as the engine spells it"),
     "fallback_models": Ours("names other models that may serve"),
+    "fallback": Ours("allows another model of the same kind, or forbids it"),
     "metadata": Ours("its tags are kept for the trace"),
     "user": Ours("kept as a tag for the trace"),
 }

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from agent.app import ollama_url
-from agent.engines.ollama import TAGS_AGE_S, VERSION_AGE_S, Ollama, slots_from
+from agent.engines.ollama import TAGS_AGE_S, VERSION_AGE_S, Ollama, slots_told
 from shared.serving import listening
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
@@ -191,10 +191,26 @@ async def test_one_that_comes_back_is_asked_everything_anew(session: aiohttp.Cli
 
 
 @pytest.mark.parametrize(
-    ("text", "slots"), [("", 1), ("4", 4), ("0", 1), ("many", 1), ("-2", 1), ("9999999", 65_536)]
+    ("text", "slots"),
+    [("", None), ("4", 4), ("0", None), ("many", None), ("-2", None), ("9999999", 65_536)],
 )
-def test_slots_are_those_that_the_agent_sees(text: str, slots: int) -> None:
-    assert slots_from({"OLLAMA_NUM_PARALLEL": text}) == slots
+def test_slots_are_those_that_somebody_tells(text: str, slots: int | None) -> None:
+    assert slots_told({"OLLAMA_NUM_PARALLEL": text}) == slots
+
+
+@pytest.mark.parametrize(
+    ("its", "agents", "slots", "known"),
+    [("", "", 1, False), ("", "3", 3, True), ("5", "3", 5, True), ("5", "", 5, True)],
+)
+async def test_the_servers_own_environment_goes_first(
+    session: aiohttp.ClientSession, its: str, agents: str, slots: int, known: bool
+) -> None:
+    async with FakeEngine.run(
+        models=["m"], loaded=["m"], inside=["env", f"OLLAMA_NUM_PARALLEL={its}"]
+    ) as fake:
+        report = await driver(fake.address, session, agents).look()
+    assert (report.slots_per_model, report.replicas[0].slots_total) == (slots, slots)
+    assert report.slots_known == known
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ STRICT = {"type": "function", "function": {"name": "weather", "strict": True}}
 _OURS: dict[str, list[Case]] = {
     "model": [unsaid({"model": "m"})],
     "fallback_models": [unsaid({"fallback_models": ["other"]})],
+    "fallback": [unsaid({"fallback": True}), unsaid({"fallback": False})],
     "metadata": [unsaid({"metadata": {"tags": ["a"]}})],
     "user": [unsaid({"user": "ada"})],
 }

@@ -1,0 +1,41 @@
+"""How often each model answered, by the hour, for a week."""
+
+from collections import Counter
+
+from coordinator.core.substitution import Use
+from shared.names import ModelName
+
+HOUR_S = 3_600.0
+DAY_HOURS = 24
+WEEK_HOURS = 7 * 24
+
+
+class Usage:
+    """Calls that ended well, under the model that served: one that is always replaced is not used.
+
+    At most 168 numbers a model.
+    """
+
+    def __init__(self) -> None:
+        self._hours: dict[ModelName, Counter[int]] = {}
+
+    def add(self, model: ModelName, now: float, calls: int = 1) -> None:
+        """`now` may lie before this start: what is remembered is older."""
+        hour = int(now // HOUR_S)
+        counted = self._hours.setdefault(model, Counter())
+        counted[hour] += calls
+        if len(counted) > WEEK_HOURS:
+            for old in [each for each in counted if each <= hour - WEEK_HOURS]:
+                del counted[old]
+
+    def uses(self, models: set[ModelName], now: float) -> dict[ModelName, Use]:
+        """Of these; those that answered nothing within a week are left out."""
+        found = {model: self._use(model, int(now // HOUR_S)) for model in models if model in self._hours}
+        return {model: use for model, use in found.items() if use.week}
+
+    def _use(self, model: ModelName, hour: int) -> Use:
+        counted = self._hours[model].items()
+        return Use(
+            day=sum(calls for at, calls in counted if at > hour - DAY_HOURS),
+            week=sum(calls for at, calls in counted if at > hour - WEEK_HOURS),
+        )
