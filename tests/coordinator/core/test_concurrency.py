@@ -223,8 +223,7 @@ def test_one_more_is_sent_where_calls_wait_and_the_engine_can_do_it() -> None:
     assert told(desk.arrived(a_call("c2"), 2.0)) == ["c2 held", "c2 on n1"], "a trial"
     assert told(desk.arrived(a_call("c3"), 2.6)) == ["c3 held"]
     assert told(desk.expired(2.75)) == told(desk.expired(3.0)) == [], "one trial at a time"
-    desk.first_byte(CallId("c2"), 3.1)
-    assert told(desk.expired(3.25)) == ["c3 on n1"], "two are proven, a third is tried"
+    assert told(desk.first_byte(CallId("c2"), 3.1)) == ["c3 on n1"], "two are proven, a third is tried"
 
 
 def test_an_engine_that_is_full_is_sent_less_at_once() -> None:
