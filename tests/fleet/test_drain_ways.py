@@ -13,8 +13,8 @@ from tests.fleet.harness import Herd, fleet_of_fakes
 from tests.fleet.verbs import Said, Verb, verb
 
 STREAMS = 50
-SLOW: dict[str, Any] = {"token_delay_s": 0.12, "tokens": 25}
-"""A stream of three seconds."""
+SLOW: dict[str, Any] = {"token_delay_s": 0.4, "tokens": 60}
+"""A stream that lasts until the engine is told to hurry."""
 BY_THEN_S = 1.0
 """After an order: from here on, no new call."""
 
@@ -108,9 +108,11 @@ async def drained(way: Way, fleet: Herd, first: FakeEngine, data_dir: Path) -> N
         assert reply.retries == 0
     assert await fleet.in_flight() == STREAMS
     assert fleet.agents["node-1"].process.returncode is None, "it waits for its streams"
+    await first.switch(hurry=True)
     for reply in await asyncio.gather(*(stream.rest() for stream in streams)):
         reply.must_be_from("node-1")
         assert reply.retries == 0
+    await first.switch(hurry=False)
     assert await chats(first) == asked
     await concluded(way, ordered, fleet)
 
