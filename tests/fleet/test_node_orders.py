@@ -211,3 +211,10 @@ async def test_mistakes_are_told(tmp_path: Path) -> None:
         for _ in range(2):
             again = await order(fleet, "uncordon")
             assert (again.status, again.json()["cordoned"]) == (200, False)
+        kept = tmp_path / "herd" / "nodes.json"
+        kept.unlink()
+        kept.mkdir()
+        said = await verb("coordinator", "cordon", "node-1", f"--url={fleet.address}")
+        assert (said.code, said.out) == (0, "node-1 cordoned\n")
+        assert "warning: the order holds until the coordinator's restart only" in said.err
+        assert await state(fleet) == ("cordoned", True, False)
