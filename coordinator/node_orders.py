@@ -76,8 +76,11 @@ class NodeOrders:
 
     async def remember(self) -> None:
         """Orders of before the start. Nodes that are not there yet are set aside when they come."""
-        for node_id, deadline in await asyncio.to_thread(self._kept.read):
+        known = await asyncio.to_thread(self._kept.read)
+        for node_id, deadline in known:
             self._apply(self._desk.cordoned(node_id, self._clock(), on=True, deadline=deadline))
+        if known:
+            log.info("set aside since before the start: %s", ", ".join(node_id for node_id, _ in known))
 
     async def node(self, request: web.Request) -> web.Response:
         """GET /fleet/nodes/{node_id}: its part of /fleet/status."""

@@ -88,8 +88,8 @@ const nobody = () => make("p", { className: "notice", text: `No node has joined.
 
 function nodeCard(node) {
   const words = [node.state === "ready" ? node.status : `${node.status}, ${node.state}`];
-  if (node.cordoned) words.push("cordoned");
-  if (node.draining && node.state !== "draining") words.push("draining");
+  const aside = node.drained ? "drained" : node.draining ? "draining" : node.cordoned ? "cordoned" : node.state;
+  if (aside !== node.state) words.push(aside);
   return make("article", {
     className: "node",
     "aria-label": `Node ${node.node_id}`,

@@ -142,6 +142,7 @@ class Present:
                 standing=node.standing(now, self._limits),
                 address=node.address,
                 cordoned=node.cordoned,
+                drained=node.cordon is not None and node.cordon.drains,
                 loads=loads_of(node.loads, now),
             )
             for _, node in sorted(self._desk.fleet.nodes.items())

@@ -28,6 +28,8 @@ class NodeSeen(Struct, frozen=True, kw_only=True):
     address: str
     """Base URL of its gateway."""
     cordoned: bool = False
+    drained: bool = False
+    """Cordoned, with a deadline for what still runs."""
     loads: tuple[Loads, ...] = ()
     """The most frequent first."""
 

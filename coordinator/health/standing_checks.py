@@ -63,17 +63,17 @@ def set_aside(node: NodeSeen) -> Iterator[Finding]:
             check_id="node_draining",
             severity="info",
             title=f"{node.beat.node_id} is draining",
-            description="It takes no new calls; its running ones finish.",
-            fix="Nothing, if its agent is being stopped.",
+            description="Its agent takes no new calls; the running ones finish.",
+            fix="Nothing, if its agent is being stopped. After herd-node drain: herd-node undrain, on that machine.",
             node_id=node.beat.node_id,
         )
     if node.cordoned:
         yield Finding(
             check_id="node_cordoned",
             severity="info",
-            title=f"{node.beat.node_id} is cordoned",
-            description="It takes no new calls until somebody uncordons it.",
-            fix="Uncordon it when its work is done.",
+            title=f"{node.beat.node_id} is {'drained' if node.drained else 'cordoned'}",
+            description="A person set it aside: it takes no new calls, also after restarts.",
+            fix=f"When that is over: herd uncordon {node.beat.node_id}",
             node_id=node.beat.node_id,
         )
 

@@ -121,6 +121,37 @@ async def test_draining_finishes_what_runs_and_takes_nothing_new() -> None:
         assert gateway.running == 0
 
 
+async def test_what_is_cut_is_told_by_whether_something_of_it_was_seen() -> None:
+    async with (
+        FakeEngine.run(slots=2, tokens=1000, token_delay_s=0.05) as fake,
+        gateway_before(fake.address) as (gateway, address, session),
+    ):
+        path = engine_path("ollama", "/api/chat")
+        async with session.post(address + path, json=CHAT, headers=KEY) as begun:
+            assert await begun.content.readany()
+            await fake.switch(hang=True)
+            silent = asyncio.create_task(session.post(address + path, json=CHAT, headers=KEY).__aenter__())
+            await eventually(lambda: gateway.running == 2, 1.0)
+            gateway.set_aside = True
+            gateway.cut()
+            gateway.cut()
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await begun.read()
+            async with await silent as refused:
+                assert refused.status == 503
+                assert refused.headers[GATEWAY_FAULT_HEADER] == "draining"
+        assert (gateway.running, gateway.cut_calls) == (0, 1)
+
+        async def engine_rests() -> bool:
+            return (await fake.state()).active == 0
+
+        await eventually(engine_rests, 1.0)
+        gateway.set_aside = False
+        await fake.switch(hang=False, tokens=3, token_delay_s=0)
+        async with session.post(address + path, json=CHAT, headers=KEY) as response:
+            assert response.status == 200
+
+
 async def test_a_caller_that_leaves_takes_its_call_with_it() -> None:
     async with (
         FakeEngine.run(tokens=1000, token_delay_s=0.05) as fake,

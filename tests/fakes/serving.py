@@ -184,7 +184,7 @@ async def send_stream(call: Call, steps: list[Step]) -> web.StreamResponse:
     for number, step in enumerate(steps):
         if call.fault is not None and number == call.fault.value:
             return await _cut(call, call.fault, response, step)
-        await asyncio.sleep(step.delay_s)
+        await asyncio.sleep(0.0 if call.engine.switches.hurry else step.delay_s)
         await _write(call, response, step.data)
     return response
 

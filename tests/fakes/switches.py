@@ -43,6 +43,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tokens: int = 5
     token_delay_s: float = 0.0
     first_token_delay_s: float = 0.0
+    # What is left of streams that have begun comes without further pauses.
+    hurry: bool = False
 
 
 def merged(current: Switches, defaults: Switches, patch: dict[str, Any]) -> Switches:

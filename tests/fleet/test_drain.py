@@ -47,34 +47,6 @@ def all_rest(streams: list[Streaming]) -> "asyncio.Future[list[Reply]]":
     return asyncio.gather(*(stream.rest() for stream in streams))
 
 
-async def test_an_agent_that_is_stopped_finishes_its_streams_first(tmp_path: Path) -> None:
-    """Fake engines. New calls go to the other node meanwhile, which is not affected."""
-    async with (
-        FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1", **SLOW) as first,
-        FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-2", **SLOW) as second,
-        fleet_of_fakes(tmp_path, [first, second], slots=16) as fleet,
-    ):
-        agent = fleet.agents["node-1"]
-        streams = await begin_on(fleet, "node-1", 5)
-        await second.switch(token_delay_s=0)
-        agent.signal(signal.SIGTERM)
-        for reply in await together(*(ask(fleet, dialect) for dialect in DIALECTS * 4)):
-            reply.must_be_from("node-2")
-        await eventually(lambda: is_told(fleet, "node-1", ("online", "draining", True)), 2)
-        (await ask(fleet)).must_be_from("node-2")
-        assert agent.process.returncode is None, "it waits for its streams"
-        assert await fleet.in_flight() == 5
-        for reply in await all_rest(streams):
-            reply.must_be_from("node-1")
-            assert reply.retries == 0
-        assert await agent.exited(3) == 0
-        await eventually(lambda: is_told(fleet, "node-1", ("offline", "left", True)), 2)
-        assert await told(fleet, "node-2") == ("online", "ready", False)
-        (await ask(fleet)).must_be_from("node-2")
-        state = await first.state()
-        assert (state.completed, state.failed) == (5, 0)
-
-
 async def is_told(fleet: Herd, node_id: str, expected: tuple[str, str, bool]) -> bool:
     """Whether the fleet says that of the node."""
     return await told(fleet, node_id) == expected

@@ -141,6 +141,15 @@ class Ledger:
         assert self.now - book.progress_at >= self.limits.lease_s
         assert self.now - self.desk.fleet.nodes[book.place.node_id].last_heard > self.limits.lease_s
 
+    def order(self, name: str, order: str | float) -> None:
+        """uncordon, cordon, or seconds: drain until then. A cordon leaves a drain as it is."""
+        if order == "uncordon":
+            self.drains.pop(name, None)
+        elif isinstance(order, float):
+            self.drains[name] = self.now + order
+        deadline = self.now + order if isinstance(order, float) else None
+        self.apply(self.desk.cordoned(NodeId(name), self.now, on=order != "uncordon", deadline=deadline))
+
     def drain_is_over(self, book: Book) -> bool:
         """Whether it runs on a drained node past the deadline."""
         return book.place is not None and self.drains.get(book.place.node_id, math.inf) <= self.now

@@ -120,19 +120,9 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.desk.fleet.nodes[NodeId(name)].address == self.ledger.addresses[name]
 
     @precondition(lambda self: self.beats)
-    @rule(which=WHICH, on=st.booleans())
-    def is_cordoned(self, which: int, on: bool) -> None:
-        name = self._known(which)
-        if not on:
-            self.ledger.drains.pop(name, None)
-        self.ledger.apply(self.desk.cordoned(NodeId(name), self.ledger.now, on=on))
-
-    @precondition(lambda self: self.beats)
-    @rule(which=WHICH, seconds=st.sampled_from([0.0, 5.0, 60.0]))
-    def is_drained(self, which: int, seconds: float) -> None:
-        name = self._known(which)
-        deadline = self.ledger.drains[name] = self.ledger.now + seconds
-        self.ledger.apply(self.desk.cordoned(NodeId(name), self.ledger.now, on=True, deadline=deadline))
+    @rule(which=WHICH, order=st.sampled_from(["uncordon", "cordon", 0.0, 5.0, 60.0]))
+    def is_ordered(self, which: int, order: str | float) -> None:
+        self.ledger.order(self._known(which), order)
 
     @rule()
     def probes_begin(self) -> None:

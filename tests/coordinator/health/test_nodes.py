@@ -52,6 +52,10 @@ def test_what_an_offline_node_said_last_is_no_finding() -> None:
 def test_set_aside_by_a_person() -> None:
     node = a_node(cordoned=True, draining=True)
     assert found(a_snapshot(node)) == {"node_draining": "info", "node_cordoned": "info"}
+    finding = the(a_snapshot(node), "node_cordoned")
+    assert (finding.title, finding.fix) == ("n1 is cordoned", "When that is over: herd uncordon n1")
+    drained = msgspec.structs.replace(node, drained=True)
+    assert the(a_snapshot(drained), "node_cordoned").title == "n1 is drained"
 
 
 def test_engines() -> None:

@@ -1,0 +1,62 @@
+"""Verbs of either program, run as a person would: a process of its own, its exit code and what it said."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.fleet.harness import REPOSITORY
+
+
+class Said(NamedTuple):
+    """What a verb left: exit code, data, talk."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Verb:
+    """One that runs."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def begin(cls, module: str, *arguments: str) -> "Verb":
+        """`module`: coordinator or agent."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, *arguments),
+            cwd=REPOSITORY,
+            env=_environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        return cls(process)
+
+    async def first_line(self) -> str:
+        """Of its talk."""
+        assert self._process.stderr is not None
+        return (await self._process.stderr.readline()).decode()
+
+    def interrupt(self) -> None:
+        """As ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    async def ended(self) -> Said:
+        """Waits for its end."""
+        out, err = await self._process.communicate()
+        return Said(self._process.returncode or 0, out.decode(), err.decode())
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
+    return kept | {"FLEET_ENV_FILE": str(Path(tempfile.gettempdir()) / "herd-tests-have-no-env-file")}
+
+
+async def verb(module: str, *arguments: str) -> Said:
+    """From its start to its end."""
+    return await (await Verb.begin(module, *arguments)).ended()
