@@ -43,6 +43,7 @@ from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
 from shared.identity import kept_id
 from shared.mdns import Mdns
+from shared.names import ModelName
 from shared.serving import cancelled, listening
 from shared.sockets import is_loopback, only_address, url_of
 
@@ -78,6 +79,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         write(trace)
         metrics.record(trace)
         store.record(trace)
+        desk.counted(ModelName(trace.model), trace.call.prompt_chars, trace.tokens.prompt)
 
     dispatcher = Dispatcher(desk, forwarder, clock, record)
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")

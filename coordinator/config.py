@@ -72,6 +72,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     trace_retention_days: Annotated[
         int, Meta(ge=0), _about("days that rows of latency.db are kept; 0: for ever")
     ] = 90
+    context_protection: Annotated[
+        Literal["strip", "warn", "passthrough"],
+        _about(
+            "num_ctx and prompts: strip (no reload for what is loaded, no prompt cut), warn (only tell) or passthrough"
+        ),
+    ] = "strip"
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
     score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0
@@ -101,6 +107,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             stale_s=self.stale_timeout,
             probe_every_s=self.probe_interval,
             forget_s=self.forget_time,
+            context_protection=self.context_protection,
         )
 
     def weights(self) -> Weights:

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import msgspec
 
-from coordinator.core import retry
+from coordinator.core import context, retry
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement
 from coordinator.core.desk import Desk
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
@@ -76,7 +76,8 @@ class Dispatcher:
             future = self._expect(call.id)
             try:
                 reply = await self._forwarder.send(placement.target, encode(placement))
-            except FleetError as error:
+            except FleetError as failure:
+                error = context.completed(failure, call, placement.protection.context)
                 decisions = self._desk.failed(call.id, error, self._clock())
                 if self._desk.knows(call.id):
                     self._retried(record, placement, error)

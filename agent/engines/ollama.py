@@ -10,12 +10,13 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
 from msgspec import Struct
 
+from agent.engines import ollama_context
 from agent.engines.engine import (
     OPENAI_PATHS,
     Answer,
@@ -84,11 +85,12 @@ class _Version(Struct):
 
 class _Show(Struct):
     capabilities: list[str] | None = None
+    parameters: str | None = None
     model_info: dict[str, Any] | None = None
 
 
 class Ollama:
-    """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL is looked up."""
+    """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL and OLLAMA_CONTEXT_LENGTH are looked up."""
 
     name = "ollama"
     paths = OPENAI_PATHS | NATIVE_PATHS
@@ -101,15 +103,21 @@ class Ollama:
         timeout_s: float,
         environment: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.monotonic,
+        vram_bytes: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
+        """`vram_bytes`: of all GPUs that it may use."""
         self._url = url
+        self._environment = environment
+        self._server = ollama_context.ServerEnvironment(url)
+        self._vram_bytes = vram_bytes
+        self._default_context: int | None = None
         self._session = session
         self._timeout_s = timeout_s
         self._slots = slots_from(environment)
         self._clock = clock
         self._dialects: dict[str, frozenset[str]] = {}
         """By version: asked once for each."""
-        self._shown: dict[str, tuple[frozenset[str], int | None]] = {}
+        self._shown: dict[str, ollama_context.About] = {}
         self._version = ""
         self._models: list[Model] = []
         self._loaded: frozenset[str] = frozenset()
@@ -175,6 +183,7 @@ class Ollama:
         self._loaded = names
         if self._clock() >= self._version_until:
             self._version = (await self._get("/api/version", _Version)).version
+            self._default_context = await self._default()
             self._version_until = self._clock() + VERSION_AGE_S
         return Engine(
             name=self.name,
@@ -182,9 +191,15 @@ class Ollama:
             version=self._version,
             dialects=await self._speaks(self._version),
             slots_per_model=self._slots,
+            default_context=self._default_context,
             models=self._models,
             replicas=[_replica(each, self._slots) for each in loaded],
         )
+
+    async def _default(self) -> int | None:
+        its = await asyncio.to_thread(self._server.read)
+        vram_bytes = await self._vram_bytes() if self._vram_bytes else None
+        return ollama_context.of_server(self._environment, its, self._version, vram_bytes)
 
     async def _read_models(self) -> None:
         changes, now = self._changes, self._clock()
@@ -209,7 +224,7 @@ class Ollama:
 
     async def _model(self, tag: _Tag) -> Model:
         details = tag.details or _Details()
-        abilities, max_context = await self._about(tag)
+        about = await self._about(tag)
         return Model(
             name=tag.name,
             digest=tag.digest or "",
@@ -219,25 +234,29 @@ class Ollama:
             family=details.family or "",
             format=details.format or "",
             modified_at=tag.modified_at or "",
-            max_context=max_context,
-            abilities=abilities,
+            max_context=about.max_context,
+            default_context=about.default_context,
+            abilities=about.abilities,
         )
 
-    async def _about(self, tag: _Tag) -> tuple[frozenset[str], int | None]:
-        """Abilities and largest context; asked once per digest, since they come with the weights."""
+    async def _about(self, tag: _Tag) -> ollama_context.About:
+        """Abilities and contexts; asked once per digest, since they come with the weights."""
         key = _key(tag)
         if key not in self._shown:
             try:
                 shown = await self._ask("POST", "/api/show", _Show, {"model": tag.name})
             except EngineError:
-                return frozenset(), None  # unknown, for this beat: one broken model is not a broken engine
+                return (
+                    ollama_context.About()
+                )  # unknown, for this beat: one broken model is not a broken engine
             contexts = [
                 value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length")
             ]
             words = {"chat" if word == "completion" else word for word in shown.capabilities or []}
-            self._shown[key] = (
+            self._shown[key] = ollama_context.About(
                 frozenset(words & ABILITIES),
                 count_or_none(contexts[0]) if contexts else None,
+                ollama_context.of_model(shown.parameters or ""),
             )
         return self._shown[key]
 

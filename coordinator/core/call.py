@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from coordinator.core.explanation import Explanation
+from coordinator.core.protection import UNTOUCHED, Protection
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 
@@ -39,6 +40,12 @@ class Call(Struct, frozen=True, kw_only=True):
     """Context asked for, in tokens."""
     estimated_tokens: int = 0
     """Prompt length, from its characters."""
+    prompt_chars: int = 0
+    """Characters of its texts, at the least."""
+    prompt_bytes: int = 0
+    """Bytes of its texts and tools, as they came."""
+    least_tokens: int = 0
+    """That the prompt cannot have fewer of; 0: unknown."""
     priority: Priority = "interactive"
     client: str = ""
     """Who asks, for a fair share: a key's name, else an address."""
@@ -91,6 +98,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     """Attempts that failed before this one."""
     fallback: bool
     """Whether the model is not the one asked for."""
+    protection: Protection = UNTOUCHED
+    """What the engine is told of the context."""
     decision: "Considered | None" = None
     """What was weighed, for whoever asks why; worked out only then."""
 

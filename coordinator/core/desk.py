@@ -1,6 +1,6 @@
 """The Desk: events in, decisions out. The only door through which calls and nodes change. See DESIGN.md."""
 
-from coordinator.core import patience, retry
+from coordinator.core import context, patience, retry
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Refused
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
@@ -42,6 +42,7 @@ class Desk:
             self.failures += 1
             return [Refused(call.id, patience.closing())]
         self._turns += 1
+        call = context.measured(call, self._limits.context_protection, self.fleet.densities.most)
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
             decision = self._scorer.decide(arrival, now)
@@ -95,7 +96,9 @@ class Desk:
             self.failures += 1
             return [Refused(call_id, error), *self._release(now)]
         ended.error, ended.retries = error, ended.retries + retry.is_attempt(error)
-        ended.excluded |= {ended.place.node_id}
+        before, ended.call = ended.call, context.counted(ended.call, error)
+        if ended.call is before:  # else only more context was wanting: the same node may have it
+            ended.excluded |= {ended.place.node_id}
         ended.place = None
         return [*self._decide_or_hold(ended, now), *self._release(now)]
 
@@ -175,6 +178,10 @@ class Desk:
         for each in seconds:
             self.fleet.latencies.add(node_id, model, each)
 
+    def counted(self, model: ModelName, chars: int, prompt_tokens: int | None) -> None:
+        """An engine counted the tokens of a prompt of so many characters."""
+        self.fleet.densities.add(model, chars, prompt_tokens)
+
     # What the shell may read
 
     def open_calls(self) -> list[OpenCall]:
@@ -196,7 +203,7 @@ class Desk:
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self.fleet.take(subject.place)
+            self.fleet.take(subject.place, decision.placement.protection.context)
             self._open[subject.call.id] = subject
         else:
             self.failures += 1

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from coordinator.core import context
 from coordinator.core.call import Call
 from coordinator.core.node import Node, Spot, Standing
 
@@ -13,6 +14,8 @@ class Refusal(Struct, frozen=True):
 
     reason: str
     lasting: bool = False
+    context: int = 0
+    """The largest that it could give, in tokens, where the prompt is longer than that."""
 
 
 def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal | None:
@@ -25,6 +28,10 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
     if not spot.replicas and room and spot.model.size_bytes > room:
         needs = f"needs {spot.model.size_bytes / GIB:.1f} GiB, {name} has {room / GIB:.1f} GiB in all"
         return Refusal(needs, lasting=True)
+    largest = context.ceiling(spot.fixed_context, spot.context_length, spot.model.max_context)
+    if largest and call.least_tokens > largest:
+        longest = f"on {name} a prompt may have {largest} tokens, this one has {call.least_tokens} or more"
+        return Refusal(longest, lasting=True, context=largest)
     if standing.status == "offline" or standing.state in {"probing", "unreachable"}:
         return Refusal(f"{name} is {standing.state} ({standing.reason})")
     if not spot.engine.up:

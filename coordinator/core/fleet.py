@@ -1,13 +1,16 @@
 """The nodes, their leases and what runs on each. Changed by the Desk only; everybody else gets values."""
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from coordinator.core.call import Place, Placement
 from coordinator.core.candidate import Candidate
+from coordinator.core.context import CHARACTERS_A_TOKEN
+from coordinator.core.densities import Densities
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot, Standing
+from coordinator.core.protection import Protection
 from shared.errors import CallerFault, NameTaken
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
@@ -19,6 +22,9 @@ class Fleet:
     def __init__(self, limits: Limits) -> None:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
+        self.densities = Densities(CHARACTERS_A_TOKEN)
+        self.overrides: Mapping[ModelName, int] = {}
+        """Contexts, in tokens, that the fleet chose for models."""
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._bandwidth_gbps = 0.0
@@ -106,8 +112,10 @@ class Fleet:
             memory_bytes=sum(gpu.vram_total_bytes for gpu in beat.gpus)
             if discrete
             else beat.memory.total_bytes,
-            context_length=spot.context_length,
+            context_length=node.contexts.get(key, spot.context_length),
             max_context=spot.model.max_context,
+            default_context=spot.default_context,
+            fixed_context=spot.fixed_context,
             bandwidth_gbps=beat.hardware.memory_bandwidth_gbps,
             fleet_bandwidth_gbps=self._bandwidth_gbps,
             latency_p75_s=self.latencies.p75(node.node_id, model),
@@ -115,12 +123,13 @@ class Fleet:
             last_used=node.last_used[key],
         )
 
-    def take(self, place: Place) -> None:
-        """A call starts there."""
+    def take(self, place: Place, context: int | None = None) -> None:
+        """A call starts there, after which the model has that context (None: unknown)."""
         node = self.nodes[place.node_id]
         self._placements += 1
         node.in_flight[place.engine, place.model] += 1
         node.last_used[place.engine, place.model] = self._placements
+        node.contexts.expect((place.engine, place.model), context)
 
     def free(self, place: Place) -> None:
         """A call has ended there."""
@@ -132,7 +141,13 @@ class Fleet:
             del running[key]
 
     def placement(
-        self, candidate: Candidate, scores: dict[str, float], retries: int, *, fallback: bool
+        self,
+        candidate: Candidate,
+        scores: dict[str, float],
+        retries: int,
+        *,
+        fallback: bool,
+        protection: Protection,
     ) -> Placement:
         """Everything needed to carry a call to that place."""
         place = candidate.place
@@ -144,8 +159,9 @@ class Fleet:
             engine_kind=spot.engine.kind,
             engine_model=spot.model.name,
             dialects=spot.engine.dialects,
-            context_length=spot.context_length,
+            context_length=candidate.context_length,
             scores=scores,
             retries=retries,
             fallback=fallback,
+            protection=protection,
         )

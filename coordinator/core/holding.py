@@ -6,10 +6,11 @@ from collections import deque
 from typing import TypeAlias
 
 from coordinator.core.call import Call, Place
+from coordinator.core.context import bucket
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 
-GroupKey: TypeAlias = tuple[tuple[ModelName, ...], frozenset[str], frozenset[NodeId]]
+GroupKey: TypeAlias = tuple[tuple[ModelName, ...], frozenset[str], frozenset[NodeId], int]
 
 DRAIN_WINDOW_S = 30.0
 RETRY_AFTER_UNKNOWN_S = 5
@@ -66,7 +67,7 @@ class OpenCall:
     @property
     def key(self) -> GroupKey:
         """Calls with equal keys can take the same places."""
-        return (self.call.models, self.call.abilities, self.excluded)
+        return (self.call.models, self.call.abilities, self.excluded, bucket(self.call))
 
 
 class Holding:
@@ -113,7 +114,7 @@ class Holding:
     def counts(self) -> dict[ModelName, int]:
         """Waiting calls by the model they asked for."""
         result: dict[ModelName, int] = {}
-        for (models, _, _), group in self._groups.items():
+        for (models, *_), group in self._groups.items():
             result[models[0]] = result.get(models[0], 0) + len(group)
         return result
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from coordinator.core.call import Place, Target
 from coordinator.core.limits import Limits
+from coordinator.core.loads import ExpectedContexts
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Model, Replica
 
@@ -58,6 +59,16 @@ class Spot(Struct, frozen=True):
         lengths = [replica.context_length for replica in self.replicas if replica.context_length]
         return min(lengths) if lengths else None
 
+    @property
+    def default_context(self) -> int | None:
+        """Tokens with which it is loaded for a call that asks for none; None: unknown."""
+        return self.model.default_context or self.engine.default_context
+
+    @property
+    def fixed_context(self) -> bool:
+        """Whether no call can change the engine's context."""
+        return self.engine.kind != "ollama"
+
 
 class Node:
     """Mutable, and changed through Fleet only."""
@@ -69,6 +80,7 @@ class Node:
         self.cordoned = False
         self.last_used: defaultdict[tuple[str, ModelName], int] = defaultdict(int)
         self.unloaded_at: dict[ModelName, float] = {}
+        self.contexts: ExpectedContexts[tuple[str, ModelName]] = ExpectedContexts()
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
         """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
@@ -84,6 +96,7 @@ class Node:
         moved = address != self.address or heartbeat.gateway_secret != before.gateway_secret
         loaded = self.loaded()
         self._accept(heartbeat, address, now)
+        self.contexts.heard(self._context_told, self.in_flight.__getitem__)
         for model in loaded - self.loaded():
             self.unloaded_at[model] = now
         if heartbeat.epoch == before.epoch:  # a restarted agent knows of no earlier load
@@ -102,6 +115,10 @@ class Node:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
         if not heartbeat.leaving:
             self.spots = _spots(heartbeat)
+
+    def _context_told(self, key: tuple[str, ModelName]) -> int | None:
+        spots = self.spots.get(key[1], ())
+        return next((spot.context_length for spot in spots if spot.engine.name == key[0]), None)
 
     def _probe_anew(self, now: float) -> None:
         self.reach: Reach = "probing"

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from coordinator.core import eligibility
-from coordinator.core.call import Placed, Refused
+from coordinator.core import context, eligibility
+from coordinator.core.call import Call, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
 from coordinator.core.explanation import Explanation, Judged
@@ -12,6 +12,7 @@ from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.scored import Scored
+from coordinator.core.protection import Protection
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, NodeId, near
 
@@ -45,9 +46,13 @@ class Scorer:
             usable = self._usable(subject, model, now, refusals)
             healthy = [each for each in usable if not each.troubled]
             acceptable = usable if last_chance or not healthy else healthy
+            if (
+                not last_chance
+            ):  # a place with enough context is worth waiting for, another would have to reload
+                acceptable = context.preferred(acceptable, subject.call)
             with_room = [each for each in acceptable if each.has_room]
             if with_room:
-                return self._place(subject, model, with_room)
+                return self._place(subject, model, context.preferred(with_room, subject.call))
             if usable and not last_chance:
                 return None
             busy |= bool(usable)
@@ -104,9 +109,18 @@ class Scorer:
     def _place(self, subject: OpenCall, model: ModelName, candidates: list[Candidate]) -> Placed:
         best = self._policy.order(candidates, subject.call, self._weights)[0]
         placement = self._fleet.placement(
-            best.candidate, best.scores, subject.retries, fallback=model != subject.call.model
+            best.candidate,
+            best.scores,
+            subject.retries,
+            fallback=model != subject.call.model,
+            protection=self.protection(best.candidate, subject.call),
         )
         return Placed(subject.call.id, placement)
+
+    def protection(self, candidate: Candidate, call: Call) -> Protection:
+        """What that call would be sent with there."""
+        mode, override = self._limits.context_protection, self._fleet.overrides.get(candidate.place.model)
+        return context.on(candidate, call, mode, override)
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call
@@ -117,6 +131,8 @@ class Scorer:
                 return None
             return Refused(call.id, self._unknown_model(call.asked_name))
         if all(refusal.lasting for refusal in refusals):
+            if contexts := [refusal.context for refusal in refusals if refusal.context]:
+                return Refused(call.id, context.exceeded(call, contexts))
             why = "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))
             return Refused(call.id, CallerFault(f"{call.asked_name!r} cannot serve this call: {why}"))
         return None

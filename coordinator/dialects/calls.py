@@ -1,10 +1,19 @@
 """A caller's head as the Call that the Dispatcher places."""
 
+from collections.abc import Sequence
+
 import msgspec
 from aiohttp import web
 
 from coordinator.core.call import Call, Operation, Origin
-from coordinator.dialects.body import ABSENT, fallback_names, model_name
+from coordinator.dialects.body import (
+    ABSENT,
+    bytes_of,
+    characters_of,
+    context_asked,
+    fallback_names,
+    model_name,
+)
 from coordinator.dialects.tags import HEADER, tags_of
 from coordinator.requests import identify
 
@@ -20,10 +29,12 @@ def call_of(
     abilities: frozenset[str],
     estimated_tokens: int,
     num_ctx: int | None = None,
+    texts: Sequence[msgspec.Raw] = (),
+    tools: Sequence[msgspec.Raw] | None = None,
     metadata: msgspec.Raw = ABSENT,
     user: msgspec.Raw = ABSENT,
 ) -> Call:
-    """Raises CallerFault where a model's name is missing or absurd."""
+    """`texts`: the prompt, as it came. Raises CallerFault where a model's name is missing or absurd, or num_ctx is."""
     asked, name = model_name(model)
     return Call(
         id=identify(request),
@@ -34,8 +45,10 @@ def call_of(
         stream=stream,
         fallbacks=tuple(each for each in fallback_names(fallback_models) if each != name),
         abilities=abilities,
-        num_ctx=num_ctx,
+        num_ctx=context_asked(num_ctx),
         estimated_tokens=estimated_tokens,
+        prompt_chars=characters_of(texts),
+        prompt_bytes=bytes_of(texts) + bytes_of(tools or ()),
         origin=Origin(
             request.path, request.remote or "", tags_of(request.headers.get(HEADER, ""), metadata, user)
         ),

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog
 from coordinator.core.call import Call, Operation, Placement
+from coordinator.core.protection import describe
 from coordinator.dialects import ollama_ends, ollama_models
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
@@ -20,6 +21,7 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.calls import call_of
+from coordinator.dialects.context_fields import said_in
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.keep_alive import unloads
 from coordinator.dialects.ollama_errands import OllamaErrands
@@ -135,10 +137,15 @@ class OllamaExchange:
         return EngineRequest(path, body, self._headers, whole=not self.stream)
 
     def _own_body(self, placement: Placement) -> bytes:
-        if not placement.fallback and self._head.fallback_models is None:
+        if not (placement.fallback or self._head.fallback_models is not None or placement.protection.changes):
             return self._body
         name = placement.engine_model if placement.fallback else self.call.asked_name
-        return replaced(self._body, {"model": name}, ("fallback_models",))
+        values = said_in(self._body, placement.protection)
+        return replaced(self._body, values | {"model": name}, ("fallback_models",))
+
+    def context_note(self, placement: Placement) -> str:
+        """Every word of the protection can be said."""
+        return describe(placement.protection)
 
     def _asks_nothing(self) -> bool:
         """A chat without messages, a generate without a prompt, an embed without input: Ollama loads the model."""
@@ -247,6 +254,7 @@ class Ollama:
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await self._bodies.read(request)
         head = decode_head(body, _Head)
+        texts = _texts(head)
         call = call_of(
             request,
             self.name,
@@ -258,7 +266,9 @@ class Ollama:
             user=head.user,
             abilities=_abilities(operation, head),
             num_ctx=head.options.num_ctx if head.options else None,
-            estimated_tokens=_tokens(head),
+            estimated_tokens=tokens_of(texts, _images(head)),
+            texts=texts,
+            tools=head.tools,
         )
         exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)
@@ -279,11 +289,9 @@ def _images(head: _Head) -> int:
     return len(head.images or ()) + sum(len(message.images or ()) for message in head.messages or ())
 
 
-def _tokens(head: _Head) -> int:
+def _texts(head: _Head) -> list[Raw]:
     plain = [Raw(text.encode()) for text in (head.prompt, head.system) if text]
-    return tokens_of(
-        [*(message.content for message in head.messages or ()), head.input, *plain], _images(head)
-    )
+    return [*(message.content for message in head.messages or ()), head.input, *plain]
 
 
 def _json(value: object) -> web.Response:
