@@ -14,9 +14,11 @@ from aiohttp import web
 
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
+from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.policies import POLICIES
+from coordinator.dashboard.context_usage import ContextUsage
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
 from coordinator.dashboard.past import Past
@@ -92,6 +94,14 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     reads, reports = Reads(), TraceReports(reader)
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
+    contexts = Contexts(
+        desk,
+        reports,
+        settings.contexts(),
+        dynamic=settings.dynamic_num_ctx,
+        calculate=settings.num_ctx_auto_calculate,
+    )
+    usage = ContextUsage(contexts, reads)
     orders = Orders(catalog, errands, bodies)
     server = Server(
         [
@@ -101,7 +111,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         bodies,
         members,
         StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock),
-        [route for part in (past, present, orders, Page()) for route in part.routes()],
+        [route for part in (past, present, usage, orders, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
@@ -117,6 +127,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)
+        stack.push_async_callback(cancelled, asyncio.create_task(contexts.run(), name="contexts"))
         stack.push_async_callback(dispatcher.close, settings.stop_grace)
         if settings.mdns and not is_loopback(address):
             _advertise(neighbours.mdns, settings, identity, address)
