@@ -75,7 +75,9 @@ class Dispatcher:
             record.placed(placement, self._clock())
             future = self._expect(call.id)
             try:
-                reply = await self._forwarder.send(placement.target, encode(placement))
+                request = encode(placement)
+                record.context = request.context
+                reply = await self._forwarder.send(placement.target, request)
             except FleetError as failure:
                 error = context.completed(failure, call, placement.protection.context)
                 decisions = self._desk.failed(call.id, error, self._clock())
@@ -190,6 +192,7 @@ class Answer:
         self.placement = placement
         self.status = reply.status
         self.headers = reply.headers
+        self.context = record.context
         self._dispatcher = dispatcher
         self._record = record
         self._reply = reply

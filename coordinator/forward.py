@@ -42,6 +42,8 @@ class EngineRequest(Struct, frozen=True):
     method: str = "POST"
     answered: bool = True
     """Whether a good answer has a body: JSON, or a stream of it."""
+    context: str = ""
+    """What was done about the call's context, in the words of X-Fleet-Context; empty: nothing."""
 
 
 class EngineReply:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from coordinator.core.call import Call, Placement
 from coordinator.core.context import overflow
-from coordinator.core.protection import describe
+from coordinator.core.protection import UNPROTECTED
 from shared.errors import FleetError
 
 Status = Literal["completed", "refused", "failed", "incomplete", "client_disconnected", "rejected", "retried"]
@@ -85,10 +85,12 @@ class CallRecord:
     """The status of the engine's answer, once it has begun."""
     tokens: Tokens = NOT_COUNTED
     excluded: list[str] = field(default_factory=list)
+    context: str = ""
+    """What was done about its context, in the latest attempt."""
 
     def placed(self, placement: Placement, now: float) -> None:
         """An attempt begins."""
-        self.placement, self.placed_at = placement, now
+        self.placement, self.placed_at, self.context = placement, now, ""
 
     def trace(self, status: Status, now: float, error: FleetError | None = None) -> Trace:
         """The call as it stands; `error` tells with its summary, which holds no words of an engine or a caller."""
@@ -114,7 +116,7 @@ class CallRecord:
             error=error.summary if error else "",
             reason=(error.code or error.kind) if error else "",
             timestamp=time.time(),
-            context=describe(placement.protection) if placement else "",
+            context=self.context,
             context_overflow=overflow(call, placement, self.tokens.prompt) if placement else "",
         )
 
@@ -138,12 +140,23 @@ def write(trace: Trace) -> None:
     if trace.node_id:
         extra |= {"node_id": trace.node_id, "engine": trace.engine, "retries": trace.retries}
     log.log(
-        _LEVELS.get(trace.status, logging.INFO),
-        "%s %s on %s: %s%s",
+        logging.WARNING if _loses(trace) else _LEVELS.get(trace.status, logging.INFO),
+        "%s %s on %s: %s%s%s",
         call.operation,
         call.model,
         trace.node_id or "-",
         trace.status,
         f" ({trace.error})" if trace.error else "",
+        _context(trace),
         extra=extra,
     )
+
+
+def _loses(trace: Trace) -> bool:
+    """Whether a part of the prompt may not have been read, or a model was loaded anew for nothing."""
+    return bool(trace.context_overflow) or trace.context.startswith(UNPROTECTED)
+
+
+def _context(trace: Trace) -> str:
+    told = "; ".join(filter(None, (trace.context, trace.context_overflow)))
+    return f" [Context protection: {told}]" if told else ""

@@ -126,14 +126,17 @@ def rank(candidate: Candidate, call: Call) -> int:
     """0: it has the context that the call needs, or would be loaded with it. 1: it would have to be reloaded with more.
     2: it cannot have it.
     """
-    needed = needed_tokens(call)
-    if needed <= 0:
+    return _rank(candidate, call, needed_tokens(call))
+
+
+def _rank(candidate: Candidate, call: Call, needed: int) -> int:
+    if candidate.context_length is not None and candidate.context_length >= needed:
         return 0
     if candidate.fixed_context:
-        return 0 if candidate.context_length is None or candidate.context_length >= needed else 2
-    if candidate.max_context and call.operation != "embed" and call.estimated_tokens > candidate.max_context:
-        return 2
+        return 0 if candidate.context_length is None else 2
     if candidate.max_context:
+        if call.operation != "embed" and call.estimated_tokens > candidate.max_context:
+            return 2
         needed = min(needed, candidate.max_context)  # engines give no more, and say so to nobody
     return 0 if candidate.context_length is None or candidate.context_length >= needed else 1
 
@@ -151,7 +154,10 @@ def bucket(call: Call) -> int:
 
 def preferred(candidates: list[Candidate], call: Call) -> list[Candidate]:
     """Those of the lowest rank."""
-    ranks = [rank(each, call) for each in candidates]
+    needed = needed_tokens(call)
+    if needed <= 0:
+        return candidates
+    ranks = [_rank(each, call, needed) for each in candidates]
     best = min(ranks, default=0)
     return [each for each, own in zip(candidates, ranks, strict=True) if own == best]
 

@@ -33,6 +33,7 @@ class Protection(Struct, frozen=True, kw_only=True):
 
 UNTOUCHED = Protection()
 
+UNPROTECTED = "unprotected"
 _WORDS = {"pin": "pinned", "enlarge": "enlarged", "override": "override", "reload": "reload"}
 
 
@@ -40,7 +41,7 @@ def describe(protection: Protection) -> str:
     """As X-Fleet-Context and `explain` say it: `pinned=8192; asked=4096`. Empty: the call was not touched."""
     words = []
     if protection.action == "warn":
-        words.append("unprotected")
+        words.append(UNPROTECTED)
     elif protection.action != "leave":
         words.append(f"{_WORDS[protection.action]}={protection.num_ctx or protection.context}")
     if words and protection.asked is not None:

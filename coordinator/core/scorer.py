@@ -51,8 +51,10 @@ class Scorer:
             ):  # a place with enough context is worth waiting for, another would have to reload
                 acceptable = context.preferred(acceptable, subject.call)
             with_room = [each for each in acceptable if each.has_room]
+            if last_chance:
+                with_room = context.preferred(with_room, subject.call)
             if with_room:
-                return self._place(subject, model, context.preferred(with_room, subject.call))
+                return self._place(subject, model, with_room)
             if usable and not last_chance:
                 return None
             busy |= bool(usable)

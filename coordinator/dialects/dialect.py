@@ -73,7 +73,3 @@ class Exchange(Protocol):
     def decoder(self, placement: Placement, /) -> Decoder | None:
         """None: the engine speaks the caller's dialect."""
         ...
-
-    def context_note(self, placement: Placement, /) -> str:
-        """X-Fleet-Context: what was done about its context; empty: nothing."""
-        ...

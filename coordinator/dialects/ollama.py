@@ -99,7 +99,7 @@ class OllamaExchange:
     def encode(self, placement: Placement) -> EngineRequest:
         """The caller's own bytes where the engine is an Ollama."""
         if "ollama" in placement.dialects:
-            return self._request(self._path, self._own_body(placement))
+            return self._request(self._path, self._own_body(placement), describe(placement.protection))
         if self._asks_nothing():
             if self.call.operation != "embed" and unloads(self._head.keep_alive):
                 raise EngineLacks("keep_alive: this engine keeps its model loaded; it cannot be unloaded")
@@ -133,8 +133,8 @@ class OllamaExchange:
             top_logprobs=self._asked.get("top_logprobs") or 0,
         )
 
-    def _request(self, path: str, body: bytes) -> EngineRequest:
-        return EngineRequest(path, body, self._headers, whole=not self.stream)
+    def _request(self, path: str, body: bytes, context: str = "") -> EngineRequest:
+        return EngineRequest(path, body, self._headers, whole=not self.stream, context=context)
 
     def _own_body(self, placement: Placement) -> bytes:
         if not (placement.fallback or self._head.fallback_models is not None or placement.protection.changes):
@@ -142,10 +142,6 @@ class OllamaExchange:
         name = placement.engine_model if placement.fallback else self.call.asked_name
         values = said_in(self._body, placement.protection)
         return replaced(self._body, values | {"model": name}, ("fallback_models",))
-
-    def context_note(self, placement: Placement) -> str:
-        """Every word of the protection can be said."""
-        return describe(placement.protection)
 
     def _asks_nothing(self) -> bool:
         """A chat without messages, a generate without a prompt, an embed without input: Ollama loads the model."""

@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog, Entry
 from coordinator.core.call import Call, Operation, Placement
-from coordinator.core.protection import describe
+from coordinator.core.protection import UNPROTECTED, describe
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
@@ -93,19 +93,18 @@ class OpenAiExchange:
                     raise
                 # Only its context was to be said: the call as it came is better than none.
                 self._unsaid = error.summary.partition(":")[0]
-        return EngineRequest(self._path, self._own_body(placement), self._headers, whole=not self.stream)
+        return self._request(self._path, self._own_body(placement), placement)
 
     def _translated(self, placement: Placement) -> EngineRequest:
         self._asked = decode_any(self._body)
         path, request = _TRANSLATED[self._path](self._asked, placement.engine_model)
-        request = added_to(request, placement.protection)
-        return EngineRequest(path, msgspec.json.encode(request), self._headers, whole=not self.stream)
+        return self._request(path, msgspec.json.encode(added_to(request, placement.protection)), placement)
 
-    def context_note(self, placement: Placement) -> str:
-        """What was done, or which field kept it from being done."""
+    def _request(self, path: str, body: bytes, placement: Placement) -> EngineRequest:
+        said = describe(placement.protection)
         if self._unsaid:
-            return f"unprotected; {self._unsaid} cannot be said beside a context"
-        return describe(placement.protection)
+            said = f"{UNPROTECTED}; {self._unsaid} cannot be said beside a context"
+        return EngineRequest(path, body, self._headers, whole=not self.stream, context=said)
 
     def decoder(self, placement: Placement) -> Decoder | None:
         """None where the engine speaks this dialect."""

@@ -179,8 +179,8 @@ async def read_whole(source: Source, limit: int) -> bytes:
 def _headers(answer: Answer, exchange: Exchange) -> dict[str, str]:
     """The engine's own headers, and what really happened."""
     headers = relayed(answer.headers) | fleet_headers(exchange.call, answer.placement)
-    if note := exchange.context_note(answer.placement):
-        headers["X-Fleet-Context"] = note
+    if answer.context:
+        headers["X-Fleet-Context"] = answer.context
     return headers
 
 
