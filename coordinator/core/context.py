@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from coordinator.core.call import Call, Placement
 from coordinator.core.candidate import Candidate
-from coordinator.core.protection import Mode, Protection
+from coordinator.core.protection import UNTOUCHED, Mode, Protection
 from shared.errors import ContextExceeded, FleetError
 from shared.names import ModelName
 
@@ -24,6 +24,8 @@ CHARACTERS_A_TOKEN = 8.0
 """The most, until a model was seen to take fewer."""
 SMALL = 2048
 """No engine is loaded with less, unless somebody asked for it."""
+SHORT_CHARS = 4096
+"""A prompt of fewer fits every context that there is."""
 CUT_EDGE = 1
 """An engine that cut a prompt may count one token less than the context."""
 
@@ -107,13 +109,17 @@ def on(candidate: Candidate, call: Call, mode: Mode, override: int | None = None
             asked=call.num_ctx, loaded=candidate.context_length, context=candidate.context_length
         )
     generates = call.operation != "embed"  # an input of embeddings is cut unless its caller forbids it
+    most = most_tokens(call) if generates else 0
+    loaded, default = candidate.context_length, candidate.default_context
+    if call.num_ctx is None and override is None and loaded and loaded == default and most <= loaded:
+        return UNTOUCHED  # as nearly always
     return protect(
         mode,
         asked=call.num_ctx,
         estimated=call.estimated_tokens if generates else 0,
-        most=most_tokens(call) if generates else 0,
-        loaded=candidate.context_length,
-        default=candidate.default_context,
+        most=most,
+        loaded=loaded,
+        default=default,
         maximum=candidate.max_context,
         override=override,
     )
@@ -155,8 +161,8 @@ def bucket(call: Call) -> int:
 def preferred(candidates: list[Candidate], call: Call) -> list[Candidate]:
     """Those of the lowest rank."""
     needed = needed_tokens(call)
-    if needed <= 0:
-        return candidates
+    if needed <= SMALL and all((each.context_length or needed) >= needed for each in candidates):
+        return candidates  # as nearly always: this is on the path of every call
     ranks = [_rank(each, call, needed) for each in candidates]
     best = min(ranks, default=0)
     return [each for each, own in zip(candidates, ranks, strict=True) if own == best]
@@ -174,7 +180,7 @@ def most_tokens(call: Call) -> int:
 
 def measured(call: Call, mode: Mode, characters_a_token: Callable[[ModelName], float]) -> Call:
     """With the tokens that its prompt has at the least, where a prompt that fits nowhere is refused."""
-    if mode != "strip" or call.operation == "embed" or not call.prompt_chars:
+    if mode != "strip" or call.operation == "embed" or call.prompt_chars < SHORT_CHARS:
         return call
     most = max(characters_a_token(model) for model in call.models)
     return replace(call, least_tokens=int(call.prompt_chars / most))

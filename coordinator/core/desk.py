@@ -258,6 +258,7 @@ class Desk:
         node = self.fleet.nodes[ended.place.node_id]
         if trouble_s := retry.trouble_for(error, self._limits.trouble_s):
             node.trouble(ended.place, now + trouble_s)
+            node.contexts.forget((ended.place.engine, ended.place.model))
         if retry.blames_node(error):
             node.suspect(error.summary, now)
 

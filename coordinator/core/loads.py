@@ -22,6 +22,11 @@ class ExpectedContexts(Generic[Key]):
             self._expected[key] = context
             self._idle.pop(key, None)
 
+    def forget(self, key: Key) -> None:
+        """A call failed there: it may not have been loaded."""
+        self._expected.pop(key, None)
+        self._idle.pop(key, None)
+
     def get(self, key: Key, told: int | None) -> int | None:
         """What the next call will find; `told`: by the last beat."""
         return self._expected.get(key, told)

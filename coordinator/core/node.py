@@ -20,6 +20,8 @@ ANOTHER = (
     "another program answers at that address and port; tell its agent with --advertise where it can be reached, or give"
     " it another --gateway-port"
 )
+ELSEWHERE = ("-cloud", ":cloud")
+"""Ends of the names of models that an Ollama only passes on."""
 LOADS_KEPT = 1_000
 """Of each node: more than any machine loads in a day."""
 
@@ -66,8 +68,8 @@ class Spot(Struct, frozen=True):
 
     @property
     def fixed_context(self) -> bool:
-        """Whether no call can change the engine's context."""
-        return self.engine.kind != "ollama"
+        """Whether no call is to change it: it is set when the engine starts, or the model runs at Ollama's own site."""
+        return self.engine.kind != "ollama" or self.model.name.endswith(ELSEWHERE)
 
 
 class Node:

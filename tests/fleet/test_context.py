@@ -219,3 +219,35 @@ async def test_the_other_modes(tmp_path: Path, fakes: list[FakeEngine], mode: st
         cut = "prompt_tokens=4096; estimated_tokens=11254; context_length=4096"
         await eventually(traced)
         assert await traced() == cut, "found out by the engine's own count"
+
+
+async def test_the_fleets_own_choice_and_what_was_used(tmp_path: Path) -> None:
+    chosen: dict[str, Any] = {"dynamic_num_ctx": True, "num_ctx_overrides": "m=16384"}
+    async with (
+        FakeEngine.run(["m"], name="node-1", **CONTEXTS | {"loaded": []}) as fake,
+        fleet_of_fakes(tmp_path, [fake], agents=DEFAULT, settle_time=0, **chosen) as herd,
+    ):
+        told = await _ask(herd, "openai")
+        assert (told.status, told.headers["X-Fleet-Context"]) == (200, "override=16384")
+        told = await _ask(herd, "ollama")
+        assert (told.status, told.headers["X-Fleet-Context"]) == (200, "pinned=16384")
+        assert [each.num_ctx for each in await _sent(fake)] == [16 * K, 16 * K]
+        assert (await fake.state()).loads == 1
+
+        async def used() -> Any:
+            models = (await herd.get("/dashboard/api/context-usage?days=7"))["models"]
+            return models and models[0]["request_count"] == 2 and models[0]["allocated_ctx"] and models[0]
+
+        await eventually(used)
+        model = await used()
+        assert (model["model"], model["allocated_ctx"], model["override_ctx"]) == (
+            "m:latest",
+            16 * K,
+            16 * K,
+        )
+        assert (model["recommended_ctx"], model["savings_pct"]) == (4 * K, 75.0)
+        shown = (await herd.get("/dashboard/api/settings"))["config"]
+        assert shown["toggles"]["dynamic_num_ctx"] is True
+        assert shown["context"] == {"num_ctx_overrides": {"m:latest": 16 * K}}
+        async with herd.session.get(f"{herd.address}/dashboard/api/context-usage?days=0") as response:
+            assert response.status == 400

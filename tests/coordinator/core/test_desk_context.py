@@ -8,7 +8,7 @@ from coordinator.core.densities import ENOUGH, GENERATION, Densities
 from coordinator.core.limits import Limits
 from coordinator.core.loads import ExpectedContexts
 from coordinator.core.protection import Mode
-from shared.errors import ContextExceeded
+from shared.errors import ContextExceeded, NodeFailure
 from shared.names import CallId, normalise
 from shared.wire import Engine
 from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, a_model, a_replica, an_engine, told
@@ -102,6 +102,24 @@ def test_what_is_expected_ends_with_the_calls_that_it_came_from() -> None:
     contexts.expect("m", 16 * K)
     contexts.heard(lambda _: 16 * K, lambda _: 1)
     assert contexts.get("m", 32 * K) == 32 * K, "confirmed: from here on the beats tell"
+
+
+def test_a_load_that_failed_is_not_expected() -> None:
+    desk = a_desk(a_beat("n1", an_ollama(loaded=4 * K, default=4 * K, slots=4)), limits=Limits(retries=0))
+    assert told(desk.arrived(a_call("c1", num_ctx=16 * K), 1.0)) == ["c1 on n1"]
+    desk.failed(CallId("c1"), NodeFailure("no memory"), 2.0)
+    (placed,) = desk.arrived(a_call("c2"), 3.0)
+    assert isinstance(placed, Placed)
+    assert placed.placement.protection.action == "leave"
+
+
+def test_a_model_that_runs_elsewhere_is_left_alone() -> None:
+    model = a_model("big:cloud")
+    desk = a_desk(a_beat("n1", replace(an_engine(model), default_context=4 * K)))
+    call = replace(a_long_call("c1", 40_000), model=normalise("big:cloud"))
+    (placed,) = desk.arrived(call, 1.0)
+    assert isinstance(placed, Placed)
+    assert not placed.placement.protection.changes
 
 
 def test_a_prompt_that_fits_nowhere_is_refused_with_both_numbers() -> None:
