@@ -44,6 +44,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """Characters of its texts, at the least."""
     prompt_bytes: int = 0
     """Bytes of its texts and tools, as they came."""
+    may_cut: bool = False
+    """Its caller lets the engine cut the prompt where it is too long."""
     least_tokens: int = 0
     """That the prompt cannot have fewer of; 0: unknown."""
     priority: Priority = "interactive"

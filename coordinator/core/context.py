@@ -57,9 +57,8 @@ def protect(
     wanted = _wanted(asked, loaded, default, override)
     context = _within(_fitting(wanted, estimated), maximum)
     if mode == "warn":
-        risky = context != would or most > (would or UNKNOWN_DEFAULT)
         stands = Protection(asked=asked, loaded=loaded, context=_within(would, maximum))
-        return replace(stands, action="warn") if risky else stands
+        return replace(stands, action="warn") if context != would else stands
     made = Protection(
         asked=asked, loaded=loaded, context=context, whole_prompt=most > (context or UNKNOWN_DEFAULT)
     )
@@ -108,15 +107,14 @@ def on(candidate: Candidate, call: Call, mode: Mode, override: int | None = None
         return Protection(
             asked=call.num_ctx, loaded=candidate.context_length, context=candidate.context_length
         )
-    generates = call.operation != "embed"  # an input of embeddings is cut unless its caller forbids it
-    most = most_tokens(call) if generates else 0
+    most = most_tokens(call) if is_whole(call) else 0
     loaded, default = candidate.context_length, candidate.default_context
     if call.num_ctx is None and override is None and loaded and loaded == default and most <= loaded:
         return UNTOUCHED  # as nearly always
     return protect(
         mode,
         asked=call.num_ctx,
-        estimated=call.estimated_tokens if generates else 0,
+        estimated=call.estimated_tokens if is_whole(call) else 0,
         most=most,
         loaded=loaded,
         default=default,
@@ -141,7 +139,7 @@ def _rank(candidate: Candidate, call: Call, needed: int) -> int:
     if candidate.fixed_context:
         return 0 if candidate.context_length is None else 2
     if candidate.max_context:
-        if call.operation != "embed" and call.estimated_tokens > candidate.max_context:
+        if is_whole(call) and call.estimated_tokens > candidate.max_context:
             return 2
         needed = min(needed, candidate.max_context)  # engines give no more, and say so to nobody
     return 0 if candidate.context_length is None or candidate.context_length >= needed else 1
@@ -149,7 +147,7 @@ def _rank(candidate: Candidate, call: Call, needed: int) -> int:
 
 def needed_tokens(call: Call) -> int:
     """Of context: what it asks for, and what its prompt takes."""
-    return max(call.num_ctx or 0, call.estimated_tokens if call.operation != "embed" else 0)
+    return max(call.num_ctx or 0, call.estimated_tokens if is_whole(call) else 0)
 
 
 def bucket(call: Call) -> int:
@@ -171,6 +169,13 @@ def preferred(candidates: list[Candidate], call: Call) -> list[Candidate]:
 # How long the prompt is
 
 
+def is_whole(call: Call) -> bool:
+    """Whether its prompt is to be read whole. An input of embeddings is the engine's to cut, unless its caller says no;
+    any other prompt where its caller says so.
+    """
+    return call.operation != "embed" and not call.may_cut
+
+
 def most_tokens(call: Call) -> int:
     """No prompt of so many bytes has more."""
     if not call.prompt_bytes:
@@ -180,7 +185,7 @@ def most_tokens(call: Call) -> int:
 
 def measured(call: Call, mode: Mode, characters_a_token: Callable[[ModelName], float]) -> Call:
     """With the tokens that its prompt has at the least, where a prompt that fits nowhere is refused."""
-    if mode != "strip" or call.operation == "embed" or call.prompt_chars < SHORT_CHARS:
+    if mode != "strip" or call.prompt_chars < SHORT_CHARS or not is_whole(call):
         return call
     most = max(characters_a_token(model) for model in call.models)
     return replace(call, least_tokens=int(call.prompt_chars / most))

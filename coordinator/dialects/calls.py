@@ -31,6 +31,7 @@ def call_of(
     num_ctx: int | None = None,
     texts: Sequence[msgspec.Raw] = (),
     tools: Sequence[msgspec.Raw] | None = None,
+    truncate: msgspec.Raw = ABSENT,
     metadata: msgspec.Raw = ABSENT,
     user: msgspec.Raw = ABSENT,
 ) -> Call:
@@ -47,6 +48,7 @@ def call_of(
         abilities=abilities,
         num_ctx=context_asked(num_ctx),
         estimated_tokens=estimated_tokens,
+        may_cut=bytes(truncate) == b"true",
         prompt_chars=characters_of(texts),
         prompt_bytes=bytes_of(texts) + bytes_of(tools or ()),
         origin=Origin(

@@ -69,6 +69,7 @@ class _Head(Struct):
     fallback_models: list[str] | None = None
     metadata: Raw = ABSENT
     user: Raw = ABSENT
+    truncate: Raw = ABSENT
 
 
 _TRANSLATED = {
@@ -265,6 +266,7 @@ class Ollama:
             estimated_tokens=tokens_of(texts, _images(head)),
             texts=texts,
             tools=head.tools,
+            truncate=head.truncate,
         )
         exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)

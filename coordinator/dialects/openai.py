@@ -51,6 +51,7 @@ class _Head(Struct):
     fallback_models: list[str] | None = None
     metadata: Raw = ABSENT
     user: Raw = ABSENT
+    truncate: Raw = ABSENT
     keep_alive: Raw = ABSENT
     options: Raw = ABSENT
 
@@ -233,6 +234,7 @@ class OpenAi:
             estimated_tokens=tokens_of(texts, images),
             texts=texts,
             tools=head.tools,
+            truncate=head.truncate,
         )
         exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
         return await self._relay.serve(request, self, exchange)

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from hypothesis import given as any_of
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from coordinator.core import context
-from coordinator.core.call import Call
 from coordinator.core.protection import Protection, describe
-from shared.errors import ContextExceeded, NodeFailure
-from tests.fakes.builders import a_call, a_candidate
+from tests.fakes.builders import a_call, a_candidate, a_long_call
 
 K = 1024
 
@@ -72,7 +72,7 @@ def test_passthrough_and_warn_touch_nothing(given: dict[str, Any], action: str, 
     arguments: dict[str, Any] = {"asked": None, "most": 10**6} | given
     assert context.protect("passthrough", **arguments).action == "leave"
     warned = context.protect("warn", **arguments)
-    assert warned.action == "warn", "the prompt may be cut"
+    assert (warned.action == "warn") == (num_ctx is not None), "wherever it would have been touched"
     for made in (context.protect("passthrough", **arguments), warned):
         assert (made.num_ctx, made.whole_prompt, made.changes) == (None, False, False)
 
@@ -84,8 +84,8 @@ def test_passthrough_and_warn_touch_nothing(given: dict[str, Any], action: str, 
         ({"loaded": 8 * K, "default": 4 * K}, True),
         ({"loaded": 8 * K, "asked": 4 * K}, True),
         ({"loaded": 8 * K, "asked": 8 * K}, False),
-        ({"default": 4 * K, "estimated": 3000, "most": 4000}, False),
-        ({"default": 4 * K, "estimated": 3000, "most": 5000}, True),
+        ({"default": 4 * K, "estimated": 4000, "most": 16_000}, False),
+        ({"default": 4 * K, "estimated": 5000, "most": 20_000}, True),
     ],
 )
 def test_warn_speaks_only_where_something_may_be_lost(given: dict[str, Any], warns: bool) -> None:
@@ -105,6 +105,46 @@ def test_warn_speaks_only_where_something_may_be_lost(given: dict[str, Any], war
 )
 def test_an_engine_is_told_not_to_cut_what_may_not_fit(given: dict[str, Any], whole: bool) -> None:
     assert context.protect("strip", **({"asked": None} | given)).whole_prompt == whole
+
+
+TOKENS = st.one_of(st.none(), st.integers(1, 2**18))
+
+
+@any_of(TOKENS, TOKENS, TOKENS, TOKENS, TOKENS, st.integers(0, 2**18), st.integers(0, 2**20))
+def test_whatever_is_asked(
+    asked: int | None,
+    loaded: int | None,
+    default: int | None,
+    maximum: int | None,
+    override: int | None,
+    estimated: int,
+    most: int,
+) -> None:
+    if loaded and maximum:
+        loaded = min(loaded, maximum)  # no engine loads more
+    made = context.protect(
+        "strip",
+        asked=asked,
+        estimated=estimated,
+        most=most,
+        loaded=loaded,
+        default=default,
+        maximum=maximum,
+        override=override,
+    )
+    said = made.num_ctx if made.num_ctx is not None else asked
+    will = said if said is not None else default
+    has = min(will, maximum) if will and maximum else will
+    assert made.context == has, "what is told is what the engine will do"
+    if loaded is not None:
+        assert made.context is not None
+        assert made.context >= loaded
+        if max(asked or 0, estimated, override if asked is None and override else 0) <= loaded:
+            assert made.context == loaded, "no reload"
+    if has is not None and estimated > has:
+        assert has == maximum, "only the model's own limit keeps a prompt from its context"
+    if has is not None and most > has:
+        assert made.whole_prompt
 
 
 RANKS: list[tuple[dict[str, Any], dict[str, Any], int]] = [
@@ -148,12 +188,12 @@ def test_calls_that_need_alike_stand_in_one_line() -> None:
 
 def test_an_engine_with_a_fixed_context_is_told_nothing() -> None:
     fixed = replace(a_candidate(context_length=8 * K), fixed_context=True)
-    made = context.on(fixed, _long(100_000, num_ctx=4 * K), "strip")
+    made = context.on(fixed, a_long_call(100_000, num_ctx=4 * K), "strip")
     assert (made.action, made.changes, made.context) == ("leave", False, 8 * K)
 
 
 def test_inputs_of_embeddings_may_be_cut() -> None:
-    call = replace(_long(100_000), operation="embed", estimated_tokens=25_000)
+    call = replace(a_long_call(100_000), operation="embed", estimated_tokens=25_000)
     made = context.on(a_candidate(context_length=8 * K), call, "strip")
     assert (made.action, made.num_ctx, made.whole_prompt) == ("pin", 8 * K, False)
 
@@ -175,98 +215,3 @@ def test_inputs_of_embeddings_may_be_cut() -> None:
 )
 def test_it_is_told(made: Protection, text: str) -> None:
     assert describe(made) == text
-
-
-# How long a prompt is
-
-
-def _long(chars: int, **more: Any) -> Call:
-    call = a_call(estimated_tokens=chars // 4, **more)
-    return replace(call, prompt_chars=chars, prompt_bytes=chars)
-
-
-def test_the_least_is_known_before_a_call_is_refused() -> None:
-    call = _long(80_000)
-    assert context.measured(call, "strip", lambda _: 8.0).least_tokens == 10_000
-    assert context.measured(call, "strip", lambda _: 5.0).least_tokens == 16_000
-    assert context.measured(call, "warn", lambda _: 8.0).least_tokens == 0
-    assert context.measured(replace(call, operation="embed"), "strip", lambda _: 8.0).least_tokens == 0
-
-
-def test_the_most_is_a_token_a_byte() -> None:
-    assert context.most_tokens(a_call()) == 0
-    assert context.most_tokens(_long(1000)) == 1000 + context.TEMPLATE_TOKENS
-    assert context.most_tokens(replace(_long(1000), dialect="openai")) == 500 + context.TEMPLATE_TOKENS
-
-
-@pytest.mark.parametrize(
-    ("body", "numbers"),
-    [
-        (
-            b'{"error":"{\\"error\\":{\\"message\\":\\"request (8889 tokens) exceeds the available context size'
-            b' (4096 tokens)\\",\\"type\\":\\"exceed_context_size_error\\",'
-            b'\\"n_prompt_tokens\\":8889,\\"n_ctx\\":4096}}"}',
-            (8889, 4096, True),
-        ),
-        (
-            b'{"error":{"code":400,"type":"exceed_context_size_error","n_prompt_tokens":30,"n_ctx":20}}',
-            (30, 20, True),
-        ),
-        (b'{"error":"the input length exceeds the context length"}', (0, 0, False)),
-        (
-            b'{"error":"the prompt is longer than the context length currently available to the model"}',
-            (0, 0, False),
-        ),
-        (b'{"error":"illegal base64 data at input byte 0"}', None),
-        (b'{"error":"\\"m\\" does not support tools"}', None),
-        (b"\xff\xfe", None),
-    ],
-)
-def test_what_engines_say_of_a_prompt_that_is_too_long(body: bytes, numbers: Any) -> None:
-    told = context.overflow_told(body)
-    assert (told and (told.tokens, told.context, told.counted)) == numbers
-
-
-def test_both_numbers_are_named() -> None:
-    told = context.overflow_told(b'{"error":"the input length exceeds the context length"}')
-    assert told is not None
-    error = context.completed(told, _long(40_000), 8192)
-    assert (
-        str(error) == "the prompt is too long: it has about 10000 tokens, the largest context is 8192 tokens"
-    )
-    assert (error.status, error.code, error.kind) == (400, "context_length_exceeded", "invalid_request_error")
-    other = NodeFailure("it broke")
-    assert context.completed(other, _long(1), 1) is other
-    counted = context.too_long(9000, 8192, counted=True)
-    assert context.completed(counted, _long(1), 1) is counted
-    assert "it has 9000 tokens" in str(counted)
-
-
-def test_what_an_engine_counted_is_known_from_then_on() -> None:
-    call = _long(4000)
-    error = ContextExceeded("", tokens=5000, context=4096, counted=True)
-    again = context.counted(call, error)
-    assert (again.least_tokens, again.estimated_tokens) == (5000, 5000)
-    assert context.counted(again, error) is again, "no news"
-    assert context.counted(call, ContextExceeded("", tokens=5000, context=4096)) is call, "an estimate"
-    assert context.counted(call, NodeFailure("")) is call
-
-
-@pytest.mark.parametrize(
-    ("chars", "loaded", "prompt_tokens", "expected"),
-    [
-        (1000, 4096, 250, False),
-        (40_000, 4096, 4096, True),
-        (40_000, 4096, 4095, True),
-        (40_000, 4096, 2050, True),  # newer ones keep about half of the window
-        (16_000, 4096, 12, False),  # the rest was found in a cache
-        (40_000, 16_384, 9500, False),
-        (40_000, 4096, None, False),
-        (40_000, None, 4096, False),
-    ],
-)
-def test_a_cut_is_seen_in_the_engines_own_count(
-    chars: int, loaded: int | None, prompt_tokens: int | None, expected: bool
-) -> None:
-    assert context.cut(_long(chars), loaded, prompt_tokens) == expected
-    assert not context.cut(replace(_long(chars), operation="embed"), loaded, prompt_tokens)
