@@ -57,7 +57,7 @@ def test_the_most_is_a_token_a_byte() -> None:
         (b"\xff\xfe", None),
     ],
 )
-def test_what_engines_say_of_a_prompt_that_is_tooa_long_call(body: bytes, numbers: Any) -> None:
+def test_what_engines_say_of_a_prompt_that_is_too_long(body: bytes, numbers: Any) -> None:
     told = context.overflow_told(body)
     assert (told and (told.tokens, told.context, told.counted)) == numbers
 
@@ -72,7 +72,7 @@ def test_both_numbers_are_named() -> None:
     assert (error.status, error.code, error.kind) == (400, "context_length_exceeded", "invalid_request_error")
     other = NodeFailure("it broke")
     assert context.completed(other, a_long_call(1), 1) is other
-    counted = context.tooa_long_call(9000, 8192, counted=True)
+    counted = context.too_long(9000, 8192, counted=True)
     assert context.completed(counted, a_long_call(1), 1) is counted
     assert "it has 9000 tokens" in str(counted)
 
