@@ -43,7 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
     prompt_chars: int = 0
     """Characters of its texts, at the least."""
     prompt_bytes: int = 0
-    """Bytes of its texts and tools, as they came."""
+    """Bytes of its body, as they came: of text, tools and whatever else becomes prompt."""
     may_cut: bool = False
     """Its caller lets the engine cut the prompt where it is too long."""
     least_tokens: int = 0

@@ -114,11 +114,6 @@ def characters_of(texts: Iterable[msgspec.Raw]) -> int:
     return sum(len(text) - 4 * text.count(b"\\u") - text.count(b"\\") for text in raw)
 
 
-def bytes_of(texts: Iterable[msgspec.Raw]) -> int:
-    """Of texts as JSON: no prompt has more tokens, but for what the template adds."""
-    return sum(len(bytes(text)) for text in texts)
-
-
 def context_asked(num_ctx: int | None) -> int | None:
     """`num_ctx` of a call. Raises CallerFault where no context can have that length."""
     if num_ctx is None or 1 <= num_ctx <= MOST_CONTEXT:

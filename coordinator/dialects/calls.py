@@ -8,7 +8,6 @@ from aiohttp import web
 from coordinator.core.call import Call, Operation, Origin
 from coordinator.dialects.body import (
     ABSENT,
-    bytes_of,
     characters_of,
     context_asked,
     fallback_names,
@@ -30,12 +29,14 @@ def call_of(
     estimated_tokens: int,
     num_ctx: int | None = None,
     texts: Sequence[msgspec.Raw] = (),
-    tools: Sequence[msgspec.Raw] | None = None,
+    prompt_bytes: int = 0,
     truncate: msgspec.Raw = ABSENT,
     metadata: msgspec.Raw = ABSENT,
     user: msgspec.Raw = ABSENT,
 ) -> Call:
-    """`texts`: the prompt, as it came. Raises CallerFault where a model's name is missing or absurd, or num_ctx is."""
+    """`texts`: the prompt, as it came; `prompt_bytes`: of the body, images left out where they can be.
+
+    Raises CallerFault where a model's name is missing or absurd, or num_ctx is."""
     asked, name = model_name(model)
     return Call(
         id=identify(request),
@@ -50,7 +51,7 @@ def call_of(
         estimated_tokens=estimated_tokens,
         may_cut=bytes(truncate) == b"true",
         prompt_chars=characters_of(texts),
-        prompt_bytes=bytes_of(texts) + bytes_of(tools or ()),
+        prompt_bytes=prompt_bytes,
         origin=Origin(
             request.path, request.remote or "", tags_of(request.headers.get(HEADER, ""), metadata, user)
         ),

@@ -1,5 +1,6 @@
 """Context protection in the words of Ollama's API: `options.num_ctx` and `truncate`."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -7,6 +8,9 @@ from msgspec import Raw
 
 from coordinator.core.protection import Protection
 from coordinator.dialects.body import ABSENT, decode_fields, given
+from shared.errors import CallerFault
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
 def said_in(body: bytes, protection: Protection) -> dict[str, object]:
@@ -30,6 +34,12 @@ def added_to(request: dict[str, Any], protection: Protection) -> dict[str, Any]:
     if protection.whole_prompt:
         made.setdefault("truncate", False)
     return made
+
+
+def field_of(error: CallerFault) -> str:
+    """Which field of the call cannot be translated, for a header: a name of the caller's own is not repeated."""
+    name = error.summary.partition(":")[0]
+    return name if _PLAIN.fullmatch(name) else "a field"
 
 
 class _Options(msgspec.Struct):

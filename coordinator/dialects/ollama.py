@@ -265,7 +265,7 @@ class Ollama:
             num_ctx=head.options.num_ctx if head.options else None,
             estimated_tokens=tokens_of(texts, _images(head)),
             texts=texts,
-            tools=head.tools,
+            prompt_bytes=len(body),
             truncate=head.truncate,
         )
         exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)

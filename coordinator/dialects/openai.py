@@ -19,7 +19,7 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.calls import call_of
-from coordinator.dialects.context_fields import added_to, num_ctx_of
+from coordinator.dialects.context_fields import added_to, field_of, num_ctx_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.dialects.translation import openai_request
@@ -93,7 +93,7 @@ class OpenAiExchange:
                 if self._must_translate(placement):
                     raise
                 # Only its context was to be said: the call as it came is better than none.
-                self._unsaid = error.summary.partition(":")[0]
+                self._unsaid = field_of(error)
         return self._request(self._path, self._own_body(placement), placement)
 
     def _translated(self, placement: Placement) -> EngineRequest:
@@ -233,7 +233,7 @@ class OpenAi:
             num_ctx=_num_ctx(head.options),
             estimated_tokens=tokens_of(texts, images),
             texts=texts,
-            tools=head.tools,
+            prompt_bytes=len(body) - _image_bytes(head),
             truncate=head.truncate,
         )
         exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
@@ -268,6 +268,10 @@ def _num_ctx(options: Raw) -> int | None:
 def _has_image(message: _Message) -> bool:
     # Inside a JSON string the closing quote would be escaped, so prose about it does not match.
     return b'"image_url"' in bytes(message.content)
+
+
+def _image_bytes(head: _Head) -> int:
+    return sum(len(bytes(message.content)) for message in head.messages or () if _has_image(message))
 
 
 def _texts(head: _Head) -> list[Raw]:

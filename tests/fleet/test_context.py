@@ -122,6 +122,12 @@ async def _untranslatable(herd: Herd, fake: FakeEngine) -> None:
     assert told.headers["X-Fleet-Context"] == "unprotected; logit_bias cannot be said beside a context"
     (sent,) = await _sent(fake)
     assert (sent.path, sent.body["logit_bias"]) == (PATHS["openai"], {"5": 1})
+    odd: dict[str, Any] = {"own\r\nX-Evil: 1": 1}
+    told = await _ask(herd, "openai", **odd)
+    assert (told.status, told.headers["X-Fleet-Context"]) == (
+        200,
+        "unprotected; a field cannot be said beside a context",
+    )
 
 
 async def _absurd(herd: Herd, fake: FakeEngine, dialect: str) -> None:
