@@ -83,7 +83,9 @@ _USE = """
     GROUP BY +node_id, +model"""
 
 _CONTEXTS = """
-    SELECT model, prompt_tokens, COALESCE(completion_tokens, 0), timestamp FROM request_traces
+    SELECT model, prompt_tokens,
+           CASE WHEN typeof(completion_tokens) = 'integer' THEN completion_tokens ELSE 0 END, timestamp
+    FROM request_traces
     WHERE timestamp >= ? AND status = 'completed' AND COALESCE(original_format, '') != 'embed'
       AND typeof(model) = 'text' AND typeof(prompt_tokens) = 'integer' AND typeof(timestamp) IN ('real', 'integer')
       AND COALESCE(context_overflow, '') = ''
