@@ -134,6 +134,7 @@ class Ollama:
 
     async def stop(self) -> None:
         """It was not ours to start."""
+        await self._server.close()
 
     def carriage(self, _path: str, _body: bytes) -> Carriage | None:
         """Bytes pass as they are."""
@@ -197,7 +198,7 @@ class Ollama:
         )
 
     async def _default(self) -> int | None:
-        its = await asyncio.to_thread(self._server.read)
+        its = await self._server.get()
         vram_bytes = await self._vram_bytes() if self._vram_bytes else None
         return ollama_context.of_server(self._environment, its, self._version, vram_bytes)
 

@@ -5,6 +5,7 @@ OLLAMA_CONTEXT_LENGTH of the server, else by VRAM, with thresholds a GiB below t
 before 0.15.5 had one number for every machine.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from agent.engines.engine import LARGEST_COUNT
 
 VARIABLE = "OLLAMA_CONTEXT_LENGTH"
 GIB = 2**30
+MOMENT_S = 0.05
 BY_VRAM_SINCE = (0, 15, 5)
 ONE_NUMBER_SINCE = (0, 7, 0)
 TIERS = ((47 * GIB, 262_144), (23 * GIB, 32_768), (0, 4_096))
@@ -64,17 +66,38 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 class ServerEnvironment:
-    """The environment of the process that listens at a local URL. Its calls may take tens of ms: not in the loop."""
+    """The environment of the process that listens at a local URL, read in a thread: nobody waits long for it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, program: str = "ollama") -> None:
+        """`program`: how the name of its process begins."""
         parts = urlsplit(url)
         self._port = parts.port if parts.hostname in ("localhost", "127.0.0.1", "::1") else None
+        self._program = program
         self._process: psutil.Process | None = None
+        self._known: Mapping[str, str] | None = None
+        self._reading: asyncio.Task[Mapping[str, str] | None] | None = None
 
-    def read(self) -> Mapping[str, str] | None:
-        """None where it is another machine's, another user's, or the platform does not tell."""
+    async def get(self) -> Mapping[str, str] | None:
+        """As it was read last, this time if that is done in a moment. None: it is another machine's or another user's,
+        the platform does not tell, or it is not read yet.
+        """
         if self._port is None:
             return None
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(self.read), name="ollama-environment")
+        await asyncio.wait({self._reading}, timeout=MOMENT_S)
+        if self._reading.done():
+            self._known, self._reading = self._reading.result(), None
+        return self._known
+
+    async def close(self) -> None:
+        """Waits for a reading that is under way."""
+        if self._reading is not None:
+            await self._reading
+            self._reading = None
+
+    def read(self) -> Mapping[str, str] | None:
+        """Now. May block for tens of ms."""
         try:
             if self._process is None or not self._process.is_running():
                 self._process = self._listener()
@@ -84,12 +107,16 @@ class ServerEnvironment:
             return None
 
     def _listener(self) -> psutil.Process | None:
-        for each in psutil.net_connections("tcp"):
-            if (
-                each.status == psutil.CONN_LISTEN
-                and each.laddr
-                and each.laddr.port == self._port
-                and each.pid
-            ):
-                return psutil.Process(each.pid)
-        return None
+        named = (
+            each
+            for each in psutil.process_iter(["name"])
+            if (each.info["name"] or "").startswith(self._program)
+        )
+        return next((each for each in named if self._listens(each)), None)
+
+    def _listens(self, process: psutil.Process) -> bool:
+        try:
+            sockets = process.net_connections("tcp")
+        except (psutil.Error, OSError):
+            return False  # another user's
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == self._port for each in sockets)

@@ -1,6 +1,7 @@
 """With which context an Ollama loads a model for a call that asks for none: from whatever tells it, else unknown."""
 
 import os
+import sys
 from collections.abc import Mapping
 
 import aiohttp
@@ -9,6 +10,7 @@ import pytest
 from agent.engines.ollama import Ollama
 from agent.engines.ollama_context import GIB, ServerEnvironment, of_model, of_server
 from tests.fakes.control import FakeEngine
+from tests.fakes.waiting import eventually
 
 TOLD = {"OLLAMA_CONTEXT_LENGTH": "16384"}
 
@@ -64,15 +66,26 @@ async def test_it_is_in_the_report() -> None:
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,
         FakeEngine.run(["m"]) as fake,
     ):
-        told = await Ollama(fake.address, session, 2.0, TOLD).look()
-        assert told.default_context == 16384
-        read = await Ollama(fake.address, session, 2.0, {}, vram_bytes=_no_gpu).look()
-        environment = ServerEnvironment(fake.address).read()
-        assert read.default_context == (None if environment is None else 4096)
-        if environment is not None:
-            assert environment["PATH"] == os.environ["PATH"]
-        unknown = await Ollama(fake.address, session, 2.0, {}).look()
-        assert unknown.default_context is None
+        told = Ollama(fake.address, session, 2.0, TOLD)
+        assert (await told.look()).default_context == 16384
+        unknown = Ollama(fake.address, session, 2.0, {}, vram_bytes=_no_gpu)
+        assert (await unknown.look()).default_context is None, "no process of that name listens there"
+        for each in (told, unknown):
+            await each.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+async def test_the_servers_own_environment_is_found_by_its_port() -> None:
+    async with FakeEngine.run(["m"]) as fake, FakeEngine.run(["m"]):
+        environment = ServerEnvironment(fake.address, "python")
+
+        async def read() -> bool:
+            return await environment.get() is not None
+
+        await eventually(read)
+        assert (await environment.get() or {})["PATH"] == os.environ["PATH"]
+        await environment.close()
+        assert await ServerEnvironment(fake.address, "ollama-that-is-not-here").get() is None
 
 
 async def _no_gpu() -> int:
@@ -80,5 +93,7 @@ async def _no_gpu() -> int:
 
 
 @pytest.mark.parametrize("url", ["http://10.1.2.3:11434", "http://127.0.0.1:1"])
-def test_a_server_that_is_not_here_tells_nothing(url: str) -> None:
-    assert ServerEnvironment(url).read() is None
+async def test_a_server_that_is_not_here_tells_nothing(url: str) -> None:
+    environment = ServerEnvironment(url, "python")
+    assert await environment.get() is None
+    await environment.close()
