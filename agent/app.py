@@ -63,7 +63,8 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(_engine_session(settings))
         control = await stack.enter_async_context(_control_session())
-        engines = {engine.name: engine for engine in await _engines(settings, session, data_dir)}
+        gpu = GpuSensor()
+        engines = {engine.name: engine for engine in await _engines(settings, session, data_dir, gpu)}
 
         async def announce() -> None:
             await link.announce()
@@ -76,7 +77,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
             secret,
             settings.advertise,
             HostSensor(data_dir, measure_memory=settings.measure_memory),
-            GpuSensor(),
+            gpu,
             engines.values(),
             lambda: gateway.draining,
         )
@@ -171,9 +172,12 @@ async def _start(engines: dict[str, Engine], link: Link) -> None:
     await asyncio.gather(*(one(engine) for engine in engines.values()))
 
 
-async def _engines(settings: Settings, session: aiohttp.ClientSession, data_dir: Path) -> list[Engine]:
+async def _engines(
+    settings: Settings, session: aiohttp.ClientSession, data_dir: Path, gpu: GpuSensor
+) -> list[Engine]:
     """Those named; without names the Ollama if one answers, else the embedded one."""
-    ollama = Ollama(ollama_url(settings.ollama_host), session, settings.look_timeout)
+    url = ollama_url(settings.ollama_host)
+    ollama = Ollama(url, session, settings.look_timeout, vram_bytes=gpu.vram_bytes)
     embedded = LlamaCpp(
         session,
         data_dir,

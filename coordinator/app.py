@@ -14,10 +14,12 @@ from aiohttp import web
 
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
+from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.policies import POLICIES
 from coordinator.core.usage import HOUR_S, WEEK_HOURS
+from coordinator.dashboard.context_usage import ContextUsage
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
 from coordinator.dashboard.past import Past
@@ -46,6 +48,7 @@ from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
 from shared.identity import kept_id
 from shared.mdns import Mdns
+from shared.names import ModelName
 from shared.serving import cancelled, listening
 from shared.sockets import is_loopback, only_address, url_of
 
@@ -81,6 +84,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         write(trace)
         metrics.record(trace)
         store.record(trace)
+        desk.counted(ModelName(trace.model), trace.call.prompt_chars, trace.tokens.prompt)
 
     dispatcher = Dispatcher(desk, forwarder, clock, record)
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
@@ -93,6 +97,14 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     reads, reports = Reads(), TraceReports(reader)
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
+    contexts = Contexts(
+        desk,
+        reports,
+        settings.contexts(),
+        dynamic=settings.dynamic_num_ctx,
+        calculate=settings.num_ctx_auto_calculate,
+    )
+    usage = ContextUsage(contexts, reads)
     orders = Orders(catalog, errands, bodies)
     status = StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock)
     node_orders = NodeOrders(
@@ -112,7 +124,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         bodies,
         members,
         status,
-        [route for part in (past, present, orders, node_orders, Page()) for route in part.routes()],
+        [route for part in (past, present, usage, orders, node_orders, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
@@ -129,6 +141,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)
+        stack.push_async_callback(cancelled, asyncio.create_task(contexts.run(), name="contexts"))
         stack.push_async_callback(dispatcher.close, settings.stop_grace)
         if settings.mdns and not is_loopback(address):
             _advertise(neighbours.mdns, settings, identity, address)

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from coordinator.core.limits import Limits, Weights
 from shared.adverts import COORDINATORS, SERVICE_TYPE
+from shared.names import ModelName, normalise
 from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 
 PREFIX = "FLEET_"
@@ -108,6 +109,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     vram_fallback: Annotated[
         bool, _about("whether a loaded model of the same kind may answer instead of a cold load")
     ] = False
+    context_protection: Annotated[
+        Literal["strip", "warn", "passthrough"],
+        _about(
+            "num_ctx and prompts: strip (no reload for what is loaded, no prompt cut), warn (only tell) or passthrough"
+        ),
+    ] = "strip"
+    dynamic_num_ctx: Annotated[
+        bool, _about("whether calls that name no num_ctx are given one that the fleet chose for the model")
+    ] = False
+    num_ctx_auto_calculate: Annotated[
+        bool,
+        _about("whether it is chosen from what the calls of 7 days used, beside FLEET_NUM_CTX_OVERRIDES"),
+    ] = False
+    num_ctx_overrides: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[^=\s]+=[1-9]\d{0,7}\Z")], ...],
+        Meta(extra={EXPECTED: "model=tokens,model=tokens"}),
+        _about("contexts chosen by hand, model=8192,other:7b=4096"),
+    ] = ()
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_model_warm: Annotated[
         float, _about("points of signal thermal where the model left memory in the last half hour")
@@ -163,7 +182,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             substitute=self.vram_fallback,
             probe_every_s=self.probe_interval,
             forget_s=self.forget_time,
+            context_protection=self.context_protection,
         )
+
+    def contexts(self) -> dict[ModelName, int]:
+        """FLEET_NUM_CTX_OVERRIDES, in tokens."""
+        pairs = [each.partition("=") for each in self.num_ctx_overrides]
+        return {normalise(name): int(tokens) for name, _, tokens in pairs}
 
     def weights(self) -> Weights:
         """Points of the seven signals."""

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import msgspec
 
-from coordinator.core import retry
+from coordinator.core import context, retry
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement
 from coordinator.core.desk import Desk
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
@@ -75,8 +75,11 @@ class Dispatcher:
             record.placed(placement, self._clock())
             future = self._expect(call.id)
             try:
-                reply = await self._forwarder.infer(placement.target, encode(placement))
-            except FleetError as error:
+                request = encode(placement)
+                record.context = request.context
+                reply = await self._forwarder.infer(placement.target, request)
+            except FleetError as failure:
+                error = context.completed(failure, call, placement.protection.context)
                 decisions = self._desk.failed(call.id, error, self._clock())
                 if self._desk.knows(call.id):
                     self._retried(record, placement, error)
@@ -189,6 +192,7 @@ class Answer:
         self.placement = placement
         self.status = reply.status
         self.headers = reply.headers
+        self.context = record.context
         self._dispatcher = dispatcher
         self._record = record
         self._reply = reply

@@ -5,6 +5,7 @@ import msgspec
 from msgspec import Struct
 
 from coordinator.core.call import Target
+from coordinator.core.context import overflow_told
 from coordinator.core.node import NotReached
 from shared.errors import (
     BodyTooLarge,
@@ -51,6 +52,8 @@ class EngineRequest(Struct, frozen=True):
     method: str = "POST"
     answered: bool = True
     """Whether a good answer has a body: JSON, or a stream of it."""
+    context: str = ""
+    """What was done about the call's context, in the words of X-Fleet-Context; empty: nothing."""
 
 
 class EngineReply:
@@ -143,7 +146,8 @@ class Forwarder:
     async def send(self, target: Target, request: EngineRequest) -> EngineReply:
         """The engine's answer once its first bytes are there, or all of them where the request wants it whole.
 
-        Raises GatewayUnreachable, Draining, EngineBusy, NodeFailure or StreamBroken; a 4xx is an answer.
+        Raises GatewayUnreachable, Draining, EngineBusy, NodeFailure or StreamBroken; a 4xx is an answer, but for
+        ContextExceeded, which another engine may not say.
         """
         where = f"{target.engine} on {target.node_id}"
         url = target.gateway + engine_path(target.engine, request.path)
@@ -158,6 +162,8 @@ class Forwarder:
             if _is_failure(response):
                 raise await _failure(response, where)
             first = await self._beginning(response, where, whole=request.whole)
+            if response.status == 400 and (overflow := overflow_told(first)):
+                raise overflow
             if request.answered:
                 _check_begun(response, first, where, whole=request.whole)
         except BaseException:

@@ -10,6 +10,8 @@ from typing import Literal
 from msgspec import Struct
 
 from coordinator.core.call import Call, Placement
+from coordinator.core.context import overflow
+from coordinator.core.protection import UNPROTECTED
 from shared.errors import FleetError
 
 Status = Literal["completed", "refused", "failed", "incomplete", "client_disconnected", "rejected", "retried"]
@@ -63,6 +65,10 @@ class Trace(Struct, frozen=True, kw_only=True):
     """The kind of error, one of a few words."""
     timestamp: float
     """Seconds of Unix time at which it ended."""
+    context: str = ""
+    """What was done about its context, in the words of X-Fleet-Context."""
+    context_overflow: str = ""
+    """Where its prompt was longer than its context, and by which counts."""
 
 
 @dataclass(slots=True)
@@ -79,23 +85,25 @@ class CallRecord:
     """The status of the engine's answer, once it has begun."""
     tokens: Tokens = NOT_COUNTED
     excluded: list[str] = field(default_factory=list)
+    context: str = ""
+    """What was done about its context, in the latest attempt."""
 
     def placed(self, placement: Placement, now: float) -> None:
         """An attempt begins."""
-        self.placement, self.placed_at = placement, now
+        self.placement, self.placed_at, self.context = placement, now, ""
 
     def trace(self, status: Status, now: float, error: FleetError | None = None) -> Trace:
         """The call as it stands; `error` tells with its summary, which holds no words of an engine or a caller."""
-        placement = self.placement
+        call, placement = self.call, self.placement
         place = placement.place if placement else None
-        first_byte_at = self.first_byte_at if self.call.stream else None
+        first_byte_at = self.first_byte_at if call.stream else None
         return Trace(
-            call=self.call,
+            call=call,
             status=status,
             code=self._code(status, error),
             node_id=place.node_id if place else "",
             engine=place.engine if place else "",
-            model=place.model if place else self.call.model,
+            model=place.model if place else call.model,
             score=placement.scores["total"] if placement else None,
             scores=placement.scores if placement else NO_SCORES,
             latency_s=now - self.arrived_at,
@@ -108,6 +116,8 @@ class CallRecord:
             error=error.summary if error else "",
             reason=(error.code or error.kind) if error else "",
             timestamp=time.time(),
+            context=self.context,
+            context_overflow=overflow(call, placement, self.tokens.prompt) if placement else "",
         )
 
     def _code(self, status: Status, error: FleetError | None) -> int:
@@ -130,12 +140,23 @@ def write(trace: Trace) -> None:
     if trace.node_id:
         extra |= {"node_id": trace.node_id, "engine": trace.engine, "retries": trace.retries}
     log.log(
-        _LEVELS.get(trace.status, logging.INFO),
-        "%s %s on %s: %s%s",
+        logging.WARNING if _loses(trace) else _LEVELS.get(trace.status, logging.INFO),
+        "%s %s on %s: %s%s%s",
         call.operation,
         call.model,
         trace.node_id or "-",
         trace.status,
         f" ({trace.error})" if trace.error else "",
+        _context(trace),
         extra=extra,
     )
+
+
+def _loses(trace: Trace) -> bool:
+    """Whether a part of the prompt may not have been read, or a model was loaded anew for nothing."""
+    return bool(trace.context_overflow) or trace.context.startswith(UNPROTECTED)
+
+
+def _context(trace: Trace) -> str:
+    told = "; ".join(filter(None, (trace.context, trace.context_overflow)))
+    return f" [Context protection: {told}]" if told else ""

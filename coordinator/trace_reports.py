@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from coordinator.advice.contexts import CallTokens, ContextUse, uses
 from coordinator.advice.use import ModelUse
 from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
 from coordinator.trace_reader import DAY_S, TraceReader
 
 HOUR_S = 3_600.0
 ERRORS_SHOWN = 20
+
+CONTEXT_CALLS = 200_000
+"""The newest that are looked at for contexts: some MB while it is done."""
 
 Rows = list[dict[str, Any]]
 
@@ -78,6 +82,15 @@ _USE = """
     WHERE node_id != '' AND status != 'retried' AND model IS NOT NULL AND typeof(timestamp) IN ('real', 'integer')
     GROUP BY +node_id, +model"""
 
+_CONTEXTS = """
+    SELECT model, prompt_tokens,
+           CASE WHEN typeof(completion_tokens) = 'integer' THEN completion_tokens ELSE 0 END, timestamp
+    FROM request_traces
+    WHERE timestamp >= ? AND status = 'completed' AND COALESCE(original_format, '') != 'embed'
+      AND typeof(model) = 'text' AND typeof(prompt_tokens) = 'integer' AND typeof(timestamp) IN ('real', 'integer')
+      AND COALESCE(context_overflow, '') = ''
+    ORDER BY timestamp DESC LIMIT ?"""
+
 
 class TraceReports:
     """Raises Unavailable where the file cannot be read."""
@@ -125,6 +138,12 @@ class TraceReports:
         """Of every model on every node that ever served a call."""
         with self._reader.opened() as database:
             return [ModelUse(*row) for row in database.execute(_USE, [now - DAY_S])]
+
+    def contexts(self, days: int, now: float) -> list[ContextUse]:
+        """Tokens of generations, by model; what was cut tells nothing of what was needed."""
+        with self._reader.opened() as database:
+            rows = database.execute(_CONTEXTS, [now - days * DAY_S, CONTEXT_CALLS])
+            return uses((CallTokens(*row) for row in rows), now)
 
     def _rows(self, query: str, *values: float) -> Rows:
         with self._reader.opened() as database:

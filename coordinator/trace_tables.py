@@ -36,6 +36,8 @@ COLUMNS: dict[str, dict[str, type]] = {
         "timestamp": float,
         "tags": str,
         "status_code": int,
+        "context": str,
+        "context_overflow": str,
     },
     OBSERVATIONS: {
         "id": int,
@@ -170,6 +172,8 @@ def _trace_row(trace: Trace) -> Row:
         "timestamp": trace.timestamp,
         "tags": _json(call.origin.tags),
         "status_code": trace.code,
+        "context": trace.context or None,
+        "context_overflow": trace.context_overflow or None,
     }
 
 

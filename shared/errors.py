@@ -12,6 +12,7 @@ FleetError                       status  another node may be tried
 │   ├── BodyTooLarge             413
 │   ├── HeadersTooLarge          431
 │   ├── EngineLacks              400     yes: another kind of engine may serve it
+│   │   └── ContextExceeded      400     yes: where there is more context
 │   └── EngineFault              4xx     the engine's own
 ├── NoAccess                     401
 ├── Unavailable                  503     later: carries Retry-After
@@ -135,6 +136,19 @@ class EngineLacks(CallerFault):
     """The engine that was chosen cannot be told what the call says: it was asked nothing."""
 
     elsewhere = True
+
+
+class ContextExceeded(EngineLacks):
+    """The prompt is longer than the context that it could have."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, summary: str, *, tokens: int = 0, context: int = 0, counted: bool = False) -> None:
+        """Tokens of the prompt, and of the largest context; 0: unknown. `counted`: by an engine, not estimated."""
+        super().__init__(summary)
+        self.tokens = tokens
+        self.context = context
+        self.counted = counted
 
 
 class EngineFault(CallerFault):

@@ -41,6 +41,8 @@ class Model(Struct, frozen=True, kw_only=True, omit_defaults=True):
     modified_at: str = ""
     max_context: Count | None = None
     """The model's own limit; None: unknown."""
+    default_context: Count | None = None
+    """With which it is loaded for a call that asks for none, by its own parameters; None: as the engine does."""
     kv_bytes_per_token: Count = 0
     """Cache that one token of context takes; 0: unknown."""
     abilities: frozenset[str] = frozenset()

@@ -10,12 +10,11 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
-from msgspec import Struct
 
+from agent.engines import ollama_context
 from agent.engines.engine import (
     OPENAI_PATHS,
     Answer,
@@ -26,6 +25,7 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.kv_cache import kv_bytes_per_token
+from agent.engines.ollama_shapes import Details, Loaded, Ps, Show, Tag, Tags, Version
 from agent.engines.server_environment import ServerEnvironment
 from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
@@ -49,56 +49,10 @@ VERSION_AGE_S = 60.0
 """Likewise the version: an Ollama may be replaced between two beats."""
 
 
-class _Details(Struct):
-    format: str | None = None
-    family: str | None = None
-    parameter_size: str | None = None
-    quantization_level: str | None = None
-
-
-class _Tag(Struct):
-    name: str
-    digest: str | None = None
-    size: int | None = None
-    modified_at: str | None = None
-    details: _Details | None = None
-
-
-class _Tags(Struct):
-    models: list[_Tag] | None = None
-
-
-class _Loaded(Struct):
-    name: str
-    size: int | None = None
-    size_vram: int | None = None
-    context_length: int | None = None
-    expires_at: str | None = None
-
-
-class _Ps(Struct):
-    models: list[_Loaded] | None = None
-
-
-class _Version(Struct):
-    version: str = ""
-
-
-class _Show(Struct):
-    capabilities: list[str] | None = None
-    model_info: dict[str, Any] | None = None
-
-
-class _About(Struct, frozen=True):
-    """What /api/show says that placing needs to know."""
-
-    abilities: frozenset[str] = frozenset()
-    max_context: int | None = None
-    kv_bytes_per_token: int = 0
-
-
 class Ollama:
-    """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL is looked up, if the server's own says nothing."""
+    """Reads one Ollama. `environment`: where OLLAMA_NUM_PARALLEL and OLLAMA_CONTEXT_LENGTH are looked up where the
+    server's own says nothing.
+    """
 
     name = "ollama"
     paths = OPENAI_PATHS | NATIVE_PATHS
@@ -111,17 +65,22 @@ class Ollama:
         timeout_s: float,
         environment: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.monotonic,
+        vram_bytes: Callable[[], Awaitable[int | None]] | None = None,
+        server: ServerEnvironment | None = None,
     ) -> None:
+        """`vram_bytes`: of all GPUs that it may use. `server`: whose environment is read."""
         self._url = url
+        self._vram_bytes = vram_bytes
+        self._default_context: int | None = None
         self._session = session
         self._timeout_s = timeout_s
         self._environment = environment
-        self._server = ServerEnvironment(url)
+        self._server = server or ServerEnvironment(url)
         self._slots = slots_told(environment)
         self._clock = clock
         self._dialects: dict[str, frozenset[str]] = {}
         """By version: asked once for each."""
-        self._shown: dict[str, _About] = {}
+        self._shown: dict[str, ollama_context.About] = {}
         self._version = ""
         self._models: list[Model] = []
         self._loaded: frozenset[str] = frozenset()
@@ -138,6 +97,7 @@ class Ollama:
 
     async def stop(self) -> None:
         """It was not ours to start."""
+        await self._server.close()
 
     def carriage(self, _path: str, _body: bytes) -> Carriage | None:
         """Bytes pass as they are."""
@@ -179,16 +139,17 @@ class Ollama:
         self._version_until = self._models_until = -math.inf
 
     async def _report(self) -> Engine:
-        ps = await self._get("/api/ps", _Ps)
+        ps = await self._get("/api/ps", Ps)
         loaded = [each for each in ps.models or [] if is_model_name(each.name)]
         names = frozenset(each.name for each in loaded)
         if self._clock() >= self._models_until or names != self._loaded:
             await self._read_models()
         self._loaded = names
         if self._clock() >= self._version_until:
-            self._version = (await self._get("/api/version", _Version)).version
-            its = await asyncio.to_thread(self._server.read)
+            self._version = (await self._get("/api/version", Version)).version
+            its = await self._server.get()
             self._slots = slots_told(its or {}) or slots_told(self._environment)
+            self._default_context = await self._default(its)
             self._version_until = self._clock() + VERSION_AGE_S
         return Engine(
             name=self.name,
@@ -197,13 +158,18 @@ class Ollama:
             dialects=await self._speaks(self._version),
             slots_per_model=self._slots or 1,
             slots_known=self._slots is not None,
+            default_context=self._default_context,
             models=self._models,
             replicas=[_replica(each, self._slots or 1) for each in loaded],
         )
 
+    async def _default(self, its: Mapping[str, str] | None) -> int | None:
+        vram_bytes = await self._vram_bytes() if self._vram_bytes else None
+        return ollama_context.of_server(self._environment, its, self._version, vram_bytes)
+
     async def _read_models(self) -> None:
         changes, now = self._changes, self._clock()
-        tags = [tag for tag in (await self._get("/api/tags", _Tags)).models or [] if is_model_name(tag.name)]
+        tags = [tag for tag in (await self._get("/api/tags", Tags)).models or [] if is_model_name(tag.name)]
         self._models = [await self._model(tag) for tag in tags]
         self._shown = {key: self._shown[key] for key in map(_key, tags) if key in self._shown}
         if changes == self._changes:  # else something was pulled or deleted meanwhile
@@ -222,8 +188,8 @@ class Ollama:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
 
-    async def _model(self, tag: _Tag) -> Model:
-        details = tag.details or _Details()
+    async def _model(self, tag: Tag) -> Model:
+        details = tag.details or Details()
         about = await self._about(tag)
         return Model(
             name=tag.name,
@@ -236,24 +202,27 @@ class Ollama:
             modified_at=tag.modified_at or "",
             max_context=about.max_context,
             kv_bytes_per_token=about.kv_bytes_per_token,
+            default_context=about.default_context,
             abilities=about.abilities,
         )
 
-    async def _about(self, tag: _Tag) -> _About:
-        """Asked once per digest, since it comes with the weights."""
+    async def _about(self, tag: Tag) -> ollama_context.About:
+        """Abilities and contexts; asked once per digest, since they come with the weights."""
         key = _key(tag)
         if key not in self._shown:
             try:
-                shown = await self._ask("POST", "/api/show", _Show, {"model": tag.name})
+                shown = await self._ask("POST", "/api/show", Show, {"model": tag.name})
             except EngineError:
-                return _About()  # unknown, for this beat: one broken model is not a broken engine
+                # Unknown, for this beat: one broken model is not a broken engine.
+                return ollama_context.About()
             info = shown.model_info or {}
             contexts = [value for name, value in info.items() if name.endswith(".context_length")]
             words = {"chat" if word == "completion" else word for word in shown.capabilities or []}
-            self._shown[key] = _About(
-                abilities=frozenset(words & ABILITIES),
-                max_context=count_or_none(contexts[0]) if contexts else None,
-                kv_bytes_per_token=kv_bytes_per_token(info),
+            self._shown[key] = ollama_context.About(
+                frozenset(words & ABILITIES),
+                count_or_none(contexts[0]) if contexts else None,
+                ollama_context.of_model(shown.parameters or ""),
+                kv_bytes_per_token(info),
             )
         return self._shown[key]
 
@@ -279,11 +248,11 @@ def slots_told(environment: Mapping[str, str]) -> int | None:
     return slots_within(int(text)) if text.isdecimal() and int(text) else None
 
 
-def _key(tag: _Tag) -> str:
+def _key(tag: Tag) -> str:
     return f"{tag.name}@{tag.digest}"
 
 
-def _replica(loaded: _Loaded, slots: int) -> Replica:
+def _replica(loaded: Loaded, slots: int) -> Replica:
     return Replica(
         model=loaded.name,
         size_bytes=count_or_none(loaded.size) or 0,

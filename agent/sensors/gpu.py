@@ -1,6 +1,7 @@
 """The GPUs of this machine, whoever made them."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,13 @@ class GpuSensor:
     async def gpus(self) -> list[Gpu]:
         """Of this moment, or the last ones where a driver is slow."""
         return await self._latest.value()
+
+    async def vram_bytes(self) -> int | None:
+        """Of all cards together; None where GPUs work in the host's memory, or may be others than are read here."""
+        gpus = await self.gpus()
+        if sys.platform != "linux" or any(not each.vram_total_bytes for each in gpus):
+            return None
+        return sum(each.vram_total_bytes for each in gpus)
 
     def read(self) -> list[Gpu]:
         """Asks the drivers. Empty where there is none. May block."""

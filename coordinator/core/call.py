@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from coordinator.core.explanation import Explanation
+from coordinator.core.protection import UNTOUCHED, Protection
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 
@@ -39,6 +40,14 @@ class Call(Struct, frozen=True, kw_only=True):
     """Context asked for, in tokens."""
     estimated_tokens: int = 0
     """Prompt length, from its characters."""
+    prompt_chars: int = 0
+    """Characters of its texts, at the least."""
+    prompt_bytes: int = 0
+    """Bytes of its body, as they came: of text, tools and whatever else becomes prompt."""
+    may_cut: bool = False
+    """Its caller lets the engine cut the prompt where it is too long."""
+    least_tokens: int = 0
+    """That the prompt cannot have fewer of; 0: unknown."""
     priority: Priority = "interactive"
     client: str = ""
     """Who asks, for a fair share: a key's name, else an address."""
@@ -95,6 +104,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     """Attempts that failed before this one."""
     fallback: bool
     """Whether the model is not the one asked for."""
+    protection: Protection = UNTOUCHED
+    """What the engine is told of the context."""
     decision: "Considered | None" = None
     """What was weighed, for whoever asks why; worked out only then."""
 

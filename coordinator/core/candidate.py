@@ -33,7 +33,12 @@ class Candidate(Struct, frozen=True, kw_only=True):
     slots_when_loaded: int = 1
     """Among which the context asked for is multiplied."""
     context_length: int | None = None
+    """That a call has there: of the replica, or of the load that is under way; None: neither, or unknown."""
     max_context: int | None = None
+    default_context: int | None = None
+    """With which it would be loaded for a call that asks for none; None: unknown."""
+    fixed_context: bool = False
+    """The engine's context is set when it starts: no call changes it."""
     bandwidth_gbps: float = 0.0
     """Memory bandwidth, GB/s; 0: unknown."""
     fleet_bandwidth_gbps: float = 0.0

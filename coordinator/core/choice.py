@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from coordinator.core import context
 from coordinator.core.affinity import points
 from coordinator.core.fleet import Fleet
 from coordinator.core.index import Index
@@ -46,6 +47,22 @@ class Choice:
                 best.append(self._index.chosen(entry, subject.call).with_bonus(name, bonus))
         return found._replace(best=tuple(sorted(best, key=rank)))
 
+    def tiered(self, found: Found, subject: OpenCall) -> Found:
+        """Only those of the least rank by context: where one has what the call needs, another need not reload for it.
+        The rank outweighs all points; a busy place of it is worth waiting for.
+        """
+        call = subject.call
+        needed = context.needed_tokens(call)
+        if needed <= context.SMALL and found.all_have(needed):
+            return found  # as nearly always: this is on the path of every call
+        ranks = {each.entry.place: context.rank(each.entry.fixed.candidate, call) for each in found.best}
+        waits = [context.rank(group.sample, call) for group in found.full]
+        least = min([*ranks.values(), *waits], default=0)
+        return Found(
+            tuple(each for each in found.best if ranks[each.entry.place] == least),
+            tuple(group for group, rank in zip(found.full, waits, strict=True) if rank == least),
+        )
+
     def among(
         self, found: Found, subject: OpenCall, model: ModelName, now: float, *, last_chance: bool
     ) -> Chosen | None:
@@ -58,7 +75,7 @@ class Choice:
         if last_chance or best.entry.fixed.candidate.loaded:
             return best
         loading = self._loading_entry(subject, model, now)
-        if loading is not None:
+        if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
         return None if self._better_wait(found, best, subject, model) else best
 
@@ -69,6 +86,11 @@ class Choice:
             return None
         entry = self._index.entry(loading.place)
         return entry if entry is not None and self._may_take(entry, subject, now) else None
+
+    def _as_good(self, loading: Entry, best: Chosen, subject: OpenCall) -> bool:
+        """Whether what is being loaded will have the context that the call needs, if the best has it."""
+        call = subject.call
+        return context.rank(loading.fixed.candidate, call) <= context.rank(best.entry.fixed.candidate, call)
 
     def _may_take(self, entry: Entry, subject: OpenCall, now: float) -> bool:
         """Whether the place is healthy and could serve the call, with room or not."""

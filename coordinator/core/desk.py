@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from coordinator.core import failure, patience, retry
+from coordinator.core import context, failure, patience, retry
 from coordinator.core.budget import RetryBudget
 from coordinator.core.call import Call, Decisions, Freed, Moved, Place, Placed, Refused, Target
 from coordinator.core.explanation import Explanation
@@ -55,6 +55,7 @@ class Desk:
             return [Refused(call.id, patience.closing())]
         self._turns += 1
         self._budget.arrived(now)
+        call = context.measured(call, self._limits.context_protection, self.fleet.densities.most)
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
             decision = self._scorer.decide(arrival, now)
@@ -212,6 +213,10 @@ class Desk:
         """How often `model` answered before this start; `at` on the Desk's clock, before zero for most."""
         self.fleet.usage.add(model, at, calls)
 
+    def counted(self, model: ModelName, chars: int, prompt_tokens: int | None) -> None:
+        """An engine counted the tokens of a prompt of so many characters."""
+        self.fleet.densities.add(model, chars, prompt_tokens)
+
     # What the shell may read
 
     def open_calls(self) -> list[OpenCall]:
@@ -233,7 +238,7 @@ class Desk:
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self.fleet.take(subject.call.id, subject.place, now)
+            self.fleet.take(subject.call.id, subject.place, now, decision.placement.protection.context)
             self.holding.placed(subject)
             self._open[subject.call.id] = subject
         else:

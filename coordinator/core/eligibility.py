@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from coordinator.core import context
 from coordinator.core.call import Call
 from coordinator.core.memory import both_bytes
 from coordinator.core.node import Node, Spot, Standing
@@ -15,6 +16,8 @@ class Refusal(Struct, frozen=True):
 
     reason: str
     lasting: bool = False
+    context: int = 0
+    """The largest that it could give, in tokens, where the prompt is longer than that."""
 
 
 def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal | None:
@@ -24,10 +27,14 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
 
 def unable(node_id: NodeId, spot: Spot, call: Call) -> Refusal | None:
     """What the model cannot do for this call."""
-    if not spot.model.abilities or call.abilities <= spot.model.abilities:
-        return None
-    missing = ", ".join(sorted(call.abilities - spot.model.abilities))
-    return Refusal(f"on {node_id} it does not support {missing}", lasting=True)
+    if spot.model.abilities and not call.abilities <= spot.model.abilities:
+        missing = ", ".join(sorted(call.abilities - spot.model.abilities))
+        return Refusal(f"on {node_id} it does not support {missing}", lasting=True)
+    largest = context.ceiling(spot.fixed_context, spot.context_length, spot.model.max_context)
+    if largest and call.least_tokens > largest:
+        longest = f"on {node_id} a prompt may have {largest} tokens, this one has {call.least_tokens} or more"
+        return Refusal(longest, lasting=True, context=largest)
+    return None
 
 
 def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:

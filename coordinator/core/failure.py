@@ -1,6 +1,6 @@
 """What a failed attempt means for its call: the error that ends it, or what another node must know."""
 
-from coordinator.core import retry
+from coordinator.core import context, retry
 from coordinator.core.budget import RetryBudget
 from coordinator.core.call import Place, Target
 from coordinator.core.fleet import Fleet
@@ -38,6 +38,7 @@ def blame(
         fleet.load_ended(place, now, ok=False)
     if trouble_s := retry.trouble_for(error, limits.trouble_s):
         node.trouble(place, now + trouble_s)
+        node.contexts.forget((place.engine, place.model))
     if retry.blames_node(error):
         node.suspect(error.summary, now)
     if retry.counts_for_circuit(error):
@@ -63,7 +64,10 @@ def goes_on(failed: OpenCall, error: FleetError) -> None:
     """It may be tried elsewhere: not on the node that failed, or not at the place that only lacks something."""
     assert failed.place is not None  # noqa: S101 - it ran there
     failed.error, failed.retries = error, failed.retries + retry.is_attempt(error)
-    if retry.only_this_place(error):
+    before, failed.call = failed.call, context.counted(failed.call, error)
+    if failed.call is not before:
+        pass  # only more context was wanting: the same node may have it
+    elif retry.only_this_place(error):
         failed.passed_over |= {failed.place}
     else:
         failed.excluded |= {failed.place.node_id}

@@ -1,17 +1,20 @@
 """The nodes, their leases and what runs on each. Changed by the Desk only; everybody else gets values."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from coordinator.core.affinity import Affinity
 from coordinator.core.call import Call, Considered, Place, Placement
 from coordinator.core.circuits import Circuits
+from coordinator.core.context import CHARACTERS_A_TOKEN
 from coordinator.core.cordon import Cordons
+from coordinator.core.densities import Densities
 from coordinator.core.facts import Facts
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
 from coordinator.core.node import Node, Spot
+from coordinator.core.protection import Protection
 from coordinator.core.room import Room
 from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
@@ -38,6 +41,9 @@ class Fleet:
         self.next_change_at = math.inf
         """When something gets better by time alone."""
         self.cordons = Cordons()
+        self.densities = Densities(CHARACTERS_A_TOKEN)
+        self.overrides: Mapping[ModelName, int] = {}
+        """Contexts, in tokens, that the fleet chose for models."""
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._placements = 0
@@ -141,14 +147,16 @@ class Fleet:
             for spot in node.spots[model]:
                 yield node, spot
 
-    def take(self, call_id: CallId, place: Place, now: float) -> None:
-        """A call starts there."""
+    def take(self, call_id: CallId, place: Place, now: float, context: int | None = None) -> None:
+        """A call starts there, after which the model has that context (None: unknown)."""
         node = self.nodes[place.node_id]
         key = (place.engine, place.model)
         self._placements += 1
         node.in_flight[key] += 1
         node.last_used[key] = self._placements
         self._load_changed(node, key)
+        if node.contexts.expect(key, context):
+            self.touch(node)
         self.loads.placed(place, node, now)
         if spot := node.spot(*key):
             self._touch_at(self.room.took(call_id, place, spot, node.in_flight[key], now))
@@ -225,6 +233,8 @@ class Fleet:
         decision: Considered,
         *,
         fallback: bool,
+        context_length: int | None,
+        protection: Protection,
     ) -> Placement:
         """Everything needed to carry a call to that place."""
         engine = spot.engine
@@ -234,9 +244,10 @@ class Fleet:
             engine_kind=engine.kind,
             engine_model=spot.model.name,
             dialects=engine.dialects,
-            context_length=spot.context_length,
+            context_length=context_length,
             scores=scores,
             retries=retries,
             fallback=fallback,
             decision=decision,
+            protection=protection,
         )

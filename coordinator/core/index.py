@@ -99,7 +99,9 @@ class Index:
         kind = Kind(
             candidate.loaded,
             candidate.context_length,
+            candidate.default_context,
             candidate.max_context,
+            candidate.fixed_context,
             entry.fixed.spot.model.abilities,
         )
         group = shelf.groups.get(kind)

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from coordinator.core.protection import Mode
+
 
 class Weights(Struct, frozen=True, kw_only=True):
     """Points of policy `weighted`: what a share of 1 (or of -1, for the penalties) is worth."""
@@ -65,3 +67,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Silence after which a node, and what was learned of it, is forgotten."""
     probe_every_s: float = 2.0
     """Between two probes of a gateway that does not answer."""
+    context_protection: Mode = "strip"
+    """strip: no reload for what is there already, and no prompt is cut; warn: tell of it only; passthrough: nothing."""

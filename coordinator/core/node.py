@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from coordinator.core.call import Place, Target
 from coordinator.core.cordon import Cordon
+from coordinator.core.expected_contexts import ExpectedContexts
 from coordinator.core.limits import Limits
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Model, Replica
@@ -21,6 +22,8 @@ ANOTHER = (
     "another program answers at that address and port; tell its agent with --advertise where it can be reached, or give"
     " it another --gateway-port"
 )
+ELSEWHERE = ("-cloud", ":cloud")
+"""Ends of the names of models that an Ollama only passes on."""
 LOADS_KEPT = 1_000
 """Of each node: more than any machine loads in a day."""
 
@@ -60,6 +63,16 @@ class Spot(Struct, frozen=True):
         lengths = [replica.context_length for replica in self.replicas if replica.context_length]
         return min(lengths) if lengths else None
 
+    @property
+    def default_context(self) -> int | None:
+        """Tokens with which it is loaded for a call that asks for none; None: unknown."""
+        return self.model.default_context or self.engine.default_context
+
+    @property
+    def fixed_context(self) -> bool:
+        """Whether no call is to change it: it is set when the engine starts, or the model runs at Ollama's own site."""
+        return self.engine.kind != "ollama" or self.model.name.endswith(ELSEWHERE)
+
 
 class Node:
     """Mutable, and changed through Fleet only."""
@@ -79,6 +92,7 @@ class Node:
         """A person's order; no beat changes it."""
         self.last_used: defaultdict[tuple[str, ModelName], int] = defaultdict(int)
         self.unloaded_at: dict[ModelName, float] = {}
+        self.contexts: ExpectedContexts[tuple[str, ModelName]] = ExpectedContexts()
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
         """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
@@ -97,6 +111,7 @@ class Node:
         moved = address != self.address or heartbeat.gateway_secret != before.gateway_secret
         loaded = self.loaded()
         self._accept(heartbeat, address, now)
+        self.contexts.heard(self._context_told, self.in_flight.__getitem__)
         for model in loaded - self.loaded():
             self.unloaded_at[model] = now
         if heartbeat.epoch == before.epoch:  # a restarted agent knows of no earlier load
@@ -115,6 +130,10 @@ class Node:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
         if not heartbeat.leaving:
             self.spots = _spots(heartbeat)
+
+    def _context_told(self, key: tuple[str, ModelName]) -> int | None:
+        spots = self.spots.get(key[1], ())
+        return next((spot.context_length for spot in spots if spot.engine.name == key[0]), None)
 
     def _probe_anew(self, now: float) -> None:
         self.reach: Reach = "probing"

@@ -4,6 +4,7 @@ import math
 from typing import TypeAlias
 
 from coordinator.core.call import Call, Place
+from coordinator.core.context import bucket
 from shared.errors import FleetError
 from shared.names import ModelName, NodeId
 
@@ -90,13 +91,12 @@ class OpenCall:
     def key(self) -> GroupKey:
         """Calls with equal keys can take the same places. Contexts count by powers of two, so that there are few."""
         call = self.call
-        context = max(call.num_ctx or 0, call.estimated_tokens)
         return (
             call.models,
             call.abilities,
             self.excluded,
             self.passed_over,
-            context.bit_length(),
+            bucket(call),
             call.may_substitute,
         )
 

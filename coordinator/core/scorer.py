@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from coordinator.core import eligibility
-from coordinator.core.call import Place, Placed, Refused
+from coordinator.core import context, eligibility
+from coordinator.core.call import Call, Place, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.candidates import Candidates
 from coordinator.core.choice import Choice
@@ -14,6 +14,7 @@ from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
+from coordinator.core.protection import Protection
 from coordinator.core.record import Record
 from coordinator.core.shelf import Chosen, Entry, Found
 from coordinator.core.substitutes import Substitutes
@@ -67,6 +68,8 @@ class Scorer:
         busy = False
         for model in subject.call.models:
             found = self._choice.favoured(self._index.find(subject, model, now), subject, model, now)
+            if not last_chance or found.best:
+                found = self._choice.tiered(found if not last_chance else found.only_with_room(), subject)
             chosen = self._substitutes.instead(found, subject, model, now)
             if chosen is None:
                 chosen = self._choice.among(found, subject, model, now, last_chance=last_chance)
@@ -75,7 +78,8 @@ class Scorer:
             if (found.best or found.full) and not last_chance:
                 return None
             usable = self._usable(subject, model, now, refusals)
-            with_room = [each for each in usable if each.has_room]
+            acceptable = usable if last_chance else context.preferred(usable, subject.call)
+            with_room = context.preferred([each for each in acceptable if each.has_room], subject.call)
             if with_room:
                 return self._place_anyhow(subject, with_room)
             if usable and not last_chance:
@@ -189,8 +193,15 @@ class Scorer:
             subject.retries,
             record,
             fallback=fallback,
+            context_length=entry.fixed.candidate.context_length,
+            protection=self.protection(entry.fixed.candidate, subject.call),
         )
         return Placed(subject.call.id, placement)
+
+    def protection(self, candidate: Candidate, call: Call) -> Protection:
+        """What that call would be sent with there."""
+        mode, override = self._limits.context_protection, self._fleet.overrides.get(candidate.place.model)
+        return context.on(candidate, call, mode, override)
 
     def _place_anyhow(self, subject: OpenCall, candidates: list[Candidate]) -> Placed:
         """Where only troubled places are left."""
@@ -211,6 +222,8 @@ class Scorer:
                 return None
             return Refused(call.id, self._unknown_model(call.asked_name))
         if all(refusal.lasting for refusal in refusals):
+            if contexts := [refusal.context for refusal in refusals if refusal.context]:
+                return Refused(call.id, context.exceeded(call, contexts))
             why = "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))
             return Refused(call.id, CallerFault(f"{call.asked_name!r} cannot serve this call: {why}"))
         return None

@@ -18,12 +18,17 @@ class Kind(NamedTuple):
 
     loaded: bool
     context_length: int | None
+    default_context: int | None
     max_context: int | None
+    fixed_context: bool
     abilities: frozenset[str]
 
     def can(self, call: Call) -> bool:
-        """Unknown abilities refuse nothing."""
-        return not self.abilities or call.abilities <= self.abilities
+        """Unknown abilities and contexts refuse nothing."""
+        if self.abilities and not call.abilities <= self.abilities:
+            return False
+        largest = self.context_length if self.fixed_context else self.max_context
+        return not largest or call.least_tokens <= largest
 
 
 class Fixed(NamedTuple):
@@ -125,6 +130,16 @@ class Found(NamedTuple):
 
     best: tuple[Chosen, ...]
     full: tuple[Group, ...]
+
+    def only_with_room(self) -> "Found":
+        """Nobody waits for the full ones."""
+        return self._replace(full=())
+
+    def all_have(self, tokens: int) -> bool:
+        """Whether none is known to have less context."""
+        return all(
+            (each.entry.fixed.candidate.context_length or tokens) >= tokens for each in self.best
+        ) and all((group.kind.context_length or tokens) >= tokens for group in self.full)
 
 
 def rank(chosen: Chosen) -> tuple[float, int, Place]:

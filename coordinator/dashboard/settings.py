@@ -9,10 +9,7 @@ from coordinator.health.snapshot import NodeSeen
 from shared import __version__
 from shared.sockets import is_loopback
 
-OFF = (
-    *("auto_pull", "image_generation", "transcription", "dynamic_num_ctx"),
-    *("num_ctx_auto_calculate", "fleet_intelligence"),
-)
+OFF = ("image_generation", "transcription", "fleet_intelligence")
 """Switches that scripts look for, of things that this coordinator does not do."""
 
 
@@ -30,8 +27,14 @@ def shown(
         "router_version": __version__,
         "router_hostname": hostname,
         "config": {
-            "toggles": {**dict.fromkeys(OFF, False), "vram_fallback": settings.vram_fallback},
-            "context": {},
+            "toggles": {
+                **dict.fromkeys(OFF, False),
+                "auto_pull": False,
+                "vram_fallback": settings.vram_fallback,
+                "dynamic_num_ctx": settings.dynamic_num_ctx,
+                "num_ctx_auto_calculate": settings.num_ctx_auto_calculate,
+            },
+            "context": {"num_ctx_overrides": settings.contexts()},
             "server": {
                 "host": settings.host,
                 "port": port,
@@ -51,7 +54,7 @@ def shown(
             "rebalancer": {},
             "pre_warm": {},
             "auto_pull_config": {},
-            "context_protection": {},
+            "context_protection": {"context_protection": settings.context_protection},
             "reaper": {"stale_timeout": settings.stale_timeout},
         },
         "nodes": [_node(node, (hostname.lower(), *own)) for node in nodes],

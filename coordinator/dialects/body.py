@@ -1,6 +1,6 @@
 """A caller's body: read within bounds, its head decoded, single fields replaced. The rest stays as it came."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +18,8 @@ ABSENT = msgspec.Raw()
 CHARACTERS_A_TOKEN = 4
 TOKENS_A_MESSAGE = 4
 TOKENS_AN_IMAGE = 150
+MOST_CONTEXT = 2**24
+"""Tokens; more than any model has."""
 
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -104,6 +106,19 @@ def tokens_of(texts: list[msgspec.Raw], images: int) -> int:
     """An estimate from the length of the texts, as JSON: four characters a token, 150 tokens an image."""
     lengths = [len(bytes(text)) for text in texts if given(text)]
     return sum(lengths) // CHARACTERS_A_TOKEN + TOKENS_A_MESSAGE * len(lengths) + TOKENS_AN_IMAGE * images
+
+
+def characters_of(texts: Iterable[msgspec.Raw]) -> int:
+    """Of texts as JSON, at the least: an escape of six bytes is one character, one of two as well."""
+    raw = [bytes(text) for text in texts if given(text)]
+    return sum(len(text) - 4 * text.count(b"\\u") - text.count(b"\\") for text in raw)
+
+
+def context_asked(num_ctx: int | None) -> int | None:
+    """`num_ctx` of a call. Raises CallerFault where no context can have that length."""
+    if num_ctx is None or 1 <= num_ctx <= MOST_CONTEXT:
+        return num_ctx
+    raise CallerFault(f"options.num_ctx: {num_ctx} is no length of a context: 1 to {MOST_CONTEXT} tokens")
 
 
 def _why(error: Exception) -> str:

@@ -1,12 +1,14 @@
 """A caller's head as the Call that the Dispatcher places."""
 
+from collections.abc import Sequence
+
 import msgspec
 from aiohttp import web
 
 from coordinator.core.call import Call, Operation, Origin
 from coordinator.dialects.allowances import HEADER as NO_FALLBACK
 from coordinator.dialects.allowances import asks_thinking, may_substitute
-from coordinator.dialects.body import ABSENT, fallback_names, model_name
+from coordinator.dialects.body import ABSENT, characters_of, context_asked, fallback_names, model_name
 from coordinator.dialects.conversation import HEADER as SESSION
 from coordinator.dialects.conversation import NO_OPENING, Opening, names_of, session_named
 from coordinator.dialects.tags import HEADER, tags_of
@@ -25,6 +27,7 @@ class CommonHead(msgspec.Struct):
     user: msgspec.Raw = ABSENT
     keep_alive: msgspec.Raw = ABSENT
     think: msgspec.Raw = ABSENT
+    truncate: msgspec.Raw = ABSENT
 
     @property
     def names_fallbacks(self) -> bool:
@@ -42,11 +45,16 @@ def call_of(
     abilities: frozenset[str],
     estimated_tokens: int,
     num_ctx: int | None = None,
+    texts: Sequence[msgspec.Raw] = (),
+    prompt_bytes: int = 0,
     opening: Opening = NO_OPENING,
     prompt_cache_key: msgspec.Raw = ABSENT,
     effort: msgspec.Raw = ABSENT,
 ) -> Call:
-    """Raises CallerFault where a model's name is missing or absurd."""
+    """`texts`: the prompt, as it came; `prompt_bytes`: of the body, images left out where they can be.
+
+    Raises CallerFault where a model's name is missing or absurd, or num_ctx is.
+    """
     asked, name = model_name(head.model)
     client, tags = request.remote or "", tags_of(request.headers.get(HEADER, ""), head.metadata, head.user)
     named = session_named(request.headers.get(SESSION), tags) if operation != "embed" else ""
@@ -60,8 +68,12 @@ def call_of(
         stream=stream,
         fallbacks=tuple(each for each in fallback_names(head.fallback_models) if each != name),
         abilities=abilities,
-        num_ctx=num_ctx,
+        num_ctx=context_asked(num_ctx),
         estimated_tokens=estimated_tokens,
+        may_cut=bytes(head.truncate) == b"true",
+        prompt_chars=characters_of(texts),
+        prompt_bytes=prompt_bytes,
+        client=client,
         session=session,
         prefix=prefix,
         continues=continues,

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog
 from coordinator.core.call import Call, Operation, Placement
+from coordinator.core.protection import describe
 from coordinator.dialects import allowances, ollama_ends, ollama_models
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
@@ -20,6 +21,7 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.calls import CommonHead, call_of
+from coordinator.dialects.context_fields import said_in
 from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.keep_alive import unloads
@@ -92,7 +94,7 @@ class OllamaExchange:
     def encode(self, placement: Placement) -> EngineRequest:
         """The caller's own bytes where the engine is an Ollama."""
         if "ollama" in placement.dialects:
-            return self._request(self._path, self._own_body(placement))
+            return self._request(self._path, self._own_body(placement), describe(placement.protection))
         if self._asks_nothing():
             if self.call.operation != "embed" and unloads(self._head.keep_alive):
                 raise EngineLacks("keep_alive: this engine keeps its model loaded; it cannot be unloaded")
@@ -126,14 +128,15 @@ class OllamaExchange:
             top_logprobs=self._asked.get("top_logprobs") or 0,
         )
 
-    def _request(self, path: str, body: bytes) -> EngineRequest:
-        return EngineRequest(path, body, self._headers, whole=not self.stream)
+    def _request(self, path: str, body: bytes, context: str = "") -> EngineRequest:
+        return EngineRequest(path, body, self._headers, whole=not self.stream, context=context)
 
     def _own_body(self, placement: Placement) -> bytes:
-        if not placement.fallback and not self._head.names_fallbacks:
+        if not (placement.fallback or self._head.names_fallbacks or placement.protection.changes):
             return self._body
         name = placement.engine_model if placement.fallback else self.call.asked_name
-        return replaced(self._body, {"model": name}, allowances.FIELDS)
+        values = said_in(self._body, placement.protection)
+        return replaced(self._body, values | {"model": name}, allowances.FIELDS)
 
     def _asks_nothing(self) -> bool:
         """A chat without messages, a generate without a prompt, an embed without input: Ollama loads the model."""
@@ -242,6 +245,7 @@ class Ollama:
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await self._bodies.read(request)
         head = decode_head(body, _Head)
+        texts = _texts(head)
         call = call_of(
             request,
             self.name,
@@ -250,7 +254,9 @@ class Ollama:
             stream=head.stream is not False and operation != "embed",
             abilities=_abilities(operation, head),
             num_ctx=head.options.num_ctx if head.options else None,
-            estimated_tokens=_tokens(head),
+            estimated_tokens=tokens_of(texts, _images(head)),
+            texts=texts,
+            prompt_bytes=len(body),
             opening=opening_of(operation, head.messages, head.tools, head.prompt, head.system),
         )
         exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
@@ -272,11 +278,9 @@ def _images(head: _Head) -> int:
     return len(head.images or ()) + sum(len(message.images or ()) for message in head.messages or ())
 
 
-def _tokens(head: _Head) -> int:
+def _texts(head: _Head) -> list[Raw]:
     plain = [Raw(text.encode()) for text in (head.prompt, head.system) if text]
-    return tokens_of(
-        [*(message.content for message in head.messages or ()), head.input, *plain], _images(head)
-    )
+    return [*(message.content for message in head.messages or ()), head.input, *plain]
 
 
 def _json(value: object) -> web.Response:

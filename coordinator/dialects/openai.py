@@ -8,6 +8,7 @@ from msgspec import Raw, Struct
 
 from coordinator.catalog import Catalog, Entry
 from coordinator.core.call import Call, Operation, Placement
+from coordinator.core.protection import UNPROTECTED, describe
 from coordinator.dialects import allowances
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
@@ -19,6 +20,7 @@ from coordinator.dialects.body import (
     tokens_of,
 )
 from coordinator.dialects.calls import CommonHead, call_of
+from coordinator.dialects.context_fields import added_to, field_of, num_ctx_of
 from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Decoder
 from coordinator.dialects.relay import Relay, passed_headers
@@ -27,7 +29,7 @@ from coordinator.dialects.translation.folded_fields import folded
 from coordinator.dialects.translation.openai_answer import EmbeddingDecoder, GenerationDecoder
 from coordinator.dialects.translation.openai_shapes import Answer
 from coordinator.forward import EngineRequest
-from shared.errors import FleetError, ModelNotFound
+from shared.errors import CallerFault, FleetError, ModelNotFound
 from shared.frames import Frames, data_of, events
 from shared.names import normalise
 
@@ -75,14 +77,32 @@ class OpenAiExchange:
         self._frame_limit = frame_limit
         self._asked: dict[str, Any] = {}
         """The body's fields, where it had to be translated."""
+        self._unsaid = ""
+        """Why it was not translated for the sake of its context."""
 
     def encode(self, placement: Placement) -> EngineRequest:
         """The caller's own bytes, but for the model's name where a fallback serves, and for Ollama's fields."""
+        self._unsaid = ""
         if self._translates(placement):
-            self._asked = decode_any(self._body)
-            path, request = _TRANSLATED[self._path](self._asked, placement.engine_model)
-            return EngineRequest(path, msgspec.json.encode(request), self._headers, whole=not self.stream)
-        return EngineRequest(self._path, self._own_body(placement), self._headers, whole=not self.stream)
+            try:
+                return self._translated(placement)
+            except CallerFault as error:
+                if self._must_translate(placement):
+                    raise
+                # Only its context was to be said: the call as it came is better than none.
+                self._unsaid = field_of(error)
+        return self._request(self._path, self._own_body(placement), placement)
+
+    def _translated(self, placement: Placement) -> EngineRequest:
+        self._asked = decode_any(self._body)
+        path, request = _TRANSLATED[self._path](self._asked, placement.engine_model)
+        return self._request(path, msgspec.json.encode(added_to(request, placement.protection)), placement)
+
+    def _request(self, path: str, body: bytes, placement: Placement) -> EngineRequest:
+        said = describe(placement.protection)
+        if self._unsaid:
+            said = f"{UNPROTECTED}; {self._unsaid} cannot be said beside a context"
+        return EngineRequest(path, body, self._headers, whole=not self.stream, context=said)
 
     def decoder(self, placement: Placement) -> Decoder | None:
         """None where the engine speaks this dialect."""
@@ -109,8 +129,11 @@ class OpenAiExchange:
         return replaced(self._body, values | {"model": name}, drop)
 
     def _translates(self, placement: Placement) -> bool:
-        if "ollama" not in placement.dialects:
+        if "ollama" not in placement.dialects or self._unsaid:
             return False
+        return self._must_translate(placement) or placement.protection.changes
+
+    def _must_translate(self, placement: Placement) -> bool:
         return self._for_ollama or self.call.dialect not in placement.dialects
 
 
@@ -193,7 +216,7 @@ class OpenAi:
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await self._bodies.read(request)
         head = decode_head(body, _Head)
-        images = sum(_has_image(message) for message in head.messages or ())
+        images, texts = sum(_has_image(message) for message in head.messages or ()), _texts(head)
         call = call_of(
             request,
             self.name,
@@ -202,7 +225,9 @@ class OpenAi:
             stream=bool(head.stream) and operation != "embed",
             abilities=_abilities(operation, head, images),
             num_ctx=_num_ctx(head.options),
-            estimated_tokens=_tokens(head, images),
+            estimated_tokens=tokens_of(texts, images),
+            texts=texts,
+            prompt_bytes=len(body) - _image_bytes(head),
             effort=head.reasoning_effort,
             opening=opening_of(operation, head.messages, head.tools, head.prompt),
             prompt_cache_key=head.prompt_cache_key,
@@ -226,14 +251,12 @@ def _abilities(operation: Operation, head: _Head, images: int) -> frozenset[str]
     return frozenset(needed)
 
 
-class _Options(Struct):
-    num_ctx: int | None = None
-
-
 def _num_ctx(options: Raw) -> int | None:
-    """What `options` say, if they say it; what else they hold is the engine's to judge."""
+    """What `options` say, if they say it; what else they hold is the engine's to judge. Raises CallerFault."""
     try:
-        return msgspec.json.decode(options, type=_Options).num_ctx
+        return num_ctx_of(options)
+    except msgspec.ValidationError as error:
+        raise CallerFault("options.num_ctx: expected a whole number") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -243,9 +266,13 @@ def _has_image(message: _Message) -> bool:
     return b'"image_url"' in bytes(message.content)
 
 
-def _tokens(head: _Head, images: int) -> int:
-    texts = [message.content for message in head.messages or () if not _has_image(message)]
-    return tokens_of([*texts, head.prompt, head.input], images)
+def _image_bytes(head: _Head) -> int:
+    return sum(len(bytes(message.content)) for message in head.messages or () if _has_image(message))
+
+
+def _texts(head: _Head) -> list[Raw]:
+    said = [message.content for message in head.messages or () if not _has_image(message)]
+    return [*said, head.prompt, head.input]
 
 
 def _model(entry: Entry) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
+from coordinator.core import context
 from coordinator.core.call import Call, Placement
 from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.dialect import Decoder, Dialect, Exchange
@@ -177,7 +178,10 @@ async def read_whole(source: Source, limit: int) -> bytes:
 
 def _headers(answer: Answer, exchange: Exchange) -> dict[str, str]:
     """The engine's own headers, and what really happened."""
-    return relayed(answer.headers) | fleet_headers(exchange.call, answer.placement)
+    headers = relayed(answer.headers) | fleet_headers(exchange.call, answer.placement)
+    if answer.context:
+        headers["X-Fleet-Context"] = answer.context
+    return headers
 
 
 def relayed(headers: Mapping[str, str]) -> dict[str, str]:
@@ -205,8 +209,6 @@ def fleet_headers(call: Call, placement: Placement) -> dict[str, str]:
         "X-Fleet-Fallback": "true" if placement.fallback else "false",
         "X-Fleet-Served-Model": placement.engine_model,
     }
-    if placement.context_length and call.estimated_tokens > placement.context_length:
-        headers["X-Fleet-Context-Overflow"] = (
-            f"estimated_tokens={call.estimated_tokens}; context_length={placement.context_length}"
-        )
+    if overflow := context.overflow(call, placement):
+        headers["X-Fleet-Context-Overflow"] = overflow
     return headers

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from coordinator.core.call import (
     Call,
     Decision,
@@ -53,6 +55,12 @@ def a_call(
         client=client,
         priority=priority,
     )
+
+
+def a_long_call(chars: int, *, num_ctx: int | None = None) -> Call:
+    """A chat whose prompt has so many characters."""
+    call = a_call(estimated_tokens=chars // 4, num_ctx=num_ctx)
+    return replace(call, prompt_chars=chars, prompt_bytes=chars)
 
 
 def a_model(name: str = MODEL, *, gib: float = 2.0, abilities: Iterable[str] = ()) -> Model:

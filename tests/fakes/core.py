@@ -80,6 +80,7 @@ class Engine:
             failed=self.counters.failed,
             calls=list(self._calls),
             by_path=dict(self._by_path),
+            loads=self.counters.loads,
         )
 
     def reset(self) -> None:
@@ -105,14 +106,28 @@ class Engine:
         self.switches.models.remove(model)
 
     def load(self, model: str, num_ctx: int | None = None, keep_alive: float | str | None = None) -> bool:
-        """Marks the model as loaded and used now; true when it was not loaded before."""
+        """Marks the model as loaded and used now; true when it had to be loaded, or loaded anew."""
         fresh = model not in self.switches.loaded
         if fresh:
             self.switches.loaded.append(model)
+        if self.switches.default_context is not None:
+            num_ctx = num_ctx or self.switches.default_context
+            fresh = fresh or self.context(model) != min(num_ctx, self.switches.max_context)
+        self.counters.loads += fresh
         if num_ctx is not None:
             self._contexts[model] = min(num_ctx, self.switches.max_context)
         self._expiries[model] = datetime.now(UTC) + timedelta(seconds=_seconds(keep_alive))
         return fresh
+
+    def context(self, model: str) -> int:
+        """Tokens with which a model is loaded."""
+        return self._contexts.get(model, self.switches.context_length)
+
+    def fitted(self, model: str, tokens: int, *, may_cut: bool) -> int | None:
+        """What is left of a prompt of so many tokens; None: too long, and not to be cut."""
+        if self.switches.default_context is None or tokens <= self.context(model):
+            return tokens
+        return self.context(model) if may_cut else None
 
     def unload(self, model: str) -> None:
         """Forgets the loaded state of the model."""
@@ -140,7 +155,7 @@ class Engine:
         return entry | {
             "expires_at": expires_at.isoformat(),
             "size_vram": self._size(),
-            "context_length": self._contexts.get(model, self.switches.context_length),
+            "context_length": self.context(model),
         }
 
     def _size(self) -> int:

@@ -8,7 +8,17 @@ import msgspec
 from aiohttp import web
 
 from tests.fakes.core import ARCHITECTURE, DETAILS, MODIFIED_AT, digest, unloads
-from tests.fakes.serving import Call, Handler, Refused, Step, framed, json_response, send_json, send_stream
+from tests.fakes.serving import (
+    Call,
+    Handler,
+    Refused,
+    Step,
+    fitted,
+    framed,
+    json_response,
+    send_json,
+    send_stream,
+)
 from tests.fakes.words import Answer, Ask, answer, logprob, vector
 
 VERSION = "0.30.0"
@@ -33,6 +43,7 @@ class Body(msgspec.Struct):
     logprobs: bool = False
     top_logprobs: int = 0
     dimensions: int | None = None
+    truncate: bool | None = None
 
 
 async def root(call: Call) -> web.StreamResponse:
@@ -106,6 +117,7 @@ async def _converse(call: Call, body: Body, prompt: str, *, is_chat: bool) -> we
     async with call.engine.slots.hold():
         fresh = call.engine.load(model, _integer(body, "num_ctx"), body.keep_alive)
         said = answer(call.engine.name, call.engine.switches, _ask(body, prompt, is_chat=is_chat))
+        said = fitted(call, model, said, may_cut=body.truncate is not False)
         end = _end(said, fresh=fresh) | ({} if is_chat else {"context": [1, 2, 3]})
         try:
             if body.stream is not False:
@@ -205,7 +217,7 @@ async def embed(call: Call) -> web.StreamResponse:
     model = call.model(body.model)
     texts = [body.input] if isinstance(body.input, str) else body.input
     async with call.engine.slots.hold():
-        call.engine.load(model, None, body.keep_alive)
+        call.engine.load(model, _integer(body, "num_ctx"), body.keep_alive)
         await asyncio.sleep(call.engine.switches.first_token_delay_s)
         value = {
             "model": body.model,
@@ -222,7 +234,7 @@ async def embeddings(call: Call) -> web.StreamResponse:
     body = call.parse(Body)
     model = call.model(body.model)
     async with call.engine.slots.hold():
-        call.engine.load(model, None, body.keep_alive)
+        call.engine.load(model, _integer(body, "num_ctx"), body.keep_alive)
         await asyncio.sleep(call.engine.switches.first_token_delay_s)
         return await send_json(call, {"embedding": vector(body.prompt, body.dimensions)})
 

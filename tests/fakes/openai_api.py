@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from tests.fakes.serving import Call, Handler, Step, framed, send_json, send_stream
+from tests.fakes.serving import Call, Handler, Step, fitted, framed, send_json, send_stream
 from tests.fakes.words import Answer, Ask, answer, logprob, packed, vector
 
 _CREATED = 1_767_323_045
@@ -45,6 +45,7 @@ async def chat(call: Call) -> web.StreamResponse:
     async with call.engine.slots.hold():
         call.engine.load(model)
         said = answer(call.engine.name, call.engine.switches, ask)
+        said = fitted(call, model, said, may_cut=True)
         if not body.stream:
             await asyncio.sleep(said.total_s)
             choice = {"message": _message(said), "finish_reason": _finish(said)}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from tests.fakes.core import Engine
 from tests.fakes.faults import BUSY, MID_STREAM, Fault, close_connection, for_ever, reset_connection
+from tests.fakes.words import Answer
 
 INFERENCE = frozenset(
     {"/api/chat", "/api/generate", "/api/embed", "/api/embeddings"}
@@ -214,6 +216,22 @@ def framed(call: Call, value: Any) -> bytes:
     """One chunk of a stream in the dialect of the call."""
     data = _encode(value)
     return b"data: " + data + b"\n\n" if call.openai else data + b"\n"
+
+
+def fitted(call: Call, model: str, said: Answer, *, may_cut: bool) -> Answer:
+    """The answer to what is left of the prompt. Raises Refused, in the words of Ollama's runner, for one too long."""
+    left = call.engine.fitted(model, said.prompt_tokens, may_cut=may_cut)
+    if left is None:
+        has, context = said.prompt_tokens, call.engine.context(model)
+        detail = {
+            "code": 400,
+            "message": f"request ({has} tokens) exceeds the available context size ({context} tokens)",
+            "type": "exceed_context_size_error",
+            "n_prompt_tokens": has,
+            "n_ctx": context,
+        }
+        raise Refused(400, _encode({"error": detail}).decode())
+    return replace(said, prompt_tokens=left)
 
 
 class _Peek(msgspec.Struct):

@@ -35,6 +35,9 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     loaded: list[str] = []
     context_length: int = 4096
     max_context: int = 8192
+    # With it, a call loads a model anew whose num_ctx (or this, where it names none) is another than the loaded one,
+    # and prompts that are longer than the context are cut, or refused by `truncate: false`. A word is a token.
+    default_context: int | None = None
     capabilities: list[str] = msgspec.field(default_factory=lambda: list(CAPABILITIES))
     # Whether it speaks OpenAI's dialect too; without, everything under /v1 is 404.
     openai: bool = True

@@ -195,3 +195,23 @@ async def test_runs_alone_and_ends_with_stdin_or_sigterm(by_path: bool) -> None:
 async def test_waiting_says_what_never_came() -> None:
     with pytest.raises(AssertionError, match=r"not true within 0\.05 s.*lambda: 0.*gave 0"):
         await eventually(lambda: 0, timeout_s=0.05)
+
+
+async def test_a_context_of_its_own_is_loaded_anew_and_prompts_are_cut(
+    fake: FakeEngine, oll: ollama.AsyncClient
+) -> None:
+    await fake.switch(default_context=3, context_length=3, max_context=8)
+    cut = await oll.chat("m", MESSAGES)
+    assert (cut.prompt_eval_count, (await fake.state()).loads) == (3, 0)
+    fits = await oll.chat("m", MESSAGES, options={"num_ctx": 100})
+    assert (fits.prompt_eval_count, (await fake.state()).loads) == (4, 1)
+    (loaded,) = (await oll.ps()).models
+    assert loaded.context_length == 8
+    body = {"model": "m", "messages": MESSAGES, "stream": False, "truncate": False}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{fake.address}/api/chat", json=body) as told,
+    ):
+        refusal = json.loads((await told.json())["error"])["error"]
+        assert (told.status, refusal["n_prompt_tokens"], refusal["n_ctx"]) == (400, 4, 3)
+    assert (await fake.state()).loads == 2, "back to the default"

@@ -150,9 +150,13 @@ async def node(
     ollama: str | None = None,
     slots: int = 1,
     port: int = 0,
+    default_context: int = 4096,
     **settings: Any,
 ) -> AsyncIterator[Program]:
-    """`herd-node` with the Ollama at `ollama`, or with the embedded engine; `settings` become FLEET_NODE_*."""
+    """`herd-node` with the Ollama at `ollama`, or with the embedded engine; `settings` become FLEET_NODE_*.
+
+    `default_context`: with which that Ollama loads a model for a call that asks for none.
+    """
     arguments = ["--router-url", router_url, "--node-id", node_id, "--gateway-port", str(port)]
     arguments += ["--data-dir", str(data_dir / node_id)]
     if ollama:
@@ -161,7 +165,8 @@ async def node(
         arguments += ["--engine", "embedded"]
     settings.setdefault("heartbeat_interval", 0.5)
     settings.setdefault("measure_memory", False)
-    environment = _environment("FLEET_NODE_", settings) | {"OLLAMA_NUM_PARALLEL": str(slots)}
+    ollamas = {"OLLAMA_NUM_PARALLEL": str(slots), "OLLAMA_CONTEXT_LENGTH": str(default_context)}
+    environment = _environment("FLEET_NODE_", settings) | ollamas
     async with program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):
         yield Program(process, log)
 

@@ -23,7 +23,8 @@ async def fake() -> AsyncIterator[FakeEngine]:
 
 @pytest.fixture
 async def herd(tmp_path: Path, fake: FakeEngine) -> AsyncIterator[Herd]:
-    async with fleet_of_fakes(tmp_path, [fake], settle_time=0, max_retries=0) as running:
+    settings: dict[str, Any] = {"settle_time": 0, "max_retries": 0, "context_protection": "passthrough"}
+    async with fleet_of_fakes(tmp_path, [fake], **settings) as running:
         yield running
 
 

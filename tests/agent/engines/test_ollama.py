@@ -14,6 +14,7 @@ from aiohttp import web
 
 from agent.app import ollama_url
 from agent.engines.ollama import TAGS_AGE_S, VERSION_AGE_S, Ollama, slots_told
+from agent.engines.server_environment import ServerEnvironment
 from shared.serving import listening
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
@@ -208,7 +209,12 @@ async def test_the_servers_own_environment_goes_first(
     async with FakeEngine.run(
         models=["m"], loaded=["m"], inside=["env", f"OLLAMA_NUM_PARALLEL={its}"]
     ) as fake:
-        report = await driver(fake.address, session, agents).look()
+        environment = ServerEnvironment(fake.address, "python")
+        while await environment.get() is None:
+            pass  # each waits a moment for the reading; the test's own deadline ends it
+        told = {"OLLAMA_NUM_PARALLEL": agents}
+        report = await Ollama(fake.address, session, 2.0, told, server=environment).look()
+        await environment.close()
     assert (report.slots_per_model, report.replicas[0].slots_total) == (slots, slots)
     assert report.slots_known == known
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from coordinator.core import eligibility
+from coordinator.core import context, eligibility
 from coordinator.core.call import Call, Decisions, Placed
 from coordinator.core.candidate import Candidate
 from coordinator.core.candidates import Candidates
@@ -130,7 +130,8 @@ class Town:
         return bool(busy) or self.desk.loads.loading(call.model) is not None
 
     def _walk(self, call: Call) -> list[Scored]:
-        open_ones = [each for each in self._usable(call) if each.has_room and not each.troubled]
+        healthy = [each for each in self._usable(call) if not each.troubled]
+        open_ones = [each for each in context.preferred(healthy, call) if each.has_room]
         return weighted.order(open_ones, call, Weights())
 
     def _troubled_only(self, call: Call) -> bool:
