@@ -91,7 +91,7 @@ class Dispatcher:
                 continue
             self._waiting.pop(call.id).cancel()
             record.first_byte_at, record.answered = self._clock(), reply.status
-            self._desk.first_byte(call.id, record.first_byte_at)
+            self._desk.first_byte(call.id, record.first_byte_at, good=reply.status < 400)
             return Answer(self, record, placement, reply)
 
     def apply(self, decisions: Decisions) -> None:

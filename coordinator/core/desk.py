@@ -62,13 +62,15 @@ class Desk:
             running.progress_at = now
             running.awaits_caller = awaits_caller
 
-    def first_byte(self, call_id: CallId, now: float) -> None:
-        """The caller has been shown something: from here on no other node may be tried."""
+    def first_byte(self, call_id: CallId, now: float, *, good: bool = True) -> None:
+        """The caller has been shown something: from here on no other node may be tried. Not `good` where the engine
+        found fault with the call, which takes no time and no place.
+        """
         if running := self._open.get(call_id):
             running.first_byte = True
             running.progress_at = now
-            self.fleet.slots.first_byte(call_id, now)
-            if running.place is not None:
+            if good and running.place is not None:
+                self.fleet.slots.first_byte(call_id, now)
                 self.fleet.affinity.served(running.call, running.place, now)
 
     def finished(self, call_id: CallId, now: float, *, good: bool = True) -> Decisions:

@@ -229,6 +229,19 @@ def test_one_more_is_sent_where_calls_wait_and_the_engine_can_do_it() -> None:
     assert told(desk.expired(3.25)) == ["c3 on n1"], "two are proven, a third is tried"
 
 
+def test_a_refusal_of_the_engine_is_no_proof() -> None:
+    desk = a_desk(a_beat("n1", silent()))
+    for number in (1, 2):
+        desk.arrived(a_call(f"c{number}"), 1.0)
+        desk.first_byte(CallId(f"c{number}"), 1.1, good=False)
+    desk.expired(1.25)
+    assert told(desk.expired(1.5)) == ["c2 on n1"]
+    desk.first_byte(CallId("c2"), 1.6, good=False)
+    desk.finished(CallId("c2"), 1.6, good=False)
+    assert desk.fleet.slots.proven(HERE._replace(model=normalise(MODEL)), 1) == 1
+    assert desk.fleet.affinity.preferred(msgspec.structs.replace(a_call(), session="s"), 1.6) == {}
+
+
 def test_an_engine_that_is_full_is_sent_less_at_once() -> None:
     desk = a_desk(a_beat("n1", silent(slots=3)), limits=Limits(retries=0))
     for number in (1, 2, 3):
