@@ -18,6 +18,8 @@ GB = 2**30
 HERE = Place(NodeId("n1"), "ollama", normalise("m"))
 MODELS = (HERE.model,)
 FIRST_S = 0.1
+ENOUGH = 20
+"""Calls within which it is found."""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,10 @@ class Simulated:
 @pytest.mark.parametrize("true", range(1, 9))
 def test_it_finds_the_true_number_within_a_few_calls_and_never_sends_two_more(true: int, seed: int) -> None:
     engine = Simulated(true, seed)
-    engine.run(120)
+    while engine.proven() < true and engine.number < ENOUGH:
+        engine.run(1)
+    print(f"{true} slots proven after {engine.number} calls")  # noqa: T201 - a figure, shown by -s
+    engine.run(ENOUGH)
     assert engine.proven() == true
     assert engine.most_sent <= true + 1
     engine.run(2_000)
