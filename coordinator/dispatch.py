@@ -94,7 +94,8 @@ class Dispatcher:
                 continue
             self._waiting.pop(call.id).cancel()
             record.first_byte_at, record.answered = self._clock(), reply.status
-            self.apply(self._desk.first_byte(call.id, record.first_byte_at))
+            good = reply.status < 400
+            self.apply(self._desk.first_byte(call.id, record.first_byte_at, good=good))
             return Answer(self, record, placement, reply)
 
     def apply(self, decisions: Decisions) -> None:

@@ -71,14 +71,16 @@ class Desk:
             running.progress_at = now
             running.awaits_caller = awaits_caller
 
-    def first_byte(self, call_id: CallId, now: float) -> Decisions:
-        """The caller has been shown something: from here on no other node may be tried."""
+    def first_byte(self, call_id: CallId, now: float, *, good: bool = True) -> Decisions:
+        """The caller has been shown something: from here on no other node may be tried. Not `good` where the engine
+        found fault with the call, which takes no time and no place.
+        """
         running = self._open.get(call_id)
         if running is None:
             return []
         running.first_byte = True
         running.progress_at = now
-        if running.place is None or not self.fleet.first_byte(running.call, running.place, now):
+        if not good or running.place is None or not self.fleet.first_byte(running.call, running.place, now):
             return []
         return self._release(now, [running.place.model])
 
