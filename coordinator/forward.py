@@ -158,7 +158,7 @@ class Forwarder:
             if _is_failure(response):
                 raise await _failure(response, where)
             first = await self._beginning(response, where, whole=request.whole)
-            if request.answered:
+            if request.answered and response.status < 400:
                 _check_begun(response, first, where, whole=request.whole)
         except BaseException:
             response.close()
