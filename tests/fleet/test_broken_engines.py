@@ -1,11 +1,11 @@
-"""Engines that fail again and again, and calls that kill them: who is left alone. Fake engines."""
+"""Engines that fail again and again, and calls that kill them or are wrong: who is asked again, who left alone. Fake engines."""
 
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.waiting import eventually
-from tests.fleet.asking import PATHS, Reply, ask, body
-from tests.fleet.several import several
+from tests.fleet.asking import PATHS, WAYS, Reply, ask, body
+from tests.fleet.several import several, started
 
 
 async def test_a_call_that_kills_engines_gets_two_of_them(tmp_path: Path) -> None:
@@ -46,3 +46,19 @@ async def test_a_circuit_opens_and_recovers(tmp_path: Path) -> None:
         await eventually(served_again)
         assert (await herd.nodes())["node-1"]["circuits"] == []
         assert (await bad.state()).started == 4, "nobody else was sent there meanwhile"
+
+
+async def test_the_callers_own_fault_is_told_once_and_in_its_dialect(tmp_path: Path) -> None:
+    """400, 404 of a path, 413 and 422, from the first engine that is asked; no retry, and no circuit."""
+    async with several(tmp_path, 2) as (herd, fakes):
+        expected = 0
+        for status in (400, 404, 413, 422):
+            for fake in fakes:
+                await fake.switch(fail_status=status)
+            for dialect, stream in WAYS:
+                reply = await ask(herd, dialect, stream=stream)
+                expected += 1
+                assert reply.status == status, reply.raw
+                assert "fake failure" in reply.error
+        assert await started(fakes) == expected
+        assert not any(node["circuits"] for node in (await herd.nodes()).values())
