@@ -1,4 +1,4 @@
-"""Engines that fail again and again, and calls that kill them or are wrong: who is asked again, who left alone. Fake engines."""
+"""Engines that fail again and again, calls that kill them, calls that are wrong: who is asked again. Fake engines."""
 
 from pathlib import Path
 from typing import Any
