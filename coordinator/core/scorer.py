@@ -2,7 +2,7 @@
 
 import msgspec
 
-from coordinator.core import eligibility
+from coordinator.core import eligibility, retry
 from coordinator.core.call import Place, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
@@ -12,7 +12,7 @@ from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.scored import Scored
-from shared.errors import CallerFault, EngineLacks, FleetError, ModelNotFound, Unavailable
+from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, NodeId, near
 
 NO_NODES = (
@@ -133,16 +133,16 @@ class Scorer:
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call
-        waits = (
-            refusals and isinstance(subject.error, EngineLacks) and not all(each.lasting for each in refusals)
-        )
+        lasting = all(refusal.lasting for refusal in refusals)
+        # An engine that only lacked something is no reason to give up one that cannot be asked just now.
+        waits = not lasting and subject.error is not None and retry.only_this_place(subject.error)
         if subject.error is not None and not waits:
             return Refused(call.id, subject.error)
         if not refusals:
             if now < self._settled_at:
                 return None
             return Refused(call.id, self._unknown_model(call.asked_name))
-        if all(refusal.lasting for refusal in refusals):
+        if lasting:
             why = "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))
             return Refused(call.id, CallerFault(f"{call.asked_name!r} cannot serve this call: {why}"))
         return None
