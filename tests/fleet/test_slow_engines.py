@@ -10,7 +10,7 @@ from tests.fleet.several import asked, have_started, several, started
 
 async def test_a_slow_first_token_is_no_failure(tmp_path: Path) -> None:
     """Eight seconds, eight times as long as it takes until the engine is asked whether it lives."""
-    async with several(tmp_path, 2, probe_engine_after=1, connect_timeout=1) as (herd, fakes):
+    async with several(tmp_path, 2, probe_engine_after=1, connect_timeout=2) as (herd, fakes):
         for fake in fakes:
             await fake.switch(first_token_delay_s=8)
         for reply in await together(*asked(herd, 8)):
@@ -24,7 +24,7 @@ async def test_a_slow_first_token_is_no_failure(tmp_path: Path) -> None:
 
 async def test_an_engine_that_gives_no_sign_of_life_loses_its_calls(tmp_path: Path) -> None:
     """Its process is stopped: connections stay open, nothing ever comes."""
-    async with several(tmp_path, 2, probe_engine_after=0.5, connect_timeout=0.5) as (herd, fakes):
+    async with several(tmp_path, 2, probe_engine_after=0.5, connect_timeout=1.5) as (herd, fakes):
         for fake in fakes:
             await fake.switch(first_token_delay_s=1)
         calls = asked(herd, 8)
