@@ -164,7 +164,7 @@ class Forwarder:
             first = await self._beginning(response, where, whole=request.whole)
             if response.status == 400 and (overflow := overflow_told(first)):
                 raise overflow
-            if request.answered:
+            if request.answered and response.status < 400:
                 _check_begun(response, first, where, whole=request.whole)
         except BaseException:
             response.close()

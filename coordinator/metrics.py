@@ -121,6 +121,18 @@ class Metrics:
                 "Attempts that failed and were followed by another.",
                 _counted(self._retries, "reason"),
             ),
+            _family(
+                "herd_retry_budget_remaining_ratio",
+                "gauge",
+                "Of the retries that the fleet may make within 10 s.",
+                [("", {}, self._desk.budget.left(self._clock()))],
+            ),
+            _family(
+                "herd_circuit_state",
+                "gauge",
+                "Worst of a node's circuits: 0 closed, 1 half-open, 2 open.",
+                self._circuits(),
+            ),
             _family("herd_nodes", "gauge", "Nodes by state.", self._states()),
             _family("herd_node_heartbeat_age_seconds", "gauge", "Since a node's last beat.", self._ages()),
             _family("herd_build_info", "gauge", "What runs here.", [("", build, 1)]),
@@ -144,6 +156,14 @@ class Metrics:
         now = self._clock()
         counts = Counter(node.standing(now, self._limits).state for node in self._desk.fleet.nodes.values())
         return [("", {"state": state}, count) for state, count in sorted(counts.items())]
+
+    def _circuits(self) -> list[Sample]:
+        circuits, now = self._desk.fleet.circuits, self._clock()
+        worst = dict.fromkeys(sorted(self._desk.fleet.nodes), 0)
+        for place in circuits.opened:
+            state = 2 if circuits.state(place, now) == "open" else 1
+            worst[place.node_id] = max(worst[place.node_id], state)
+        return [("", {"node": node_id}, state) for node_id, state in worst.items()]
 
     def _ages(self) -> list[Sample]:
         now = self._clock()

@@ -16,6 +16,7 @@ from shared import __version__
 from shared.errors import (
     BodyTooLarge,
     CallerFault,
+    CrashesEngines,
     FleetError,
     HeadersTooLarge,
     MethodNotAllowed,
@@ -139,6 +140,8 @@ class Server:
         headers = {}
         if error.retry_after is not None or error.status in (429, 503):
             headers["Retry-After"] = str(error.retry_after or 1)
+        if isinstance(error, CrashesEngines):
+            headers["X-Should-Retry"] = "false"  # OpenAI's clients would try a 502 again by themselves
         if isinstance(error, MethodNotAllowed):
             headers["Allow"] = error.allowed
         return web.Response(

@@ -26,6 +26,12 @@ class RetryBudget:
         self._drop(now)
         return len(self._retries) + 1 <= max(self._floor, self._share * len(self._calls))
 
+    def left(self, now: float) -> float:
+        """The part of it that is left, 0 to 1."""
+        self._drop(now)
+        whole = max(self._floor, self._share * len(self._calls))
+        return max(0.0, 1 - len(self._retries) / whole) if whole else 0.0
+
     def spend(self, now: float) -> None:
         """A retry begins."""
         self._retries.append(now)

@@ -38,7 +38,7 @@ class Circuit(Struct):
     good: int = 0
     bad: int = 0
     seconds: deque[Second] = field(default_factory=deque)
-    opened_at: float | None = None
+    opened_at: float = -math.inf
     until: float = -math.inf
     opened_for_s: float = 0.0
     why: str = ""
@@ -67,6 +67,8 @@ class Circuits:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._circuits: dict[Place, Circuit] = {}
+        self.opened: set[Place] = set()
+        """Those that are open or half-open: few, and empty as a rule. Read only."""
         self._changes: list[tuple[float, Place]] = []
         """When time alone changes what a place may be given, soonest first; some no longer hold."""
 
@@ -74,10 +76,9 @@ class Circuits:
 
     def placed(self, place: Place, now: float) -> bool:
         """A call goes there; the first after an opening is the probe. Each of these tells whether `bars` changed."""
-        circuit = self._circuits.get(place)
-        if circuit is None or circuit.opened_at is None or self.bars(place, now):
+        if place not in self.opened or self.bars(place, now):
             return False
-        circuit.probed_at = now
+        self._circuits[place].probed_at = now
         heapq.heappush(self._changes, (now + PROBE_S, place))
         return True
 
@@ -93,16 +94,17 @@ class Circuits:
         """It ended well. One that was placed after the opening closes the circuit."""
         circuit = self._circuits.setdefault(place, Circuit())
         circuit.count(now, good=True)
-        if circuit.opened_at is None or placed_at < circuit.opened_at:
+        if place not in self.opened or placed_at < circuit.opened_at:
             return False
         self._circuits[place] = Circuit()
+        self.opened.discard(place)
         return True
 
     def failed(self, place: Place, placed_at: float, now: float) -> None:
         """It ended badly: enough of these open the circuit, a failed probe opens it again for twice as long."""
         circuit = self._circuits.setdefault(place, Circuit())
         circuit.count(now, good=False)
-        if circuit.opened_at is None:
+        if place not in self.opened:
             if why := self._verdict(circuit):
                 self._open(place, circuit, now, self._limits.circuit_open_s, why)
         elif placed_at >= circuit.until:
@@ -112,28 +114,28 @@ class Circuits:
     def forget(self, node_id: NodeId) -> None:
         """The node's agent was started anew, or is gone."""
         for place in [place for place in self._circuits if place.node_id == node_id]:
-            if self._circuits.pop(place).opened_at is not None:
+            del self._circuits[place]
+            if place in self.opened:
+                self.opened.remove(place)
                 heapq.heappush(self._changes, (-math.inf, place))
 
     # What that means for the next call
 
     def state(self, place: Place, now: float) -> State:
         """open: no calls. half-open: one call, to see."""
-        circuit = self._circuits.get(place)
-        if circuit is None or circuit.opened_at is None:
+        if place not in self.opened:
             return "closed"
-        return "open" if now < circuit.until else "half-open"
+        return "open" if now < self._circuits[place].until else "half-open"
 
     def until(self, place: Place) -> float:
         """When an open circuit becomes half-open; -inf for a closed one."""
-        circuit = self._circuits.get(place)
-        return -math.inf if circuit is None or circuit.opened_at is None else circuit.until
+        return self._circuits[place].until if place in self.opened else -math.inf
 
     def bars(self, place: Place, now: float) -> bool:
         """Whether a call has to go elsewhere, if there is an elsewhere: open, or half-open with its probe under way."""
-        circuit = self._circuits.get(place)
-        if circuit is None or circuit.opened_at is None:
+        if place not in self.opened:
             return False
+        circuit = self._circuits[place]
         return now < circuit.until or now < circuit.probed_at + PROBE_S
 
     def reason(self, place: Place, now: float) -> str:
@@ -149,11 +151,7 @@ class Circuits:
 
     def not_closed(self, node_id: NodeId) -> list[Place]:
         """Places of the node whose circuit is open or half-open."""
-        return sorted(
-            place
-            for place, circuit in self._circuits.items()
-            if place.node_id == node_id and circuit.opened_at is not None
-        )
+        return sorted(place for place in self.opened if place.node_id == node_id)
 
     def next_change_at(self) -> float:
         """When `due` will have something to tell."""
@@ -179,4 +177,5 @@ class Circuits:
     def _open(self, place: Place, circuit: Circuit, now: float, for_s: float, why: str) -> None:
         circuit.opened_at, circuit.until, circuit.opened_for_s, circuit.why = now, now + for_s, for_s, why
         circuit.probed_at = -math.inf
+        self.opened.add(place)
         heapq.heappush(self._changes, (circuit.until, place))

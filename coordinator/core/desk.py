@@ -37,7 +37,7 @@ class Desk:
         )
         self.completed = 0
         self.failures = 0
-        self._budget = RetryBudget(limits.retry_floor, limits.retry_share)
+        self.budget = RetryBudget(limits.retry_floor, limits.retry_share)
         self._stillness = Stillness(limits)
         self._limits = limits
         self._open: dict[CallId, OpenCall] = {}
@@ -54,7 +54,7 @@ class Desk:
             self.failures += 1
             return [Refused(call.id, patience.closing())]
         self._turns += 1
-        self._budget.arrived(now)
+        self.budget.arrived(now)
         call = context.measured(call, self._limits.context_protection, self.fleet.densities.most)
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
@@ -105,14 +105,14 @@ class Desk:
             return []
         failure.blame(ended.place, ended.placed_at, error, self.fleet, self._limits, now)
         models = self._models_at(ended.place)
-        if stands := failure.what_stands(ended, error, self._limits, self._budget, now):
+        if stands := failure.what_stands(ended, error, self._limits, self.budget, now):
             self.failures += 1
             return [Refused(call_id, stands), *self._release(now, models)]
         failure.goes_on(ended, error)
         self._open[call_id] = ended
         decisions = self._waiting.again(ended, now)
         if retry.is_attempt(error) and not isinstance(decisions[0], Refused):
-            self._budget.spend(now)
+            self.budget.spend(now)
         return [*decisions, *self._release(now, models)]
 
     def cancelled(self, call_id: CallId, now: float) -> Decisions:
@@ -161,7 +161,7 @@ class Desk:
         if self._stillness.told(key, now, alive=alive):
             error = failure.silent(target)
             for running in self._stillness.at(key, self._open.values(), now):
-                may_move = failure.may_move(running, error, self._limits, self._budget, now)
+                may_move = failure.may_move(running, error, self._limits, self.budget, now)
                 if may_move and self._scorer.elsewhere(running, now):
                     decisions += self._end_attempt(running, error, now)
         return decisions

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from coordinator.core import context, eligibility
+from coordinator.core import context, eligibility, retry
 from coordinator.core.call import Call, Place, Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.candidates import Candidates
@@ -18,7 +18,7 @@ from coordinator.core.protection import Protection
 from coordinator.core.record import Record
 from coordinator.core.shelf import Chosen, Entry, Found
 from coordinator.core.substitutes import Substitutes
-from shared.errors import CallerFault, EngineLacks, FleetError, ModelNotFound, Unavailable
+from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
 
 NO_NODES = (
@@ -212,16 +212,16 @@ class Scorer:
 
     def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
         call = subject.call
-        waits = (
-            refusals and isinstance(subject.error, EngineLacks) and not all(each.lasting for each in refusals)
-        )
+        lasting = all(refusal.lasting for refusal in refusals)
+        # An engine that only lacked something is no reason to give up one that cannot be asked just now.
+        waits = not lasting and subject.error is not None and retry.only_this_place(subject.error)
         if subject.error is not None and not waits:
             return Refused(call.id, subject.error)
         if not refusals:
             if now < self._settled_at:
                 return None
             return Refused(call.id, self._unknown_model(call.asked_name))
-        if all(refusal.lasting for refusal in refusals):
+        if lasting:
             if contexts := [refusal.context for refusal in refusals if refusal.context]:
                 return Refused(call.id, context.exceeded(call, contexts))
             why = "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))

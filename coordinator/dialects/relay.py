@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import msgspec
 from aiohttp import hdrs, web
 
 from coordinator.core import context
@@ -57,7 +58,7 @@ class Relay:
     async def _fault(self, answer: Answer, exchange: Exchange, *, translated: bool) -> web.Response:
         """The engine found fault with the call: its own words and status, in the caller's dialect."""
         body = await read_whole(answer, self._whole_limit)
-        if translated:
+        if translated or not _is_json(body):  # "404 page not found", say
             raise EngineFault(engine_error_text(body), status=answer.status)
         return web.Response(status=answer.status, body=body, headers=_headers(answer, exchange))
 
@@ -106,6 +107,14 @@ class Relay:
         finally:
             ends = decoder.ends() if decoder is not None else ()
             answer.count(tokens_of([*ends, frames.last, frames.previous]))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 class Source(Protocol):

@@ -95,6 +95,17 @@ async def test_an_engine_that_is_away_is_told_apart_from_one_that_fails() -> Non
             assert response.headers[GATEWAY_FAULT_HEADER] == "unreachable"
 
 
+async def test_an_engine_that_dies_of_a_call_is_told_apart_too() -> None:
+    async with (
+        FakeEngine.run(reset_before=True) as fake,
+        gateway_before(fake.address) as (_, address, session),
+    ):
+        path = engine_path("ollama", "/api/chat")
+        async with session.post(address + path, json=CHAT, headers=KEY) as response:
+            assert response.status == 502
+            assert response.headers[GATEWAY_FAULT_HEADER] == "broken"
+
+
 async def test_a_body_over_the_limit_is_not_passed_on() -> None:
     async with FakeEngine.run() as fake, gateway_before(fake.address) as (_, address, session):
         path = engine_path("ollama", "/api/chat")

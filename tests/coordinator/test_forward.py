@@ -10,7 +10,17 @@ from aiohttp import web
 from coordinator.core.call import Target
 from coordinator.core.node import NotReached
 from coordinator.forward import EngineRequest, Forwarder, engine_error_text
-from shared.errors import BodyTooLarge, Draining, EngineBusy, GatewayUnreachable, NodeFailure, StreamBroken
+from shared.errors import (
+    BodyTooLarge,
+    Draining,
+    EngineBusy,
+    EngineCrashed,
+    GatewayBroke,
+    GatewayUnreachable,
+    ModelGone,
+    NodeFailure,
+    StreamBroken,
+)
 from shared.names import NodeId
 from shared.wire import GATEWAY_FAULT_HEADER
 
@@ -47,6 +57,7 @@ def call(*, whole: bool = True) -> EngineRequest:
         (429, {}, EngineBusy),
         (503, {GATEWAY_FAULT_HEADER: "draining"}, Draining),
         (502, {GATEWAY_FAULT_HEADER: "unreachable"}, NodeFailure),
+        (502, {GATEWAY_FAULT_HEADER: "broken"}, StreamBroken),
         (401, {GATEWAY_FAULT_HEADER: "refused"}, GatewayUnreachable),
         (413, {GATEWAY_FAULT_HEADER: "refused"}, BodyTooLarge),
         (404, {GATEWAY_FAULT_HEADER: "refused"}, NodeFailure),
@@ -104,6 +115,95 @@ async def test_a_whole_answer_that_is_half_is_broken_and_a_4xx_is_an_answer() ->
     async with gateway(fault) as (forwarder, target):
         reply = await forwarder.send(target, call())
         assert (reply.status, await reply.read(), await reply.read()) == (400, b'{"error": "no"}', b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "error"),
+    [
+        (500, "llama runner process has terminated: exit status 2", EngineCrashed),
+        (
+            500,
+            "model runner has unexpectedly stopped, this may be due to resource limitations",
+            EngineCrashed,
+        ),
+        (500, "model requires more system memory (9.0 GiB) than is available", NodeFailure),
+        (404, 'model "m" not found, try pulling it first', ModelGone),
+    ],
+)
+async def test_an_engines_words_tell_a_crash_and_a_missing_model(
+    status: int, said: str, error: type[Exception]
+) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response({"error": said}, status=status)
+
+    async with gateway(answer) as (forwarder, target):
+        for whole in (True, False):
+            with pytest.raises(error, match=said[:20]) as raised:
+                await forwarder.infer(target, call(whole=whole))
+            assert type(raised.value) is error
+
+
+async def test_a_missing_path_is_the_engines_answer() -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=404, text="404 page not found")
+
+    async with gateway(answer) as (forwarder, target):
+        reply = await forwarder.infer(target, call())
+        assert (reply.status, await reply.read()) == (404, b"404 page not found")
+
+
+async def test_a_connection_that_breaks_is_told_apart_from_one_that_never_was() -> None:
+    async def gone(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with gateway(gone) as (forwarder, target):
+        with pytest.raises(GatewayBroke, match="n1 broke the connection"):
+            await forwarder.send(target, call())
+        assert not await forwarder.alive(target, 1.0)
+    nobody = Target(NodeId("n1"), "ollama", "http://127.0.0.1:1", "secret")
+    forwarder = Forwarder(connect_timeout_s=1.0, buffer_limit=1000)
+    with pytest.raises(GatewayUnreachable) as raised:
+        await forwarder.send(nobody, call())
+    assert type(raised.value) is GatewayUnreachable
+    assert not await forwarder.alive(nobody, 1.0)
+    await forwarder.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "alive"),
+    [
+        (200, {}, True),
+        (404, {}, True),
+        (500, {}, True),
+        (404, {GATEWAY_FAULT_HEADER: "refused"}, True),  # the gateway cannot say
+        (502, {GATEWAY_FAULT_HEADER: "unreachable"}, False),
+        (502, {GATEWAY_FAULT_HEADER: "broken"}, False),
+    ],
+)
+async def test_any_answer_is_a_sign_of_life(status: int, headers: dict[str, str], alive: bool) -> None:
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.method, request.path))
+        return web.Response(status=status, headers=headers)
+
+    async with gateway(answer) as (forwarder, target):
+        assert await forwarder.alive(target, 2.0) == alive
+    assert asked == [("GET", "/engines/ollama/v1/models")], "never a generation"
+
+
+async def test_silence_is_none() -> None:
+    asked_enough = asyncio.Event()
+
+    async def answer(_request: web.Request) -> web.Response:
+        await asked_enough.wait()
+        return web.Response()
+
+    async with gateway(answer) as (forwarder, target):
+        assert not await forwarder.alive(target, 0.1)
+        asked_enough.set()
 
 
 async def test_an_answer_longer_than_the_buffer_comes_in_pieces() -> None:

@@ -6,6 +6,8 @@ from coordinator.core.call import Origin
 from coordinator.core.limits import Limits
 from coordinator.journal import Tokens, Trace
 from coordinator.metrics import MODELS_NAMED, Metrics
+from shared.errors import NodeFailure
+from shared.names import CallId
 from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, with_loaded
 from tests.fakes.exposition import Family, families
 from tests.fakes.traces import a_trace
@@ -32,6 +34,8 @@ def test_every_name_is_there_before_the_first_call() -> None:
         "herd_prompt_tokens_total",
         "herd_generation_tokens_total",
         "herd_retries_total",
+        "herd_retry_budget_remaining_ratio",
+        "herd_circuit_state",
         "herd_nodes",
         "herd_node_heartbeat_age_seconds",
         "herd_build_info",
@@ -67,6 +71,19 @@ def test_gauges_tell_of_now() -> None:
     assert age.value("herd_node_heartbeat_age_seconds", node="n2") == 4.5
     assert found["herd_requests_running"].value("herd_requests_running") == 0
     assert found["herd_traces_dropped_total"].value("herd_traces_dropped_total") == 7
+
+
+def test_gauges_tell_of_retries_and_circuits() -> None:
+    desk = a_desk(a_beat("n1", with_loaded(slots=9)), a_beat("n2"), limits=Limits(circuit_failures=3))
+    for name in (CallId("c1"), CallId("c2"), CallId("c3")):
+        desk.arrived(a_call(name), 1.0)
+        desk.failed(name, NodeFailure("x"), 1.0)
+    desk.budget.spend(1.0)
+    found = families(Metrics(desk, Limits(), lambda: 4.5).text(traces_dropped=0))
+    left = found["herd_retry_budget_remaining_ratio"].value("herd_retry_budget_remaining_ratio")
+    assert left == 1 - 1 / 30
+    circuits = found["herd_circuit_state"]
+    assert [circuits.value("herd_circuit_state", node=node) for node in ("n1", "n2")] == [2, 0]
 
 
 def test_models_are_bounded_and_names_that_no_node_has_are_none() -> None:

@@ -1,6 +1,7 @@
 """How a call is received, counted, faulted and answered, in either dialect."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +17,8 @@ INFERENCE = frozenset(
     {"/api/chat", "/api/generate", "/api/embed", "/api/embeddings"}
     | {"/v1/chat/completions", "/v1/completions", "/v1/embeddings"}
 )
+DIED = 139
+"""Exit code of a fake that a call has killed."""
 _LOADING = {"/api/chat": "messages", "/api/generate": "prompt"}
 _OPENAI_TYPES = {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_error"}
 _encode = msgspec.json.encode
@@ -96,6 +99,8 @@ def served(engine: Engine, handler: Handler) -> Callable[[web.Request], Awaitabl
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await request.read()
         engine.record(request, body)
+        if (fatal := engine.switches.die_on) and fatal.encode() in body:
+            os._exit(DIED)
         call = Call(engine, request, body)
         if call.openai and not engine.switches.openai:
             return web.Response(status=404, text="404 page not found")

@@ -19,6 +19,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     reset_before: bool = False
     busy_503: bool = False
     hang: bool = False
+    # A call whose body has this text in it ends the engine's process.
+    die_on: str | None = None
     # Faults inside an answer, after so many chunks; a plain JSON answer is cut in its middle.
     reset_after_chunks: int | None = None
     close_after_chunks: int | None = None

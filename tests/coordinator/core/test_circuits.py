@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core.call import Place
@@ -67,6 +67,7 @@ def test_more_than_half_of_ten_calls_within_30_s(outcomes: str, expected: str) -
     assert circuits.state(PLACE, now) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=60))
 def test_the_window_is_counted_as_by_hand(outcomes: list[tuple[int, bool]]) -> None:
     circuits, now, past = Circuits(Limits(circuit_failures=1000)), 0, []

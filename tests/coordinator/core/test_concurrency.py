@@ -236,11 +236,12 @@ def test_a_refusal_of_the_engine_is_no_proof() -> None:
     for number in (1, 2):
         desk.arrived(a_call(f"c{number}"), 1.0)
         desk.first_byte(CallId(f"c{number}"), 1.1, good=False)
-    desk.expired(1.25)
-    assert told(desk.expired(1.5)) == ["c2 on n1"]
     desk.first_byte(CallId("c2"), 1.6, good=False)
     desk.finished(CallId("c2"), 1.6, good=False)
-    assert desk.fleet.slots.proven(HERE._replace(model=normalise(MODEL)), 1) == 1
+    place = HERE._replace(model=normalise(MODEL))
+    spot = desk.fleet.nodes[place.node_id].spot(place.engine, place.model)
+    assert spot is not None
+    assert desk.fleet.room.proven(place, spot) == 1
     assert desk.fleet.affinity.preferred(msgspec.structs.replace(a_call(), session="s"), 1.6) == {}
 
 

@@ -26,7 +26,7 @@ from shared.wire import Engine, Heartbeat
 from tests.coordinator.core.ledger import ROOM_BYTES, Book, Ledger
 from tests.fakes.builders import GIB, a_beat, a_call, a_model, a_replica, an_address, an_engine
 
-LIMITS = Limits(held_calls=3, retries=1, stale_s=60.0, retry_floor=2, retry_share=0.5, circuit_failures=2)
+LIMITS = Limits(held_calls=3, retries=2, stale_s=60.0, retry_floor=1, retry_share=0.2, circuit_failures=2)
 NODES = ("n1", "n2", "n3")
 MODELS = ("a:latest", "b:latest", "big:latest")
 GIB_OF = {"a:latest": 1.0, "b:latest": 1.0, "big:latest": 64.0}
@@ -47,7 +47,8 @@ def _error(kind: type[FleetError]) -> FleetError:
 KINDS = [
     kind for kind in vars(shared.errors).values() if inspect.isclass(kind) and issubclass(kind, FleetError)
 ]
-ERRORS = st.sampled_from([_error(kind) for kind in KINDS])
+FREQUENT = [shared.errors.NodeFailure, shared.errors.StreamBroken, shared.errors.GatewayBroke]
+ERRORS = st.sampled_from([_error(kind) for kind in KINDS + FREQUENT * 5])
 
 
 @st.composite

@@ -173,11 +173,12 @@ def test_another_engine_of_the_same_node_may_serve_what_one_lacks() -> None:
     assert told(desk.failed(C1, LACKS, 3.0)) == ["c1 refused 400"]
 
 
-def test_it_waits_for_one_that_only_cannot_be_asked_now() -> None:
+@pytest.mark.parametrize("error", [LACKS, GONE], ids=repr)
+def test_it_waits_for_one_that_only_cannot_be_asked_now(error: FleetError) -> None:
     desk = nodes(1)
     join(desk, a_beat("n2", with_loaded(), draining=True))
     desk.arrived(a_call(), 1.0)
-    (held,) = desk.failed(C1, LACKS, 2.0)
+    (held,) = desk.failed(C1, error, 2.0)
     assert isinstance(held, Held)
     assert told(desk.heard(a_beat("n2", with_loaded(), seq=2), an_address("n2"), 3.0)) == ["c1 on n2"]
 
