@@ -9,6 +9,7 @@ import msgspec
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
+from coordinator.waiting_calls import waiting_calls
 from shared.names import ModelName, normalise
 from shared.wire import Engine, Heartbeat, Memory, Thermal
 
@@ -66,6 +67,7 @@ class StatusReader:
                 for node in self._desk.fleet.nodes.values()
             ),
             "held": dict(sorted(self._desk.holding.counts().items())),
+            **waiting_calls(self._desk, now),
             "queues": self._queues(),
             "timestamp": time.time(),
         }

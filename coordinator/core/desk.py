@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from coordinator.core import patience, retry
+from coordinator.core import hold_time, patience, retry
 from coordinator.core.call import Call, Decisions, Freed, Moved, Place, Placed, Refused
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
@@ -193,6 +193,11 @@ class Desk:
     def explain(self, call: Call, now: float) -> Explanation:
         """What would become of this call now; nothing changes."""
         return self._scorer.explain(OpenCall(call, 0, now), now)
+
+    def waits_for(self, waiting: OpenCall, now: float) -> str:
+        """What a held call waits for, for a person."""
+        why = self._scorer.why_not(waiting, now)
+        return hold_time.reason(waiting, self.loads, why)
 
     def knows(self, call_id: CallId) -> bool:
         """Whether a call of this id is open."""

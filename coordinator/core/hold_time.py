@@ -24,6 +24,14 @@ def until(waiting: OpenCall, loads: Loads, limits: Limits, now: float) -> float:
     return max(usual, min(result, since + limits.hold_loading_s))
 
 
+def reason(waiting: OpenCall, loads: Loads, why: str) -> str:
+    """What it waits for, in a few words. `why`: the refusals of the nodes; empty: they have no room."""
+    loading = next(filter(None, map(loads.loading, waiting.call.models)), None)
+    if loading is not None:
+        return f"{loading.place.model}, which is being loaded on {loading.node_id}"
+    return why or f"a free place for {waiting.call.model}"
+
+
 def over(waiting: OpenCall, holding: Holding, loads: Loads, why: str, now: float) -> Unavailable:
     """Its time is over: what it waited for, and how much longer that will take, as far as that is known. `why`: the
     refusals of the nodes; empty: they have no room. It must still be held.

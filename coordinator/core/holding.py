@@ -167,11 +167,8 @@ class Holding:
         """All of them, in no order."""
         return [each for line in self._lines.values() for each in line]
 
-    def ordered(self) -> dict[ModelName, list[OpenCall]]:
-        """By the model asked for, in the order in which they would go, were nobody to come or end."""
-        return {model: self._in_order(model) for model in self._tallies}
-
-    def _in_order(self, model: ModelName) -> list[OpenCall]:
+    def ordered_of(self, model: ModelName) -> list[OpenCall]:
+        """Those that asked for it, in the order in which they would go, were nobody to come or end."""
         keys = [key for key in self._by_model.get(model, ()) if key[0][0] == model]
         return in_order(model, [each for key in keys for each in self._lines[key]], self._shares)
 
@@ -181,7 +178,7 @@ class Holding:
 
     def position(self, waiting: OpenCall) -> int | None:
         """0 for the first that asked for its model; None: not held."""
-        order = self._in_order(waiting.call.model)
+        order = self.ordered_of(waiting.call.model)
         return order.index(waiting) if waiting in order else None
 
     def expected_s(self, position: int, model: ModelName, now: float) -> float | None:

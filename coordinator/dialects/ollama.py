@@ -249,6 +249,7 @@ class Ollama:
         head = decode_head(body, _Head)
         call = call_of(
             request,
+            self._relay.callers,
             self.name,
             operation,
             model=head.model,

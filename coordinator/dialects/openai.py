@@ -198,6 +198,7 @@ class OpenAi:
         images = sum(_has_image(message) for message in head.messages or ())
         call = call_of(
             request,
+            self._relay.callers,
             self.name,
             operation,
             model=head.model,
