@@ -132,9 +132,9 @@ class Holding:
 
     def _full(self, victim: OpenCall, newcomer: OpenCall, now: float) -> QueueFull:
         bounds = self._bounds(newcomer.call)
-        over = next((each for each in bounds if each.total + each.size(newcomer) > each.limit), bounds[0])
+        over = next((each for each in bounds if each.total + each.size(newcomer) > each.limit), bounds[-1])
         why = over.reason if victim is newcomer else f"{over.reason}, most of them yours"
-        model = None if over is bounds[0] else newcomer.call.model
+        model = None if over is bounds[-1] else newcomer.call.model
         return QueueFull(why, retry_after=self.retry_after(now, model))
 
     def is_full(self, call: OpenCall) -> bool:
@@ -147,6 +147,7 @@ class Holding:
         )
 
     def _bounds(self, call: Call) -> tuple[Bound, ...]:
+        """Those of the model first: whoever goes for them counts for the last as well."""
         limits, tally = self._limits, self._tallies.get(call.model) or Tally()
         own = tuple(line for key, line in self._lines.items() if key[0][0] == call.model)
         every, name = self._all, call.asked_name
@@ -156,9 +157,9 @@ class Holding:
         if call.estimated_tokens > limits.held_tokens:
             held = f"the prompt of about {call.estimated_tokens} tokens is more than may wait for {name!r} at once"
         return (
-            Bound(every.calls, limits.held_calls, every.calls_of, one, tuple(self._lines.values()), waiting),
             Bound(tally.calls, limits.held_calls_per_model, tally.calls_of, one, own, of_model),
             Bound(tally.tokens, limits.held_tokens, tally.tokens_of, tokens, own, held),
+            Bound(every.calls, limits.held_calls, every.calls_of, one, tuple(self._lines.values()), waiting),
         )
 
     # To be read

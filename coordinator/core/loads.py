@@ -1,5 +1,6 @@
 """Models on their way into memory: where, since when, how long it will take."""
 
+import math
 import statistics
 from collections import deque
 
@@ -22,6 +23,8 @@ MEASURED = 5
 """Newest loads of a node that count."""
 NODES_KEPT = 4_096
 MODELS_KEPT = 4_096
+ANSWER_S = 10.0
+"""How long a call is taken to run where none has been measured."""
 UNSHOWN_S = 15.0
 """How long a load that ended is believed in before a beat shows it."""
 
@@ -140,14 +143,28 @@ def may_load_elsewhere(loading: Loading | None, now: float) -> bool:
     return loading is None or now - loading.since > OVERDUE_FACTOR * loading.predicted_s
 
 
-def beside(
-    with_room: list[Candidate], healthy: list[Candidate], loading: Loading | None, now: float
-) -> list[Candidate]:
-    """The places with room that may be taken while the model is on its way into memory at one of the `healthy`: that
-    one, and those that have it. So any number of calls for a cold model start one load.
+def beside(with_room: list[Candidate], healthy: list[Candidate], loads: Loads, now: float) -> list[Candidate]:
+    """Of the places with room, those that may be taken: every warm one; a cold one unless the model is on its way into
+    memory at one of the `healthy` others, or a busy warm one of them is expected to be free before it were loaded. So
+    any number of calls for a cold model start one load.
     """
-    if loading is None or may_load_elsewhere(loading, now):
+    cold = [each for each in with_room if not each.loaded]
+    if not cold:
         return with_room
-    if all(each.place != loading.place for each in healthy):
-        return with_room
-    return [each for each in with_room if each.loaded or each.place == loading.place]
+    loading = loads.loading(cold[0].place.model)
+    relied_on = loading is not None and any(each.place == loading.place for each in healthy)
+    if loading is not None and relied_on and not may_load_elsewhere(loading, now):
+        return [each for each in with_room if each.loaded or each.place == loading.place]
+    warm = [each for each in healthy if each.loaded]
+    soon_s = next_free_s(warm)
+    return [
+        each
+        for each in with_room
+        if each.loaded or soon_s >= loads.predicted_s(each.place.node_id, each.model_bytes)
+    ]
+
+
+def next_free_s(warm: list[Candidate]) -> float:
+    """Seconds until one of these busy places should be free; inf where there is none."""
+    rate = sum(each.slots / (each.latency_p75_s or ANSWER_S) for each in warm)
+    return 1 / rate if rate else math.inf

@@ -54,8 +54,8 @@ class Scorer:
             healthy = [each for each in usable if not each.troubled]
             acceptable = usable if last_chance or not healthy else healthy
             with_room = [each for each in acceptable if each.has_room]
-            if not last_chance and any(not each.loaded for each in with_room):
-                with_room = loads.beside(with_room, healthy, self._loads.loading(model), now)
+            if not last_chance:
+                with_room = loads.beside(with_room, healthy, self._loads, now)
             if with_room:
                 return self._place(subject, model, with_room)
             if usable and not last_chance:

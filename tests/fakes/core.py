@@ -1,5 +1,6 @@
 """The fake engine's own state: its models, its switches, its calls."""
 
+import asyncio
 import hashlib
 import re
 import time
@@ -43,6 +44,7 @@ class Engine:
         self._by_path: Counter[str] = Counter()
         self._contexts: dict[str, int] = {}
         self._expiries: dict[str, datetime] = {}
+        self._ready_at: dict[str, float] = {}
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Merges switches; naming `fail_first_n` starts its count anew."""
@@ -80,6 +82,7 @@ class Engine:
             failed=self.counters.failed,
             calls=list(self._calls),
             by_path=dict(self._by_path),
+            loads=self.counters.loads,
         )
 
     def reset(self) -> None:
@@ -109,10 +112,18 @@ class Engine:
         fresh = model not in self.switches.loaded
         if fresh:
             self.switches.loaded.append(model)
+        self.counters.loads += fresh
         if num_ctx is not None:
             self._contexts[model] = min(num_ctx, self.switches.max_context)
         self._expiries[model] = datetime.now(UTC) + timedelta(seconds=_seconds(keep_alive))
         return fresh
+
+    async def reads(self, model: str) -> None:
+        """Takes `load_s` for a model that is not loaded; who comes meanwhile waits for the same."""
+        if model not in self.switches.loaded and self.switches.load_s:
+            ready = self._ready_at.setdefault(model, time.monotonic() + self.switches.load_s)
+            await asyncio.sleep(max(0.0, ready - time.monotonic()))
+            self._ready_at.pop(model, None)
 
     def unload(self, model: str) -> None:
         """Forgets the loaded state of the model."""

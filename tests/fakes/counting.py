@@ -38,6 +38,8 @@ class State(msgspec.Struct, frozen=True):
     failed: int
     calls: list[RecordedCall]
     by_path: dict[str, int]
+    loads: int = 0
+    """Of models, a load anew with another context too."""
 
 
 class Counters(msgspec.Struct):
@@ -47,6 +49,7 @@ class Counters(msgspec.Struct):
     completed: int = 0
     cancelled: int = 0
     failed: int = 0
+    loads: int = 0
 
 
 class Slots:

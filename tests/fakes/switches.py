@@ -43,6 +43,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tokens: int = 5
     token_delay_s: float = 0.0
     first_token_delay_s: float = 0.0
+    # How long a chat waits for a model that is not loaded.
+    load_s: float = 0.0
 
 
 def merged(current: Switches, defaults: Switches, patch: dict[str, Any]) -> Switches:

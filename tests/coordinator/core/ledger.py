@@ -128,8 +128,8 @@ class Ledger:
         assert len(self.desk.holding) <= self.limits.held_calls
 
     def check_nobody_waits_in_vain(self) -> None:
-        """No call waits while its model has a healthy place with room, and need not be loaded there while it is being
-        loaded at another. (A fallback waits for the model itself.)
+        """No call waits while its model has a healthy place with room, and need not be loaded there while it is in
+        memory at another or on its way there. (A fallback waits for the model itself.)
         """
         for book in [self.books[name] for name in self.held()]:
             options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
@@ -138,7 +138,7 @@ class Ledger:
                 for place, spot in options
                 if self._healthy(place)
                 and self._in_flight(place) < spot.slots
-                and not self._loads_beside(place, spot, [option for option, _ in options])
+                and not (self._cold(place, spot) and self._warm_beside(place, options))
             ]
             assert not free, f"{book.call.id} waits, and {free} is free"
 
@@ -159,12 +159,20 @@ class Ledger:
                 lost = self.now - node.last_heard > self.limits.lease_s and not node.heartbeat.leaving
                 assert not lost or self.now - book.progress_at < self.limits.lease_s
 
-    def _loads_beside(self, place: Place, spot: Spot, options: list[Place]) -> bool:
+    def _cold(self, place: Place, spot: Spot) -> bool:
+        return not spot.replicas and not self.desk.loads.warm(place, self.now)
+
+    def _warm_beside(self, place: Place, options: list[tuple[Place, Spot]]) -> bool:
+        """Whether the model is in memory, or long enough under way, at a healthy place other than this."""
         loading = self.desk.loads.loading(place.model)
-        if loading is None or loading.place == place or loading.place not in options:
-            return False
-        cold = not spot.replicas and not self.desk.loads.warm(place, self.now)
-        return cold and self._healthy(loading.place) and self.now - loading.since <= 3 * loading.predicted_s
+        if loading is not None and self.now - loading.since > 3 * loading.predicted_s:
+            loading = None
+        return any(
+            other != place
+            and self._healthy(other)
+            and (not self._cold(other, spot) or (loading is not None and loading.place == other))
+            for other, spot in options
+        )
 
     def longest_wait(self, book: Book) -> float:
         """Seconds; longer where a model of the call loads or did while it waited."""
