@@ -143,10 +143,17 @@ def may_load_elsewhere(loading: Loading | None, now: float) -> bool:
     return loading is None or now - loading.since > OVERDUE_FACTOR * loading.predicted_s
 
 
-def beside(with_room: list[Candidate], healthy: list[Candidate], loads: Loads, now: float) -> list[Candidate]:
+def beside(
+    with_room: list[Candidate],
+    healthy: list[Candidate],
+    loads: Loads,
+    now: float,
+    *,
+    last_chance: bool = False,
+) -> list[Candidate]:
     """Of the places with room, those that may be taken: every warm one; a cold one unless the model is on its way into
     memory at one of the `healthy` others, or a busy warm one of them is expected to be free before it were loaded. So
-    any number of calls for a cold model start one load.
+    any number of calls for a cold model start one load. On its last chance a call waits for no busy place any more.
     """
     cold = [each for each in with_room if not each.loaded]
     if not cold:
@@ -155,7 +162,7 @@ def beside(with_room: list[Candidate], healthy: list[Candidate], loads: Loads, n
     relied_on = loading is not None and any(each.place == loading.place for each in healthy)
     if loading is not None and relied_on and not may_load_elsewhere(loading, now):
         return [each for each in with_room if each.loaded or each.place == loading.place]
-    warm = [each for each in healthy if each.loaded]
+    warm = [each for each in healthy if each.loaded and not last_chance]
     soon_s = next_free_s(warm)
     return [
         each

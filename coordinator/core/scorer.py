@@ -54,8 +54,7 @@ class Scorer:
             healthy = [each for each in usable if not each.troubled]
             acceptable = usable if last_chance or not healthy else healthy
             with_room = [each for each in acceptable if each.has_room]
-            if not last_chance:
-                with_room = loads.beside(with_room, healthy, self._loads, now)
+            with_room = loads.beside(with_room, healthy, self._loads, now, last_chance=last_chance)
             if with_room:
                 return self._place(subject, model, with_room)
             if usable and not last_chance:

@@ -112,5 +112,6 @@ def test_a_busy_warm_place_is_waited_for_where_that_is_sooner_than_a_load() -> N
     slow = a_candidate("n1", slots=2, in_flight=2, p75_s=50.0)
     assert beside([cold], [cold, quick], Loads(), 0.0) == []
     assert beside([cold], [cold, slow], Loads(), 0.0) == [cold]
+    assert beside([cold], [cold, quick], Loads(), 0.0, last_chance=True) == [cold]
     assert next_free_s([quick, slow]) == pytest.approx(1 / (0.05 + 0.04))
     assert next_free_s([a_candidate(slots=4)]) == 2.5, "nothing is measured"
