@@ -8,6 +8,7 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot
 from shared.names import CallId, ModelName, NodeId
+from tests.coordinator.core.turn_book import TurnBook
 
 ROOM_BYTES = 16 * 2**30
 """Memory of every node here; a model of more must be loaded already."""
@@ -20,6 +21,7 @@ class Book:
         self.call = call
         self.waits_since = self.progress_at = now
         self.place: Place | None = None
+        self.held = False
         self.first_byte = False
         self.failed_on: set[NodeId] = set()
         self.retries = 0
@@ -39,6 +41,7 @@ class Ledger:
         self.desk = desk
         self.limits = limits
         self.books: dict[CallId, Book] = {}
+        self.turns = TurnBook(limits.ageing_s)
         self.addresses: dict[str, str] = {}
         self.now = 0.0
 
@@ -57,10 +60,13 @@ class Ledger:
             assert book is not None, f"{decision} is about a call that has ended"
             if isinstance(decision, Placed):
                 self._check_placement(book, decision, settled=settled)
-                book.place, book.progress_at = decision.placement.place, self.now
+                if book.held and settled:
+                    self._check_turn(book, decision.placement.place)
+                book.place, book.progress_at, book.held = decision.placement.place, self.now, False
+                self.turns.placed(book.call, book.place.model)
             elif isinstance(decision, Held):
                 assert book.place is None
-                book.waits_since = self.now
+                book.waits_since, book.held = self.now, True
             elif isinstance(decision, Moved):
                 self._check_lost(book)
                 book.failed()
@@ -87,6 +93,18 @@ class Ledger:
             return  # at the end of its waiting a call takes what there is
         earlier = book.call.models[: book.call.models.index(place.model)]
         assert not any(self.usable(book, model) for model in earlier), "a fallback, and the model is there"
+
+    def _check_turn(self, chosen: Book, place: Place) -> None:
+        """Nobody who waits, and could have gone there, came before. (Who may load a model there is another matter.)"""
+        spot = next(spot for each, _, spot in self._places(place.model) if each == place)
+        if not self._healthy(place) or self._cold(place, spot):
+            return
+        running = Counter((each.call.client, each.place.model) for each in self.books.values() if each.place)
+        rank = self.turns.rank(chosen.call, running, self.now)
+        for book in [each for each in self.books.values() if each.held and each is not chosen]:
+            options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
+            if any(option == place for option, _ in options):
+                assert rank < self.turns.rank(book.call, running, self.now), f"{book.call.id} came before"
 
     def _check_end(self, book: Book, decision: Refused | Freed) -> None:
         if isinstance(decision, Freed):

@@ -2,6 +2,7 @@
 
 import inspect
 
+import msgspec
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -67,10 +68,14 @@ def engines(draw: st.DrawFn) -> Engine:
 
 
 CALLS = st.builds(
-    lambda model, fallbacks, abilities: a_call("new", model, fallbacks=fallbacks, abilities=abilities),
+    lambda model, fallbacks, abilities, client, priority: a_call(
+        "new", model, fallbacks=fallbacks, abilities=abilities, client=client, priority=priority
+    ),
     st.sampled_from(["a:latest", "a:latest", "b:latest", "big:latest", "unknown:latest"]),
     st.sampled_from([(), (), (), ("b:latest",), ("unknown:latest", "a:latest")]),
     st.sampled_from([(), (), ("tools",)]),
+    st.sampled_from(["x", "x", "y"]),
+    st.sampled_from(["interactive", "interactive", "batch", "background"]),
 )
 
 
@@ -145,8 +150,8 @@ class DeskMachine(RuleBasedStateMachine):
     def arrives(self, call: Call, copies: int) -> None:
         for _ in range(copies):
             self.arrivals += 1
-            name = f"c{self.arrivals}"
-            arrival = a_call(name, call.model, fallbacks=call.fallbacks, abilities=call.abilities)
+            arrival = msgspec.structs.replace(call, id=CallId(f"c{self.arrivals}"))
+            self.ledger.turns.arrived(arrival, self.ledger.now)
             self.ledger.books[arrival.id] = Book(arrival, self.ledger.now)
             self.ledger.apply(self.desk.arrived(arrival, self.ledger.now))
 
@@ -157,10 +162,8 @@ class DeskMachine(RuleBasedStateMachine):
         book = self.ledger.books[call_id]
         book.progress_at = self.ledger.now
         book.first_byte |= first
-        if first:
-            self.ledger.apply(self.desk.first_byte(call_id, self.ledger.now))
-        else:
-            self.desk.progressed(call_id, self.ledger.now)
+        tell = self.desk.first_byte if first else self.desk.progressed
+        self.ledger.apply(tell(call_id, self.ledger.now) or [])
 
     @precondition(lambda self: self.ledger.placed())
     @rule(which=WHICH, good=st.booleans())

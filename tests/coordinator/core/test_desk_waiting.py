@@ -33,7 +33,8 @@ def test_a_thousand_calls_for_a_cold_model_start_one_load() -> None:
     assert all(word.endswith("held") for word in words[2:])
     loading = desk.loads.loading(a_call(model="m").model)
     assert loading is not None
-    assert (loading.node_id, loading.since, loading.predicted_s) == ("n1", 1.0, pytest.approx(23.5, abs=0.1))
+    assert (loading.node_id, loading.since) == ("n1", 1.0)
+    assert loading.predicted_s == pytest.approx(23.5, abs=0.1)
 
 
 def test_a_load_that_failed_is_tried_elsewhere() -> None:
