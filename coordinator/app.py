@@ -68,6 +68,7 @@ class Running(NamedTuple):
 @asynccontextmanager
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
     """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities."""
+    callers = Callers(await asyncio.to_thread(_owners, settings))
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
@@ -86,7 +87,6 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
     catalog = Catalog(desk, limits, clock)
-    callers = Callers(await asyncio.to_thread(_owners, settings))
     relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
     errands = OllamaErrands(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit)
