@@ -177,11 +177,6 @@ class Holding:
         """Waiting calls by the model they asked for."""
         return {model: tally.calls for model, tally in self._tallies.items()}
 
-    def position(self, waiting: OpenCall) -> int | None:
-        """0 for the first that asked for its model; None: not held."""
-        order = self.ordered_of(waiting.call.model)
-        return order.index(waiting) if waiting in order else None
-
     def expected_s(self, position: int, model: ModelName, now: float) -> float | None:
         """How long the call at that position will still wait; None: nothing is known of its model."""
         return self._rate.seconds(position + 1, model, now)
