@@ -26,6 +26,7 @@ from coordinator.dashboard.past import Past
 from coordinator.dashboard.present import Present
 from coordinator.dashboard.reads import Reads
 from coordinator.dialects.bodies import Bodies
+from coordinator.dialects.callers import BadLine, Callers, KeyOwner, owners_of
 from coordinator.dialects.ollama import Ollama
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.openai import OpenAi
@@ -50,6 +51,7 @@ from shared.identity import kept_id
 from shared.mdns import Mdns
 from shared.names import ModelName
 from shared.serving import cancelled, listening
+from shared.settings import SettingsError
 from shared.sockets import is_loopback, only_address, url_of
 
 PARSER_FACTOR = 8
@@ -71,7 +73,8 @@ class Running(NamedTuple):
 
 @asynccontextmanager
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
-    """A running coordinator. Raises OSError where the port is taken."""
+    """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities."""
+    callers = Callers(await asyncio.to_thread(_owners, settings))
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
@@ -91,7 +94,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
     catalog = Catalog(desk, limits, clock)
-    relay = Relay(dispatcher, settings.frame_limit, settings.whole_limit)
+    relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
     errands = OllamaErrands(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit)
     reads, reports = Reads(), TraceReports(reader)
@@ -159,6 +162,21 @@ def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> N
         int(time.time()),
     )
     mdns.advertise(advert, only=only_address(settings.host))
+
+
+def _owners(settings: Settings) -> dict[str, KeyOwner]:
+    """API keys and their classes. Raises SettingsError for a file that cannot be read or understood."""
+    path = settings.priorities()
+    try:
+        return owners_of(path.read_text(errors="replace"))
+    except FileNotFoundError as error:
+        if settings.priority_keys:
+            raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error.strerror}") from error
+        return {}
+    except OSError as error:
+        raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error.strerror}") from error
+    except BadLine as error:
+        raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error}") from error
 
 
 async def _remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) -> None:

@@ -145,6 +145,7 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
 
     from coordinator.app import coordinator
     from shared.lifetime import told_to_stop
+    from shared.settings import SettingsError
     from shared.sockets import is_loopback
 
     log = logging.getLogger("herd")
@@ -158,6 +159,9 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
             if not is_loopback(running.address):
                 log.warning("no access control yet: whoever reaches this port may use the fleet and join it")
             log.info("stopping: %s", await told_to_stop(with_parent=with_parent, unless=running.watch))
+    except SettingsError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return 2
     except OSError as error:
         hint = "; another one: --port" if error.errno == errno.EADDRINUSE else ""
         log.error("cannot listen on %s:%d: %s%s", settings.host, settings.port, error.strerror, hint)  # noqa: TRY400

@@ -11,6 +11,7 @@ from coordinator.core.cordon import Cordon
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
+from coordinator.waiting_calls import waiting_calls
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Memory, Thermal
 
@@ -68,6 +69,7 @@ class StatusReader:
                 for node in self._desk.fleet.nodes.values()
             ),
             "held": dict(sorted(self._desk.holding.counts().items())),
+            **waiting_calls(self._desk, now),
             "queues": self._queues(),
             "timestamp": time.time(),
         }

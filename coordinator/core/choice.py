@@ -1,11 +1,10 @@
 """Among the best places of each kind: which one a call takes, or that it had better wait for another."""
 
-from collections.abc import Callable
-
 from coordinator.core import context
 from coordinator.core.affinity import points
 from coordinator.core.fleet import Fleet
 from coordinator.core.index import Index
+from coordinator.core.latencies import expected_s
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.loads import may_load_elsewhere
 from coordinator.core.open_call import OpenCall
@@ -15,7 +14,7 @@ from shared.names import ModelName
 
 
 class Choice:
-    """Reads the fleet and the index, changes nothing. `waiting`: how many calls wait for a model."""
+    """Reads the fleet and the index, changes nothing."""
 
     def __init__(
         self,
@@ -23,13 +22,11 @@ class Choice:
         index: Index,
         limits: Limits,
         weights: Weights,
-        waiting: Callable[[ModelName], int],
     ) -> None:
         self._fleet = fleet
         self._index = index
         self._limits = limits
         self._weights = weights
-        self._waiting = waiting
 
     def favoured(self, found: Found, subject: OpenCall, model: ModelName, now: float) -> Found:
         """With the points of affinity where something of the call is cached and the model is in memory."""
@@ -67,17 +64,17 @@ class Choice:
         self, found: Found, subject: OpenCall, model: ModelName, now: float, *, last_chance: bool
     ) -> Chosen | None:
         """The best that starts at once, unless it would load the model and: 1. that is under way elsewhere; 2. a busy
-        place that has it loaded is free sooner. None: wait. At its last chance a call takes what there is.
+        place that has it loaded is free sooner, unless this is its last chance. None: wait.
         """
         if not found.best:
             return None
         best = found.best[0]
-        if last_chance or best.entry.fixed.candidate.loaded:
+        if best.entry.fixed.candidate.loaded:
             return best
         loading = self._loading_entry(subject, model, now)
         if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
-        return None if self._better_wait(found, best, subject, model) else best
+        return None if not last_chance and self._better_wait(found, best, subject, model) else best
 
     def _loading_entry(self, subject: OpenCall, model: ModelName, now: float) -> Entry | None:
         """The place where the model is on its way into memory, and for which the call could wait."""
@@ -116,9 +113,13 @@ class Choice:
         ]
         if not busy:
             return False
-        ahead = self._waiting(model) - (subject.waits_since is not None)
-        measured = [self._fleet.latencies.p75(each.place.node_id, model) for each in busy]
-        slowest = max((each for each in measured if each is not None), default=None)
+        call_s = max(self._call_s(each, model) for each in busy)
         place, candidate = cold.entry.place, cold.entry.fixed.candidate
         load_s = self._fleet.loads.predicted_s(place.node_id, candidate.model_bytes)
-        return better_wait(ahead, sum(each.slots for each in busy), slowest, load_s)
+        return better_wait(sum(each.slots for each in busy), call_s, load_s)
+
+    def _call_s(self, entry: Entry, model: ModelName) -> float:
+        measured = self._fleet.latencies.p75(entry.place.node_id, model)
+        if measured is not None:
+            return measured
+        return expected_s(entry.fixed.candidate.model_bytes, entry.fixed.candidate.bandwidth_gbps)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from coordinator.core import context, failure, patience, retry
+from coordinator.core import context, failure, hold_time, patience, retry
 from coordinator.core.budget import RetryBudget
 from coordinator.core.call import Call, Decisions, Freed, Moved, Place, Placed, Refused, Target
 from coordinator.core.explanation import Explanation
@@ -31,7 +31,7 @@ class Desk:
         self.fleet = Fleet(limits)
         self.holding = Holding(limits)
         self.loads = self.fleet.loads
-        self._scorer = Scorer(self.fleet, limits, weights, policy, now, self.holding.waiting_for)
+        self._scorer = Scorer(self.fleet, limits, weights, policy, now)
         self._waiting = Waiting(
             limits, self.holding, self.loads, self._scorer, self._apply, self.fleet.wanted
         )
@@ -228,6 +228,11 @@ class Desk:
     def explain(self, call: Call, now: float) -> Explanation:
         """What would become of this call now; nothing changes."""
         return self._scorer.explain(OpenCall(call, 0, now), now)
+
+    def waits_for(self, waiting: OpenCall, now: float) -> str:
+        """What a held call waits for, for a person."""
+        why = self._scorer.why_not(waiting, now)
+        return hold_time.reason(waiting, self.loads, why)
 
     def knows(self, call_id: CallId) -> bool:
         """Whether a call of this id is open."""

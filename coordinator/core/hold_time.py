@@ -24,9 +24,19 @@ def until(waiting: OpenCall, loads: Loads, limits: Limits, now: float) -> float:
     return max(usual, min(result, since + limits.hold_loading_s))
 
 
-def over(waiting: OpenCall, holding: Holding, loads: Loads, why: str, now: float) -> Unavailable:
+def reason(waiting: OpenCall, loads: Loads, why: str) -> str:
+    """What it waits for, in a few words. `why`: the refusals of the nodes; empty: they have no room."""
+    loading = next(filter(None, map(loads.loading, waiting.call.models)), None)
+    if loading is not None:
+        return f"{loading.place.model}, which is being loaded on {loading.node_id}"
+    return why or f"a free place for {waiting.call.model}"
+
+
+def over(
+    waiting: OpenCall, holding: Holding, loads: Loads, why: str, position: int, now: float
+) -> Unavailable:
     """Its time is over: what it waited for, and how much longer that will take, as far as that is known. `why`: the
-    refusals of the nodes; empty: they have no room. It must still be held.
+    refusals of the nodes; empty: they have no room. `position`: how many would have gone before it.
     """
     call = waiting.call
     loading = next(filter(None, map(loads.loading, call.models)), None)
@@ -38,7 +48,7 @@ def over(waiting: OpenCall, holding: Holding, loads: Loads, why: str, now: float
         eta = f"about {left} s more" if left else "which takes longer than expected"
         text = f"waited {seconds} for {name}, which is being loaded on {loading.node_id}; {eta}"
         return Unavailable(text, retry_after=left or retry_after)
-    left_s = None if why else holding.expected_s(holding.position(waiting) or 0, call.model, now)
+    left_s = None if why else holding.expected_s(position, call.model, now)
     eta = "" if left_s is None else f"; about {math.ceil(left_s)} s more"
     text = f"no node could take {name} within {seconds}: {why or 'every place for it is taken'}{eta}"
     return Unavailable(text, retry_after=retry_after)

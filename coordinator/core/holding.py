@@ -138,9 +138,9 @@ class Holding:
 
     def _full(self, victim: OpenCall, newcomer: OpenCall, now: float) -> QueueFull:
         bounds = self._bounds(newcomer.call)
-        over = next((each for each in bounds if each.total + each.size(newcomer) > each.limit), bounds[0])
+        over = next((each for each in bounds if each.total + each.size(newcomer) > each.limit), bounds[-1])
         why = over.reason if victim is newcomer else f"{over.reason}, most of them yours"
-        model = None if over is bounds[0] else newcomer.call.model
+        model = None if over is bounds[-1] else newcomer.call.model
         return QueueFull(why, retry_after=self.retry_after(now, model))
 
     def is_full(self, call: OpenCall) -> bool:
@@ -153,6 +153,7 @@ class Holding:
         )
 
     def _bounds(self, call: Call) -> tuple[Bound, ...]:
+        """Those of the model first: whoever goes for them counts for the last as well."""
         limits, tally = self._limits, self._tallies.get(call.model) or Tally()
         own = tuple(line for key, line in self._lines.items() if key[0][0] == call.model)
         every, name = self._all, call.asked_name
@@ -162,9 +163,9 @@ class Holding:
         if call.estimated_tokens > limits.held_tokens:
             held = f"the prompt of about {call.estimated_tokens} tokens is more than may wait for {name!r} at once"
         return (
-            Bound(every.calls, limits.held_calls, every.calls_of, one, tuple(self._lines.values()), waiting),
             Bound(tally.calls, limits.held_calls_per_model, tally.calls_of, one, own, of_model),
             Bound(tally.tokens, limits.held_tokens, tally.tokens_of, tokens, own, held),
+            Bound(every.calls, limits.held_calls, every.calls_of, one, tuple(self._lines.values()), waiting),
         )
 
     # To be read
@@ -173,27 +174,14 @@ class Holding:
         """All of them, in no order."""
         return [each for line in self._lines.values() for each in line]
 
-    def ordered(self) -> dict[ModelName, list[OpenCall]]:
-        """By the model asked for, in the order in which they would go, were nobody to come or end."""
-        return {model: self._in_order(model) for model in self._tallies}
-
-    def _in_order(self, model: ModelName) -> list[OpenCall]:
+    def ordered_of(self, model: ModelName) -> list[OpenCall]:
+        """Those that asked for it, in the order in which they would go, were nobody to come or end."""
         keys = [key for key in self._by_model.get(model, ()) if key[0][0] == model]
         return in_order(model, [each for key in keys for each in self._lines[key]], self._shares)
 
     def counts(self) -> dict[ModelName, int]:
         """Waiting calls by the model they asked for."""
         return {model: tally.calls for model, tally in self._tallies.items()}
-
-    def waiting_for(self, model: ModelName) -> int:
-        """Waiting calls that asked for that model."""
-        tally = self._tallies.get(model)
-        return tally.calls if tally else 0
-
-    def position(self, waiting: OpenCall) -> int | None:
-        """0 for the first that asked for its model; None: not held."""
-        order = self._in_order(waiting.call.model)
-        return order.index(waiting) if waiting in order else None
 
     def expected_s(self, position: int, model: ModelName, now: float) -> float | None:
         """How long the call at that position will still wait; None: nothing is known of its model."""

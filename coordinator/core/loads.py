@@ -6,7 +6,6 @@ from collections import deque
 from msgspec import Struct
 
 from coordinator.core.call import Place
-from coordinator.core.candidate import Candidate
 from coordinator.core.node import Node
 from shared.names import ModelName, NodeId
 
@@ -22,6 +21,8 @@ MEASURED = 5
 """Newest loads of a node that count."""
 NODES_KEPT = 4_096
 MODELS_KEPT = 4_096
+ANSWER_S = 10.0
+"""How long a call is taken to run where none has been measured."""
 UNSHOWN_S = 15.0
 """How long a load that ended is believed in before a beat shows it."""
 
@@ -138,16 +139,3 @@ class Loads:
 def may_load_elsewhere(loading: Loading | None, now: float) -> bool:
     """Whether the model may be loaded at another place: no load of it is under way, or that one is long overdue."""
     return loading is None or now - loading.since > OVERDUE_FACTOR * loading.predicted_s
-
-
-def beside(
-    with_room: list[Candidate], healthy: list[Candidate], loading: Loading | None, now: float
-) -> list[Candidate]:
-    """The places with room that may be taken while the model is on its way into memory at one of the `healthy`: that
-    one, and those that have it. So any number of calls for a cold model start one load.
-    """
-    if loading is None or may_load_elsewhere(loading, now):
-        return with_room
-    if all(each.place != loading.place for each in healthy):
-        return with_room
-    return [each for each in with_room if each.loaded or each.place == loading.place]

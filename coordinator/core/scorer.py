@@ -1,7 +1,5 @@
 """Filter, score, choose: where one call goes, that it must wait, or why it never can."""
 
-from collections.abc import Callable
-
 from coordinator.core import context, eligibility, retry
 from coordinator.core.call import Call, Place, Placed, Refused
 from coordinator.core.candidate import Candidate
@@ -39,18 +37,15 @@ class Scorer:
         weights: Weights,
         policy: Policy,
         started_at: float,
-        waiting: Callable[[ModelName], int] = lambda _model: 0,
     ) -> None:
-        """Until `started_at` plus the settling time, a model that nobody has may still turn up. `waiting`: how many
-        calls wait for a model.
-        """
+        """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
         self._fleet = fleet
         self._candidates = Candidates(fleet)
         self._limits = limits
         self._weights = weights
         self._policy = policy
         self._index = Index(fleet, limits, weights)
-        self._choice = Choice(fleet, self._index, limits, weights, waiting)
+        self._choice = Choice(fleet, self._index, limits, weights)
         self._substitutes = Substitutes(fleet, self._index, self._choice, by_fleet=limits.substitute)
         self._settled_at = started_at + limits.settle_s
 
@@ -75,7 +70,7 @@ class Scorer:
                 chosen = self._choice.among(found, subject, model, now, last_chance=last_chance)
             if chosen is not None:
                 return self._place(subject, chosen, found)
-            if (found.best or found.full) and not last_chance:
+            if found.best or (found.full and not last_chance):
                 return None
             usable = self._usable(subject, model, now, refusals)
             acceptable = usable if last_chance else context.preferred(usable, subject.call)

@@ -76,6 +76,7 @@ class Waiting:
     def overdue(self, now: float) -> Decisions:
         """Calls whose time is over wait on for a load, take what there is, or are refused."""
         decisions: Decisions = []
+        positions: dict[ModelName, dict[int, int]] = {}  # as they were before the first of them went
         for waiting in self._holding.overdue(now):
             until = hold_time.until(waiting, self._loads, self._limits, now)
             if until > now:
@@ -83,9 +84,13 @@ class Waiting:
                 continue
             decision = self._scorer.decide(waiting, now, last_chance=True)
             if decision is None:
-                why = self._scorer.why_not(waiting, now)
+                why, model = self._scorer.why_not(waiting, now), waiting.call.model
+                if model not in positions:
+                    order = self._holding.ordered_of(model)
+                    positions[model] = {each.turn: position for position, each in enumerate(order)}
+                position = positions[model].get(waiting.turn, 0)
                 decision = Refused(
-                    waiting.call.id, hold_time.over(waiting, self._holding, self._loads, why, now)
+                    waiting.call.id, hold_time.over(waiting, self._holding, self._loads, why, position, now)
                 )
             self._holding.remove(waiting)
             self._apply(waiting, decision, now)

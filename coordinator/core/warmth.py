@@ -1,12 +1,10 @@
 """Wait for a busy place that has the model loaded, or load it elsewhere?"""
 
 
-def better_wait(ahead: int, slots: int, call_s: float | None, load_s: float) -> bool:
-    """Whether a slot frees sooner than a load would take.
+def better_wait(slots: int, call_s: float, load_s: float) -> bool:
+    """Whether a slot should be free sooner than a load would take. How many wait is left out: where that goes on,
+    the model is loaded elsewhere beside the calls (pre-warming), not in the way of one of them.
 
-    `ahead`: calls that wait before this one; `slots`: of all busy places that have the model loaded; `call_s`: how long
-    a call takes there, None where nothing was measured: then nothing is waited for; `load_s`: of the cold place.
+    `slots`: of all busy places that have the model; `call_s`: how long a call takes there; `load_s`: of the cold place.
     """
-    if call_s is None or slots <= 0:
-        return False
-    return (ahead + 1) * call_s / slots < load_s
+    return slots > 0 and call_s / slots < load_s

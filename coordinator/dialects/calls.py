@@ -9,6 +9,7 @@ from coordinator.core.call import Call, Operation, Origin
 from coordinator.dialects.allowances import HEADER as NO_FALLBACK
 from coordinator.dialects.allowances import asks_thinking, may_substitute
 from coordinator.dialects.body import ABSENT, characters_of, context_asked, fallback_names, model_name
+from coordinator.dialects.callers import Callers
 from coordinator.dialects.conversation import HEADER as SESSION
 from coordinator.dialects.conversation import NO_OPENING, Opening, names_of, session_named
 from coordinator.dialects.tags import HEADER, tags_of
@@ -37,6 +38,7 @@ class CommonHead(msgspec.Struct):
 
 def call_of(
     request: web.Request,
+    callers: Callers,
     dialect: str,
     operation: Operation,
     *,
@@ -53,10 +55,11 @@ def call_of(
 ) -> Call:
     """`texts`: the prompt, as it came; `prompt_bytes`: of the body, images left out where they can be.
 
-    Raises CallerFault where a model's name is missing or absurd, or num_ctx is.
+    Raises CallerFault where a model's name is missing or absurd, num_ctx is, or the class is not one.
     """
     asked, name = model_name(head.model)
-    client, tags = request.remote or "", tags_of(request.headers.get(HEADER, ""), head.metadata, head.user)
+    client, priority = callers.of(request)
+    tags = tags_of(request.headers.get(HEADER, ""), head.metadata, head.user)
     named = session_named(request.headers.get(SESSION), tags) if operation != "embed" else ""
     session, prefix, continues = names_of(opening, name, client, named, prompt_cache_key)
     return Call(
@@ -70,6 +73,7 @@ def call_of(
         abilities=abilities,
         num_ctx=context_asked(num_ctx),
         estimated_tokens=estimated_tokens,
+        priority=priority,
         may_cut=bytes(head.truncate) == b"true",
         prompt_chars=characters_of(texts),
         prompt_bytes=prompt_bytes,
@@ -79,5 +83,5 @@ def call_of(
         continues=continues,
         may_substitute=may_substitute(head.fallback, request.headers.get(NO_FALLBACK)),
         asks_thinking=asks_thinking(head.think, effort),
-        origin=Origin(request.path, client, tags),
+        origin=Origin(request.path, request.remote or "", tags),
     )

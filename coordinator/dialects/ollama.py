@@ -248,6 +248,7 @@ class Ollama:
         texts = _texts(head)
         call = call_of(
             request,
+            self._relay.callers,
             self.name,
             operation,
             head=head,

@@ -219,6 +219,7 @@ class OpenAi:
         images, texts = sum(_has_image(message) for message in head.messages or ()), _texts(head)
         call = call_of(
             request,
+            self._relay.callers,
             self.name,
             operation,
             head=head,

@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from coordinator.core import context
 from coordinator.core.call import Call, Placement
+from coordinator.dialects.callers import Callers
 from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.dialect import Decoder, Dialect, Exchange
 from coordinator.dispatch import Answer, Dispatcher
@@ -37,7 +38,8 @@ _NOT_RELAYED = frozenset(
 class Relay:
     """Shared by the dialects; limits in bytes, for one frame of a stream and for an answer that must be had whole."""
 
-    def __init__(self, dispatcher: Dispatcher, frame_limit: int, whole_limit: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, callers: Callers, frame_limit: int, whole_limit: int) -> None:
+        self.callers = callers
         self._dispatcher = dispatcher
         self._frame_limit = frame_limit
         self._whole_limit = whole_limit

@@ -1,5 +1,6 @@
 """The fake engine's own state: its models, its switches, its calls."""
 
+import asyncio
 import hashlib
 import re
 import time
@@ -43,6 +44,7 @@ class Engine:
         self._by_path: Counter[str] = Counter()
         self._contexts: dict[str, int] = {}
         self._expiries: dict[str, datetime] = {}
+        self._ready_at: dict[str, float] = {}
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Merges switches; naming `fail_first_n` starts its count anew."""
@@ -128,6 +130,13 @@ class Engine:
         if self.switches.default_context is None or tokens <= self.context(model):
             return tokens
         return self.context(model) if may_cut else None
+
+    async def reads(self, model: str) -> None:
+        """Takes `load_s` for a model that is not loaded; who comes meanwhile waits for the same."""
+        if model not in self.switches.loaded and self.switches.load_s:
+            ready = self._ready_at.setdefault(model, time.monotonic() + self.switches.load_s)
+            await asyncio.sleep(max(0.0, ready - time.monotonic()))
+            self._ready_at.pop(model, None)
 
     def unload(self, model: str) -> None:
         """Forgets the loaded state of the model."""

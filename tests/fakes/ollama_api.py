@@ -115,6 +115,7 @@ async def _converse(call: Call, body: Body, prompt: str, *, is_chat: bool) -> we
         return await _load_only(call, body, model, is_chat=is_chat)
     call.require(body.model, tools=bool(body.tools), thinking=bool(body.think))
     async with call.engine.slots.hold():
+        await call.engine.reads(model)
         fresh = call.engine.load(model, _integer(body, "num_ctx"), body.keep_alive)
         said = answer(call.engine.name, call.engine.switches, _ask(body, prompt, is_chat=is_chat))
         said = fitted(call, model, said, may_cut=body.truncate is not False)

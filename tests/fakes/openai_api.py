@@ -43,6 +43,7 @@ async def chat(call: Call) -> web.StreamResponse:
     ask = _chat_ask(body)
     call.require(body.model, tools=bool(body.tools), thinking=ask.think)
     async with call.engine.slots.hold():
+        await call.engine.reads(model)
         call.engine.load(model)
         said = answer(call.engine.name, call.engine.switches, ask)
         said = fitted(call, model, said, may_cut=True)

@@ -50,6 +50,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     first_token_delay_s: float = 0.0
     # What is left of streams that have begun comes without further pauses.
     hurry: bool = False
+    # How long a chat waits for a model that is not loaded.
+    load_s: float = 0.0
 
 
 def merged(current: Switches, defaults: Switches, patch: dict[str, Any]) -> Switches:

@@ -101,12 +101,18 @@ def _piece(frame: dict[str, Any]) -> str:
 
 
 async def ask(
-    herd: Herd, dialect: Dialect = "ollama", *, stream: bool = False, model: str = "m", call_id: str = ""
+    herd: Herd,
+    dialect: Dialect = "ollama",
+    *,
+    stream: bool = False,
+    model: str = "m",
+    call_id: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """One chat, read to its end. Raises what aiohttp raises where the connection breaks."""
-    headers = {"X-Request-Id": call_id} if call_id else {}
-    url = herd.address + PATHS[dialect]
-    async with herd.session.post(url, json=body(model, stream=stream), headers=headers) as response:
+    named = {"X-Request-Id": call_id} if call_id else {}
+    url, fields = herd.address + PATHS[dialect], body(model, stream=stream)
+    async with herd.session.post(url, json=fields, headers={**named, **(headers or {})}) as response:
         return Reply(dialect, stream, response.status, response.headers, await response.read())
 
 

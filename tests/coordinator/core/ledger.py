@@ -12,6 +12,7 @@ from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
+from tests.coordinator.core.turn_book import TurnBook
 
 ROOM_BYTES = 16 * 2**30
 """Memory of every node here; a model of more must be loaded already."""
@@ -24,6 +25,7 @@ class Book:
         self.call = call
         self.waits_since = self.progress_at = now
         self.place: Place | None = None
+        self.held = False
         self.first_byte = False
         self.failed_on: set[NodeId] = set()
         self.passed_over: set[Place] = set()
@@ -52,6 +54,7 @@ class Ledger:
         self.desk = desk
         self.limits = limits
         self.books: dict[CallId, Book] = {}
+        self.turns = TurnBook(limits.ageing_s)
         self.addresses: dict[str, str] = {}
         self.drains: dict[str, float] = {}
         """Deadlines by node."""
@@ -74,10 +77,13 @@ class Ledger:
             assert book is not None, f"{decision} is about a call that has ended"
             if isinstance(decision, Placed):
                 self._check_placement(book, decision, settled=settled)
-                book.place, book.progress_at = decision.placement.place, self.now
+                if book.held and settled:
+                    self._check_turn(book, decision.placement.place)
+                book.place, book.progress_at, book.held = decision.placement.place, self.now, False
+                self.turns.placed(book.call, book.place.model)
             elif isinstance(decision, Held):
                 assert book.place is None
-                book.waits_since = self.now
+                book.waits_since, book.held = self.now, True
             elif isinstance(decision, Moved):
                 self._check_lost(book)
                 self._begins_again(book, decision.error)
@@ -116,13 +122,28 @@ class Ledger:
         assert placement.fallback == (place.model != book.call.model)
         assert placement.target.gateway == self.addresses[place.node_id]
         options = [each for each, _ in self.usable(book, place.model)]
-        assert place in options, f"{place} is not for {book.call.id}"
+        probes = (
+            self.desk.fleet.circuits.state(place, self.now) == "half-open"
+        )  # it bars the place from here on
+        assert place in options or probes, f"{place} is not for {book.call.id}"
         if settled and not self._healthy(place):
             assert not any(map(self._healthy, options)), f"{place} is troubled, another is not"
         if self.now - book.waits_since >= self.limits.hold_s:
             return  # at the end of its waiting a call takes what there is
         earlier = book.call.models[: book.call.models.index(place.model)]
         assert not any(self.usable(book, model) for model in earlier), "a fallback, and the model is there"
+
+    def _check_turn(self, chosen: Book, place: Place) -> None:
+        """Nobody who waits, and could have gone there, came before. (Who may load a model there is another matter.)"""
+        spot = next(spot for each, _, spot in self._places(place.model) if each == place)
+        if not self._healthy(place) or self._cold(place, spot):
+            return
+        running = Counter((each.call.client, each.place.model) for each in self.books.values() if each.place)
+        rank = self.turns.rank(chosen.call, running, self.now)
+        for book in [each for each in self.books.values() if each.held and each is not chosen]:
+            options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
+            if any(option == place for option, _ in options):
+                assert rank < self.turns.rank(book.call, running, self.now), f"{book.call.id} came before"
 
     def _check_end(self, book: Book, decision: Refused | Freed) -> None:
         if isinstance(decision, Freed):
@@ -179,8 +200,8 @@ class Ledger:
         assert len(self.desk.holding) <= self.limits.held_calls
 
     def check_nobody_waits_in_vain(self) -> None:
-        """No call waits while its model has a healthy place with room, and need not be loaded there while it is being
-        loaded at another. (A fallback waits for the model itself.)
+        """No call waits while its model has a healthy place with room, and need not be loaded there while it is in
+        memory at another or on its way there. (A fallback waits for the model itself.)
         """
         for book in [self.books[name] for name in self.held()]:
             options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
@@ -189,7 +210,7 @@ class Ledger:
                 for place, spot in options
                 if self._healthy(place)
                 and self._in_flight(place) < spot.slots
-                and not self._loads_beside(place, spot, [option for option, _ in options])
+                and not (self._cold(place, spot) and self._warm_beside(place, options))
             ]
             assert not free, f"{book.call.id} waits, and {free} is free"
 
@@ -211,12 +232,20 @@ class Ledger:
                 lost = self.now - node.last_heard > self.limits.lease_s and not node.heartbeat.leaving
                 assert not lost or self.now - book.progress_at < self.limits.lease_s
 
-    def _loads_beside(self, place: Place, spot: Spot, options: list[Place]) -> bool:
+    def _cold(self, place: Place, spot: Spot) -> bool:
+        return not spot.replicas and not self.desk.loads.warm(place, self.now)
+
+    def _warm_beside(self, place: Place, options: list[tuple[Place, Spot]]) -> bool:
+        """Whether the model is in memory, or long enough under way, at a healthy place other than this."""
         loading = self.desk.loads.loading(place.model)
-        if loading is None or loading.place == place or loading.place not in options:
-            return False
-        cold = not spot.replicas and not self.desk.loads.warm(place, self.now)
-        return cold and self._healthy(loading.place) and self.now - loading.since <= 3 * loading.predicted_s
+        if loading is not None and self.now - loading.since > 3 * loading.predicted_s:
+            loading = None
+        return any(
+            other != place
+            and self._healthy(other)
+            and (not self._cold(other, spot) or (loading is not None and loading.place == other))
+            for other, spot in options
+        )
 
     def longest_wait(self, book: Book) -> float:
         """Seconds; longer where a model of the call loads or did while it waited."""

@@ -1,7 +1,6 @@
 """The real Desk under random events; the Ledger beside it says what must hold after each."""
 
-import inspect
-
+import msgspec
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -14,66 +13,22 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-import shared.errors
 from coordinator.core import retry
 from coordinator.core.call import Call, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import NotReached
-from shared.errors import CallerFault, EngineBusy, EngineFault, FleetError, Unavailable
+from shared.errors import CallerFault, FleetError
 from shared.names import CallId, NodeId
 from shared.wire import Engine, Heartbeat
 from tests.coordinator.core.ledger import ROOM_BYTES, Book, Ledger
-from tests.fakes.builders import GIB, a_beat, a_call, a_model, a_replica, an_address, an_engine
+from tests.coordinator.core.strategies import CALLS, ERRORS, engines
+from tests.fakes.builders import GIB, a_beat, an_address
 
 LIMITS = Limits(held_calls=3, retries=2, stale_s=60.0, retry_floor=1, retry_share=0.2, circuit_failures=2)
 NODES = ("n1", "n2", "n3")
-MODELS = ("a:latest", "b:latest", "big:latest")
-GIB_OF = {"a:latest": 1.0, "b:latest": 1.0, "big:latest": 64.0}
 WHICH = st.integers(0, 7)
 STEPS_S = (0.0, 0.25, 1.0, 4.0, 11.0, 16.0, 31.0, 61.0)
-
-
-def _error(kind: type[FleetError]) -> FleetError:
-    if issubclass(kind, shared.errors.MethodNotAllowed):
-        return kind("it failed", allowed="GET")
-    if issubclass(kind, EngineFault):
-        return kind("it failed", status=418)
-    return (
-        kind("it failed", retry_after=3) if issubclass(kind, Unavailable | EngineBusy) else kind("it failed")
-    )
-
-
-KINDS = [
-    kind for kind in vars(shared.errors).values() if inspect.isclass(kind) and issubclass(kind, FleetError)
-]
-FREQUENT = [shared.errors.NodeFailure, shared.errors.StreamBroken, shared.errors.GatewayBroke]
-ERRORS = st.sampled_from([_error(kind) for kind in KINDS + FREQUENT * 5])
-
-
-@st.composite
-def engines(draw: st.DrawFn) -> Engine:
-    """Each model is absent, on disk, or in memory with one slot or two."""
-    abilities = draw(st.sampled_from([(), (), ("chat",), ("chat", "tools")]))
-    states = {name: draw(st.sampled_from(["1", "absent", "on disk", "2"])) for name in MODELS}
-    return an_engine(
-        *(
-            a_model(name, gib=GIB_OF[name], abilities=abilities)
-            for name in MODELS
-            if states[name] != "absent"
-        ),
-        replicas=[a_replica(name, slots=int(state)) for name, state in states.items() if state.isdigit()],
-        up=draw(st.sampled_from([True, True, True, False])),
-        slots=2,
-    )
-
-
-CALLS = st.builds(
-    lambda model, fallbacks, abilities: a_call("new", model, fallbacks=fallbacks, abilities=abilities),
-    st.sampled_from(["a:latest", "a:latest", "b:latest", "big:latest", "unknown:latest"]),
-    st.sampled_from([(), (), (), ("b:latest",), ("unknown:latest", "a:latest")]),
-    st.sampled_from([(), (), ("tools",)]),
-)
 
 
 class DeskMachine(RuleBasedStateMachine):
@@ -147,9 +102,9 @@ class DeskMachine(RuleBasedStateMachine):
     def arrives(self, call: Call, copies: int) -> None:
         for _ in range(copies):
             self.arrivals += 1
-            name = f"c{self.arrivals}"
-            arrival = a_call(name, call.model, fallbacks=call.fallbacks, abilities=call.abilities)
+            arrival = msgspec.structs.replace(call, id=CallId(f"c{self.arrivals}"))
             self.ledger.arrivals.append(self.ledger.now)
+            self.ledger.turns.arrived(arrival, self.ledger.now)
             self.ledger.books[arrival.id] = Book(arrival, self.ledger.now)
             self.ledger.apply(self.desk.arrived(arrival, self.ledger.now))
 
@@ -160,10 +115,8 @@ class DeskMachine(RuleBasedStateMachine):
         book = self.ledger.books[call_id]
         book.progress_at = self.ledger.now
         book.first_byte |= first
-        if first:
-            self.ledger.apply(self.desk.first_byte(call_id, self.ledger.now))
-        else:
-            self.desk.progressed(call_id, self.ledger.now)
+        tell = self.desk.first_byte if first else self.desk.progressed
+        self.ledger.apply(tell(call_id, self.ledger.now) or [])
 
     @precondition(lambda self: self.ledger.placed())
     @rule(which=WHICH, good=st.booleans())

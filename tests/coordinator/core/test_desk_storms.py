@@ -11,7 +11,8 @@ from shared.errors import EngineBusy, FleetError, GatewayBroke, ModelGone, NodeF
 from shared.names import CallId
 from shared.wire import Engine
 from tests.coordinator.core.ledger import Book
-from tests.coordinator.core.test_desk_properties import MODELS, NODES, DeskMachine
+from tests.coordinator.core.strategies import MODELS
+from tests.coordinator.core.test_desk_properties import NODES, DeskMachine
 from tests.fakes.builders import a_call, with_loaded
 
 BROKEN = [NodeFailure("it failed"), StreamBroken("it failed"), GatewayBroke("it failed")]
@@ -44,6 +45,7 @@ class StormMachine(DeskMachine):
             self.arrivals += 1
             arrival = a_call(f"c{self.arrivals}", MODELS[0])
             self.ledger.arrivals.append(self.ledger.now)
+            self.ledger.turns.arrived(arrival, self.ledger.now)
             self.ledger.books[arrival.id] = Book(arrival, self.ledger.now)
             self.ledger.apply(self.desk.arrived(arrival, self.ledger.now))
             for turn in range(9):

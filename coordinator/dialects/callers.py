@@ -1,0 +1,83 @@
+"""Who calls, and in which class: header X-Fleet-Priority, and the file that gives API keys a class and a name."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import NamedTuple, get_args
+
+from aiohttp import hdrs, web
+
+from coordinator.core.call import Priority
+from coordinator.core.open_call import LEVELS
+from shared.errors import CallerFault
+
+PRIORITY = "X-Fleet-Priority"
+CLASSES: tuple[Priority, ...] = get_args(Priority)
+_SHOWN = 40
+"""Characters of an unknown class that a refusal repeats."""
+_LINE = re.compile(r"([0-9a-f]{64})\s+(\w+)(?:\s+([\w.@-]{1,64}))?")
+
+
+class KeyOwner(NamedTuple):
+    """What the file says of a key."""
+
+    priority: Priority
+    name: str
+
+
+class BadLine(Exception):
+    """A line of the file that says nothing; the text names its number, never its words."""
+
+
+class Callers:
+    """Keys are known by their SHA-256 only."""
+
+    def __init__(self, owners: Mapping[str, KeyOwner]) -> None:
+        """`owners`: by the key's SHA-256 in small hexadecimal digits."""
+        self._owners = owners
+
+    def of(self, request: web.Request) -> tuple[str, Priority]:
+        """The client (its key's name, else its address) and the class of its call. A key's class is the highest that
+        the header may ask for. Raises CallerFault for a class that there is not.
+        """
+        asked = self._asked(request.headers.get(PRIORITY))
+        owner = self._owner(request)
+        if owner is None:
+            return request.remote or "", asked or "interactive"
+        return owner.name, max(owner.priority, asked or owner.priority, key=LEVELS.__getitem__)
+
+    def _asked(self, header: str | None) -> Priority | None:
+        if header is None:
+            return None
+        word = header.strip().lower()
+        for each in CLASSES:
+            if word == each:
+                return each
+        shown = ascii(header if len(header) <= _SHOWN else f"{header[:_SHOWN]}...")
+        raise CallerFault(f"{PRIORITY} is {', '.join(CLASSES[:-1])} or {CLASSES[-1]}, not {shown}")
+
+    def _owner(self, request: web.Request) -> KeyOwner | None:
+        if not self._owners:
+            return None
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        return self._owners.get(hashlib.sha256(key.encode(errors="replace")).hexdigest()) if key else None
+
+
+def owners_of(text: str) -> dict[str, KeyOwner]:
+    """The file's lines: SHA-256 of the key, class, and a name if wanted; # begins a comment. Raises BadLine."""
+    owners: dict[str, KeyOwner] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        bare = line.partition("#")[0].strip()
+        if not bare:
+            continue
+        found = _LINE.fullmatch(bare.lower())
+        word = found[2] if found else ""
+        priority = next((each for each in CLASSES if each == word), None)
+        if found is None or priority is None:
+            classes = ", ".join(CLASSES)
+            raise BadLine(
+                f"line {number}: wanted are the SHA-256 of a key, its class ({classes}) and maybe a name"
+            )
+        owners[found[1]] = KeyOwner(priority, found[3] or f"key-{found[1][:8]}")
+    return owners

@@ -1,0 +1,64 @@
+"""Who calls and in which class: the header, the keys' file, and what is refused."""
+
+import hashlib
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from coordinator.core.call import Priority
+from coordinator.dialects.callers import BadLine, Callers, owners_of
+from shared.errors import CallerFault
+
+SECRET = "sk-night-shift"
+HASH = hashlib.sha256(SECRET.encode()).hexdigest()
+CALLERS = Callers(owners_of(f"# keys\n{HASH} batch night.shift  # since May\n\n"))
+
+
+def request(**headers: str) -> web.Request:
+    return make_mocked_request(
+        "POST", "/", {name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+@pytest.mark.parametrize("word", ["Batch", " batch ", "BATCH"])
+def test_the_header_says_the_class_in_any_case(word: str) -> None:
+    assert CALLERS.of(request(X_Fleet_Priority=word))[1] == "batch"
+    assert CALLERS.of(request())[1] == "interactive"
+
+
+@pytest.mark.parametrize("word", ["urgent", "", "\u0131nteractive", "batch,interactive"])
+def test_another_word_is_refused(word: str) -> None:
+    with pytest.raises(CallerFault, match="X-Fleet-Priority is interactive, batch or background, not"):
+        CALLERS.of(request(X_Fleet_Priority=word))
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [("interactive", "batch"), ("batch", "batch"), ("background", "background")],
+)
+def test_a_key_sets_the_highest_class_that_the_header_may_ask_for(asked: str, given: Priority) -> None:
+    headers = {"Authorization": f"Bearer {SECRET}", "X_Fleet_Priority": asked}
+    assert CALLERS.of(request(**headers)) == ("night.shift", given)
+
+
+def test_a_key_is_found_in_either_header_and_gives_the_client_its_name() -> None:
+    assert CALLERS.of(request(Authorization=f"bearer {SECRET}")) == ("night.shift", "batch")
+    assert CALLERS.of(request(x_api_key=SECRET)) == ("night.shift", "batch")
+    client, priority = CALLERS.of(request(Authorization="Bearer another"))
+    assert client != "night.shift"
+    assert priority == "interactive"
+
+
+def test_a_key_without_a_name_is_told_by_the_beginning_of_its_hash() -> None:
+    assert owners_of(f"{HASH} background")[HASH].name == f"key-{HASH[:8]}"
+
+
+@pytest.mark.parametrize(
+    "line", [SECRET, f"{HASH}", f"{HASH} urgent", f"{SECRET} batch", f"{HASH} batch a b"]
+)
+def test_a_bad_line_is_told_by_its_number_and_never_repeated(line: str) -> None:
+    with pytest.raises(BadLine) as refused:
+        owners_of(f"# first\n{line}\n")
+    assert str(refused.value).startswith("line 2: ")
+    assert SECRET not in str(refused.value)
