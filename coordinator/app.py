@@ -32,6 +32,8 @@ from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.members import Members
 from coordinator.metrics import Metrics
+from coordinator.models.puller import Puller
+from coordinator.models.registry import Registry
 from coordinator.neighbours import Neighbours
 from coordinator.server import Server
 from coordinator.status import StatusReader
@@ -67,7 +69,7 @@ class Running(NamedTuple):
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
     """A running coordinator. Raises OSError where the port is taken."""
     limits = settings.limits()
-    desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
+    desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
     database = settings.database()
     store = TraceStore(database, settings.trace_retention_days)
@@ -79,7 +81,10 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         metrics.record(trace)
         store.record(trace)
 
-    dispatcher = Dispatcher(desk, forwarder, clock, record)
+    wishes = asyncio.Event()
+    dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
+    registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
+    puller = Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock)
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
@@ -98,7 +103,12 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         ],
         bodies,
         members,
-        StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock),
+        StatusReader(
+            desk,
+            limits,
+            {"discovery": neighbours.status, "traces": store.store_status, "pulls": puller.status},
+            clock,
+        ),
         [route for part in (past, present, orders, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,
@@ -107,6 +117,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(forwarder.close)
+        stack.push_async_callback(registry.close)
         await _remember(desk, reader)
         store.start()
         stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
@@ -115,6 +126,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)
+        stack.push_async_callback(cancelled, asyncio.create_task(puller.run(), name="puller"))
         stack.push_async_callback(dispatcher.close, settings.stop_grace)
         if settings.mdns and not is_loopback(address):
             _advertise(neighbours.mdns, settings, identity, address)

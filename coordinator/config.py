@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.pulls import PullRules
+from coordinator.core.room import GIB
 from shared.adverts import COORDINATORS, SERVICE_TYPE
 from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 
@@ -72,6 +74,28 @@ class Settings(Struct, frozen=True, kw_only=True):
     trace_retention_days: Annotated[
         int, Meta(ge=0), _about("days that rows of latency.db are kept; 0: for ever")
     ] = 90
+    auto_pull: Annotated[bool, _about("whether a model that nobody has is pulled when it is asked for")] = (
+        True
+    )
+    auto_pull_timeout: Annotated[Seconds, _about("seconds that a call waits for such a pull")] = 300.0
+    auto_pull_max_gb: Annotated[
+        float, Meta(gt=0, le=1_000_000), _about("GiB of the largest model that is pulled by itself")
+    ] = 50.0
+    auto_pull_allow: Annotated[
+        tuple[str, ...], _about("patterns of the names that may be, as `qwen3*`; empty: all")
+    ] = ()
+    auto_pulls_per_hour: Annotated[Positive, _about("pulls by themselves that may begin within an hour")] = 10
+    registry_url: Annotated[
+        str,
+        Meta(pattern=r"^https?://\S+\Z", extra={EXPECTED: "an address such as https://registry.ollama.ai"}),
+        _about("the registry that is asked whether a model exists, and its size"),
+    ] = "https://registry.ollama.ai"
+    registry_hosts: Annotated[
+        tuple[str, ...], _about("further registries whose models may be pulled by themselves, as `hf.co`")
+    ] = ()
+    registry_timeout: Annotated[
+        float, Meta(gt=0, le=60), _about("seconds that a registry may take to answer")
+    ] = 3.0
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
     score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0
@@ -101,6 +125,17 @@ class Settings(Struct, frozen=True, kw_only=True):
             stale_s=self.stale_timeout,
             probe_every_s=self.probe_interval,
             forget_s=self.forget_time,
+        )
+
+    def pull_rules(self) -> PullRules:
+        """What may be pulled by itself."""
+        return PullRules(
+            on=self.auto_pull,
+            wait_s=self.auto_pull_timeout,
+            hold_s=self.hold_timeout,
+            allow=self.auto_pull_allow,
+            largest_bytes=int(self.auto_pull_max_gb * GIB),
+            per_hour=self.auto_pulls_per_hour,
         )
 
     def weights(self) -> Weights:

@@ -9,6 +9,7 @@ from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import NotReached
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
+from coordinator.core.pulls import PullRules, Pulls, Setback
 from coordinator.core.scorer import Scorer
 from shared.errors import FleetError, QueueFull
 from shared.names import CallId, ModelName, NodeId
@@ -21,8 +22,17 @@ class Desk:
     `now` is the Desk's clock in seconds, and never goes back.
     """
 
-    def __init__(self, limits: Limits, weights: Weights, now: float, policy: Policy = WEIGHTED) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        weights: Weights,
+        now: float,
+        policy: Policy = WEIGHTED,
+        pulls: PullRules | None = None,
+    ) -> None:
+        """Without `pulls`, a model that nobody has is not fetched."""
         self.fleet = Fleet(limits)
+        self.pulls = Pulls(pulls or PullRules())
         self.holding = Holding()
         self.completed = 0
         self.failures = 0
@@ -44,7 +54,7 @@ class Desk:
         self._turns += 1
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
-            decision = self._scorer.decide(arrival, now)
+            decision = self._decide(arrival, now)
             if decision is not None:
                 self._apply(arrival, decision, now)
                 return [decision]
@@ -133,6 +143,11 @@ class Desk:
         self.fleet.nodes[node_id].cordoned = on
         return self._release(now)
 
+    def pulled(self, model: ModelName, setback: Setback | None, now: float) -> Decisions:
+        """A model that calls wait for is there, or will not be."""
+        self.pulls.ended(model, setback, now)
+        return self._release(now)
+
     # Time
 
     def expired(self, now: float) -> Decisions:
@@ -140,7 +155,9 @@ class Desk:
         self.fleet.forget(now)
         decisions = self._release(now)
         for waiting in self.holding.overdue(now, self._limits.hold_s):
-            decision = self._scorer.decide(waiting, now, last_chance=True)
+            if self.pulls.keeps(waiting, now):
+                continue
+            decision = self._decide(waiting, now, last_chance=True)
             decision = decision or Refused(waiting.call.id, self._overdue(waiting, now))
             self.holding.remove(waiting)
             self._apply(waiting, decision, now)
@@ -191,6 +208,10 @@ class Desk:
 
     # Inside
 
+    def _decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
+        decision = self._scorer.decide(subject, now, last_chance=last_chance)
+        return self.pulls.instead(subject.call, decision, now)
+
     def _apply(self, subject: OpenCall, decision: Placed | Refused, now: float) -> None:
         if isinstance(decision, Placed):
             subject.place = decision.placement.place
@@ -203,6 +224,8 @@ class Desk:
             self._open.pop(subject.call.id, None)
 
     def _overdue(self, waiting: OpenCall, now: float) -> FleetError:
+        if too_slow := self.pulls.too_slow(waiting.call, now):
+            return too_slow
         why = self._scorer.why_not(waiting, now)
         return patience.waited(waiting, self._limits, why, self.holding.retry_after(now))
 
@@ -213,7 +236,7 @@ class Desk:
         return Held(subject.call.id, since + self._limits.hold_s)
 
     def _decide_or_hold(self, subject: OpenCall, now: float) -> Decisions:
-        decision = None if self.holding.waits_for(subject.key) else self._scorer.decide(subject, now)
+        decision = None if self.holding.waits_for(subject.key) else self._decide(subject, now)
         if decision is None and len(self.holding) >= self._limits.held_calls and subject.error is not None:
             decision = Refused(subject.call.id, subject.error)
         if decision is None:
@@ -226,7 +249,7 @@ class Desk:
         decisions: Decisions = []
         for group in self.holding.groups():
             for waiting in group:
-                decision = self._scorer.decide(waiting, now)
+                decision = self._decide(waiting, now)
                 if decision is None:
                     break
                 self.holding.remove(waiting)
