@@ -19,6 +19,7 @@ from msgspec import Struct
 from shared import __version__
 from shared.names import ModelName
 from shared.resolver import Resolver
+from shared.sockets import is_loopback
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MANIFEST_LIMIT = 2**20
@@ -98,7 +99,7 @@ class Registry:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=AT_ONCE, resolver=Resolver()),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            trust_env=not is_loopback(url),  # a proxy of the environment is for what is far away
             headers={"User-Agent": f"herd/{__version__}", "Accept": MANIFEST},
         )
 
