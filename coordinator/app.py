@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
+from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
@@ -32,8 +34,12 @@ from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.members import Members
 from coordinator.metrics import Metrics
+from coordinator.models.loader import Loader
+from coordinator.models.pins import FILE as PINS
+from coordinator.models.pins import Pins
 from coordinator.models.puller import Puller
 from coordinator.models.registry import Registry
+from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.server import Server
 from coordinator.status import StatusReader
@@ -65,6 +71,16 @@ class Running(NamedTuple):
     watch: asyncio.Task[None]
 
 
+class _Models(NamedTuple):
+    """Who sees to it that models are where they should be."""
+
+    registry: Registry
+    puller: Puller
+    loader: Loader
+    pins: Pins
+    warmer: Warmer
+
+
 @asynccontextmanager
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
     """A running coordinator. Raises OSError where the port is taken."""
@@ -83,8 +99,6 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
 
     wishes = asyncio.Event()
     dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
-    registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
-    puller = Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock)
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
@@ -96,6 +110,16 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
     orders = Orders(catalog, errands, bodies)
+    models = _models(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
+    if settings.preload:
+        models.warmer.used = lambda since: reads(partial(reports.demand, since))
+    told = {
+        "discovery": neighbours.status,
+        "traces": store.store_status,
+        "pulls": models.puller.status,
+        "loads": models.loader.status,
+        "pins": models.pins.status,
+    }
     server = Server(
         [
             Ollama(relay, catalog, errands, bodies, settings.frame_limit),
@@ -103,13 +127,8 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         ],
         bodies,
         members,
-        StatusReader(
-            desk,
-            limits,
-            {"discovery": neighbours.status, "traces": store.store_status, "pulls": puller.status},
-            clock,
-        ),
-        [route for part in (past, present, orders, Page()) for route in part.routes()],
+        StatusReader(desk, limits, told, clock),
+        [route for part in (past, present, orders, models.pins, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
@@ -117,8 +136,9 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(forwarder.close)
-        stack.push_async_callback(registry.close)
+        stack.push_async_callback(models.registry.close)
         await _remember(desk, reader)
+        await asyncio.to_thread(models.pins.read)
         store.start()
         stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
         stack.callback(reads.close)
@@ -126,12 +146,35 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         address = await stack.enter_async_context(_listening(server.app, settings))
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)
-        stack.push_async_callback(cancelled, asyncio.create_task(puller.run(), name="puller"))
+        for part in (models.puller, models.warmer):
+            stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
         stack.push_async_callback(dispatcher.close, settings.stop_grace)
         if settings.mdns and not is_loopback(address):
             _advertise(neighbours.mdns, settings, identity, address)
             stack.push_async_callback(cancelled, asyncio.create_task(neighbours.mdns.run(), name="mdns"))
         yield Running(address, watch)
+
+
+def _models(
+    settings: Settings,
+    desk: Desk,
+    limits: Limits,
+    forwarder: Forwarder,
+    dispatcher: Dispatcher,
+    wishes: asyncio.Event,
+    bodies: Bodies,
+    clock: Callable[[], float],
+) -> _Models:
+    registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
+    loader = Loader(desk, forwarder, clock)
+    pins = Pins(settings.directory() / PINS, settings.pinned_models, desk, limits, loader, bodies, clock)
+    return _Models(
+        registry,
+        Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock),
+        loader,
+        pins,
+        Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
+    )
 
 
 def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> None:

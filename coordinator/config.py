@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.pulls import PullRules
 from coordinator.core.room import GIB
+from coordinator.core.warming import WarmRules
 from shared.adverts import COORDINATORS, SERVICE_TYPE
 from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 
@@ -96,6 +97,27 @@ class Settings(Struct, frozen=True, kw_only=True):
     registry_timeout: Annotated[
         float, Meta(gt=0, le=60), _about("seconds that a registry may take to answer")
     ] = 3.0
+    pre_warm_threshold: Annotated[
+        int, Meta(ge=0), _about("calls for one model from which it is loaded on a second node; 0: never")
+    ] = 3
+    pre_warm_after: Annotated[
+        Seconds, _about("seconds for which they must have taken all places where it is loaded")
+    ] = 5.0
+    pre_warm_min_availability: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        _about("what its owner must leave of a machine on which models are loaded so"),
+    ] = 0.6
+    pinned_models: Annotated[
+        tuple[str, ...], _about("models that stay loaded: MODEL@NODE, or MODEL on whichever node has room")
+    ] = ()
+    pin_interval: Annotated[
+        float, Meta(gt=0), _about("seconds between looks whether pinned models are loaded")
+    ] = 60.0
+    preload: Annotated[bool, _about("whether the models used most are loaded before they are asked for")] = (
+        True
+    )
+    model_preload_max_count: Annotated[int, Meta(ge=0), _about("models that are kept loaded so")] = 3
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
     score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0
@@ -136,6 +158,15 @@ class Settings(Struct, frozen=True, kw_only=True):
             allow=self.auto_pull_allow,
             largest_bytes=int(self.auto_pull_max_gb * GIB),
             per_hour=self.auto_pulls_per_hour,
+        )
+
+    def warm_rules(self) -> WarmRules:
+        """What may be loaded before a call asks for it."""
+        return WarmRules(
+            threshold=self.pre_warm_threshold,
+            after_s=self.pre_warm_after,
+            min_availability=self.pre_warm_min_availability,
+            preloads=self.model_preload_max_count,
         )
 
     def weights(self) -> Weights:

@@ -146,9 +146,10 @@ async def test_a_registry_that_is_down_costs_one_wait(tmp_path: Path) -> None:
 async def test_what_is_too_large_or_not_allowed_is_refused_with_its_numbers(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], name="node-1") as fake,
-        fleet(
-            tmp_path, fake, auto_pull_max_gb=10_000, auto_pull_allow="big*,new", auto_pulls_per_hour=1
-        ) as (herd, registry),
+        fleet(tmp_path, fake, auto_pull_max_gb=10_000, auto_pull_allow="big*,new", auto_pulls_per_hour=1) as (
+            herd,
+            registry,
+        ),
     ):
         registry.models |= {"library/big:1": 2**43, "library/big:2": 2**44, "library/big:3": SIZE}
         reply = await quick(herd, "big:1")
