@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from coordinator.core.desk import Desk
 from coordinator.core.warming import Key, Load
@@ -17,8 +17,8 @@ from shared.names import NodeId
 
 LOAD_S = 900.0
 """Within it a model is loaded, or the attempt has failed."""
-SHOWN_WITHIN_S = 15.0
-"""How long a beat that shows the model may take after that."""
+SHOWN_WITHIN = 2
+"""Beats after that; one may have been on its way. The second shows the model, or it is gone again."""
 PAUSE_S = 60.0
 """After a failure; doubled by each further one."""
 LONGEST_PAUSE_S = 900.0
@@ -31,7 +31,9 @@ class _Under(Struct):
 
     order: Load
     since: float
-    until: float | None = None
+    done: tuple[int, int] | None = None
+    """The node's beat, as (epoch, seq), when it was loaded."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Loader:
@@ -59,6 +61,11 @@ class Loader:
         now = self._clock()
         return {*self._under, *(key for key, (_, until, _) in self._failed.items() if now < until)}
 
+    def is_under_way(self, key: Key) -> bool:
+        """Whether it is being loaded, or was, and no beat shows it yet."""
+        self._look()
+        return key in self._under
+
     def status(self) -> list[dict[str, Any]]:
         """`loads` of /fleet/status: what is being loaded by order, and what would not be."""
         self._look()
@@ -72,7 +79,7 @@ class Loader:
                 "error": "",
             }
             for (node_id, model), each in self._under.items()
-            if each.until is None
+            if each.done is None
         ]
         failed = [
             {"node_id": node_id, "model": model, "why": "", "since_s": None, "error": why}
@@ -86,10 +93,13 @@ class Loader:
         self._failed.pop(key, None)
 
     async def load(self, order: Load) -> None:
-        """Returns once it is loaded, or has failed; which of them the log tells, and `status`."""
-        if order.key in self._under:
-            return
-        self._under[order.key] = _Under(order, self._clock())
+        """Returns once it is loaded, or has failed; which of them the log tells, and `status`.
+
+        Of two orders for one model on one node the later is carried out after the earlier.
+        """
+        while (earlier := self._under.get(order.key)) is not None and earlier.done is None:
+            await earlier.ended.wait()
+        under = self._under[order.key] = _Under(order, self._clock())
         told = {"node_id": order.node_id, "model": order.model}
         log.info("loading %s onto %s: %s", order.model, order.node_id, order.why, extra=told)
         try:
@@ -103,7 +113,9 @@ class Loader:
             raise
         else:
             self._failed.pop(order.key, None)
-            self._under[order.key].until = self._clock() + SHOWN_WITHIN_S
+            under.done = self._beat(order.node_id)
+        finally:
+            under.ended.set()
 
     async def _ask(self, order: Load) -> None:
         node = self._desk.fleet.nodes.get(order.node_id)
@@ -135,15 +147,20 @@ class Loader:
 
     def _look(self) -> None:
         """Drops what a beat shows by now, or should have."""
-        now = self._clock()
         gone = [
             key
             for key, under in self._under.items()
-            if under.until is not None and (now >= under.until or self._shown(key))
+            if under.done is not None and self._is_told(key, *under.done)
         ]
         for key in gone:
             del self._under[key]
 
-    def _shown(self, key: Key) -> bool:
+    def _is_told(self, key: Key, epoch: int, seq: int) -> bool:
         node = self._desk.fleet.nodes.get(key[0])
-        return node is None or any(spot.replicas for spot in node.spots.get(key[1], ()))
+        if node is None or any(spot.replicas for spot in node.spots.get(key[1], ())):
+            return True
+        return self._beat(key[0]) >= (epoch, seq + SHOWN_WITHIN)
+
+    def _beat(self, node_id: NodeId) -> tuple[int, int]:
+        node = self._desk.fleet.nodes.get(node_id)
+        return (node.heartbeat.epoch, node.heartbeat.seq) if node else (0, 0)

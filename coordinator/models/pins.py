@@ -157,11 +157,7 @@ class Pins:
                 raise self._not_pinned(asked, model)
             for node_id in sorted(there):
                 await self._keep(node_id, self._ordered[node_id] - {model})
-                node = self._desk.fleet.nodes.get(node_id)
-                if node is not None and any(spot.replicas for spot in node.spots.get(model, ())):
-                    # Whoever loads it without a time gives it the node's own: then it goes when nobody uses it.
-                    room = room_of(node, self._limits, self._clock())
-                    self._have_loaded(node, room, model, "it was unpinned", for_ever=False)
+                self._let_go(node_id, model)
         log.info("%s was unpinned from %s", model, ", ".join(sorted(there)), extra={"model": model})
         return self._done(model, sorted(there), "unpinned_from")
 
@@ -191,6 +187,16 @@ class Pins:
         if order := order_for(node, room, model, why, for_ever=for_ever):
             self._orders.append(order)
             self.changed = True
+
+    def _let_go(self, node_id: NodeId, model: ModelName) -> None:
+        """Loaded once more without a time of ours, it gets the node's own, and goes when nobody uses it."""
+        node = self._desk.fleet.nodes.get(node_id)
+        if node is None:
+            return
+        loaded = any(spot.replicas for spot in node.spots.get(model, ()))
+        if loaded or self._loader.is_under_way((node_id, model)):
+            room = room_of(node, self._limits, self._clock())
+            self._have_loaded(node, room, model, "it was unpinned", for_ever=False)
 
     async def _keep(self, node_id: NodeId, models: set[ModelName]) -> None:
         """Written first: what is answered survives. Raises Unavailable."""
