@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,7 +12,7 @@ from tests.fleet.asking import Streaming, ask
 from tests.fleet.comparing import last_call
 from tests.fleet.harness import fleet_of_fakes
 
-STAY = {"score_queue_depth_max_penalty": 0, "score_wait_time_max_penalty": 0}
+STAY: dict[str, Any] = {"score_queue_depth_max_penalty": 0, "score_wait_time_max_penalty": 0}
 """Calls go where the model is loaded, as long as there is a place."""
 
 
