@@ -209,6 +209,8 @@ class Desk:
     # Inside
 
     def _decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
+        if self.pulls.awaited(subject.call, self.fleet):
+            return None
         decision = self._scorer.decide(subject, now, last_chance=last_chance)
         return self.pulls.instead(subject.call, decision, now)
 

@@ -12,16 +12,12 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from coordinator.core.call import Call, Placed, Refused
+from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
-from coordinator.core.room import GIB, Room
+from coordinator.core.room import GIB, shown_size
 from shared.errors import ModelNotFound, Unavailable
 from shared.names import ModelName, NodeId
 
-MEMORY_FACTOR = 1.2
-"""A model in memory takes more than its file: cache and buffers."""
-DISK_FACTOR = 1.1
-DISK_MARGIN = 2 * GIB
-"""Of the disk, left free beside the model."""
 ASKED_A_MINUTE = 30
 """Names that the registry is asked for: a flood of misspelt ones is not passed on to it."""
 NODES_TRIED = 2
@@ -112,6 +108,13 @@ class Pulls:
         self._pulls[call.model] = Pull(model=call.model, wanted_at=now)
         self._wishes.append(call.model)
         return None
+
+    def awaited(self, call: Call, fleet: Fleet) -> bool:
+        """Whether its model is on its way, and no node has any that may serve it: nothing else need be weighed."""
+        pull = self._pulls.get(call.model)
+        if pull is None or pull.stage not in ("wanted", "pulling"):
+            return False
+        return not any(True for model in call.models for _ in fleet.having(model))
 
     def keeps(self, waiting: OpenCall, now: float) -> bool:
         """Whether it may wait on beyond the usual, for its model or, once that is there, for a place."""
@@ -232,31 +235,6 @@ class Pulls:
             del self._pulls[name]
 
 
-def choose(found: Iterable[Room], size: int) -> Room | str:
-    """The node with the most room for a model of `size` bytes, or why there is none: the nodes' reasons."""
-    fits, reasons = [], []
-    for room in found:
-        reason = _refusal(room, size)
-        if reason:
-            reasons.append(f"{room.node_id} {reason}")
-        else:
-            fits.append(room)
-    if fits:
-        return max(fits, key=lambda room: (room.roomy, room.disk_free))
-    return "; ".join(reasons) or "no node is there"
-
-
-def _refusal(room: Room, size: int) -> str:
-    if room.closed:
-        return room.closed
-    memory, disk = int(size * MEMORY_FACTOR), int(size * DISK_FACTOR) + DISK_MARGIN
-    if size and room.roomy < memory:
-        return f"has {shown_size(room.roomy)} of memory for it, {shown_size(memory)} are needed"
-    if size and room.disk_free < disk:
-        return f"has {shown_size(room.disk_free)} of disk, {shown_size(disk)} are needed"
-    return ""
-
-
 def _told(decision: Refused, reason: str) -> Refused:
     """The caller's own 404, with a word more."""
     return Refused(decision.call_id, ModelNotFound(f"{decision.error.summary}; {reason}"))
@@ -284,8 +262,3 @@ def _shown(pull: Pull, now: float, waiters: int) -> dict[str, Any]:
         "waiters": waiters,
         "error": pull.problem if pull.stage == "failed" else "",
     }
-
-
-def shown_size(size: int) -> str:
-    """For a person."""
-    return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 2**20:.1f} MiB"

@@ -1,6 +1,6 @@
 """How much room a node has for models, in the memory where they would live and on its disk."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -8,9 +8,14 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
 from shared.names import NodeId
-from shared.wire import Engine, Heartbeat, Replica
+from shared.wire import Heartbeat, Replica
 
 GIB = 2**30
+MEMORY_FACTOR = 1.2
+"""A model in memory takes more than its file: cache and buffers."""
+DISK_FACTOR = 1.1
+DISK_MARGIN = 2 * GIB
+"""Of the disk, left free beside the model."""
 OLLAMA = "ollama"
 """The only kind of engine that pulls models, and loads one by order."""
 
@@ -92,14 +97,34 @@ def room_of(node: Node, limits: Limits, now: float, *, coming: int = 0, loading:
     )
 
 
+def choose(found: Iterable[Room], size: int) -> Room | str:
+    """The node with the most room for a model of `size` bytes, or why there is none: the nodes' reasons."""
+    fits, reasons = [], []
+    for room in found:
+        reason = _refusal(room, size)
+        if reason:
+            reasons.append(f"{room.node_id} {reason}")
+        else:
+            fits.append(room)
+    if fits:
+        return max(fits, key=lambda room: (room.roomy, room.disk_free))
+    return "; ".join(reasons) or "no node is there"
+
+
+def _refusal(room: Room, size: int) -> str:
+    if room.closed:
+        return room.closed
+    memory, disk = int(size * MEMORY_FACTOR), int(size * DISK_FACTOR) + DISK_MARGIN
+    if size and room.roomy < memory:
+        return f"has {shown_size(room.roomy)} of memory for it, {shown_size(memory)} are needed"
+    if size and room.disk_free < disk:
+        return f"has {shown_size(room.disk_free)} of disk, {shown_size(disk)} are needed"
+    return ""
+
+
 def lives_in_vram(beat: Heartbeat) -> bool:
     """Whether models live in the VRAM of discrete GPUs there. VRAM of an unknown size is none."""
     return not beat.hardware.unified_memory and any(gpu.vram_total_bytes for gpu in beat.gpus)
-
-
-def engine_of(node: Node, name: str) -> Engine | None:
-    """The node's engine of that name, as its last beat tells."""
-    return next((each for each in node.heartbeat.engines if each.name == name), None)
 
 
 def _memory(beat: Heartbeat, in_vram: bool) -> tuple[int, int]:
@@ -127,3 +152,8 @@ def _closed(node: Node, engine: str, limits: Limits, now: float) -> str:
     if beat.memory.pressure == "critical":
         return "is short of memory"
     return ""
+
+
+def shown_size(size: int) -> str:
+    """For a person."""
+    return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 2**20:.1f} MiB"

@@ -11,8 +11,7 @@ from msgspec import Struct
 
 from coordinator.core.fleet import Fleet
 from coordinator.core.node import Node, Spot
-from coordinator.core.pulls import MEMORY_FACTOR, shown_size
-from coordinator.core.room import Room
+from coordinator.core.room import MEMORY_FACTOR, Room, shown_size
 from shared.names import ModelName, NodeId, normalise
 
 SHARE = 0.8

@@ -10,7 +10,7 @@ from shared import __version__
 from shared.sockets import is_loopback
 
 OFF = (
-    *("auto_pull", "vram_fallback", "image_generation", "transcription", "dynamic_num_ctx"),
+    *("vram_fallback", "image_generation", "transcription", "dynamic_num_ctx"),
     *("num_ctx_auto_calculate", "fleet_intelligence"),
 )
 """Switches that scripts look for, of things that this coordinator does not do."""
@@ -30,7 +30,7 @@ def shown(
         "router_version": __version__,
         "router_hostname": hostname,
         "config": {
-            "toggles": dict.fromkeys(OFF, False),
+            "toggles": {"auto_pull": settings.auto_pull, **dict.fromkeys(OFF, False)},
             "context": {},
             "server": {
                 "host": settings.host,
@@ -49,8 +49,18 @@ def shown(
             },
             "scoring": {"policy": settings.policy, **score},
             "rebalancer": {},
-            "pre_warm": {},
-            "auto_pull_config": {},
+            "pre_warm": {
+                "pre_warm_threshold": settings.pre_warm_threshold,
+                "pre_warm_after": settings.pre_warm_after,
+                "pre_warm_min_availability": settings.pre_warm_min_availability,
+            },
+            "auto_pull_config": {
+                "auto_pull_timeout": settings.auto_pull_timeout,
+                "auto_pull_max_gb": settings.auto_pull_max_gb,
+                "auto_pull_allow": settings.auto_pull_allow,
+                "auto_pulls_per_hour": settings.auto_pulls_per_hour,
+                "registry_hosts": settings.registry_hosts,
+            },
             "context_protection": {},
             "reaper": {"stale_timeout": settings.stale_timeout},
         },

@@ -12,8 +12,8 @@ from msgspec import Struct
 from coordinator.core.call import Decisions, Target
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.pulls import NODES_TRIED, Setback, choose, shown_size
-from coordinator.core.room import Room, rooms
+from coordinator.core.pulls import NODES_TRIED, Setback
+from coordinator.core.room import Room, choose, rooms, shown_size
 from coordinator.forward import EngineReply, EngineRequest, Forwarder, engine_error_text
 from coordinator.models.registry import NotToBeHad, Registry, RegistryDown
 from shared.errors import EngineFault, FleetError, NodeFailure, Stuck

@@ -167,7 +167,8 @@ def _unasked(base: str, why: str) -> str:
 
 
 def _host(base: str) -> str:
-    return urlsplit(base).netloc
+    """Without a name and password, which an address may hold."""
+    return urlsplit(base).netloc.rpartition("@")[2]
 
 
 def _why(error: BaseException, timeout_s: float) -> str:

@@ -7,8 +7,8 @@ import pytest
 from coordinator.core.call import Decisions, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
-from coordinator.core.pulls import ASKED_A_MINUTE, PullRules, Setback, choose
-from coordinator.core.room import GIB, Room
+from coordinator.core.pulls import ASKED_A_MINUTE, PullRules, Setback
+from coordinator.core.room import GIB, Room, choose
 from shared.names import ModelName, NodeId, normalise
 from tests.fakes.builders import a_beat, a_call, a_model, an_engine, join, told, with_loaded
 
