@@ -22,6 +22,10 @@ ASKED_A_MINUTE = 30
 """Names that the registry is asked for: a flood of misspelt ones is not passed on to it."""
 NODES_TRIED = 2
 RETRY_AFTER_LONGEST_S = 300
+MEASURED_S = 10.0
+"""From then on a pull's speed tells when it ends."""
+FASTER = 2.0
+"""Than so far; hardly any becomes that."""
 SHOWN_FOR_S = 600.0
 """How long an ended pull stays in /fleet/status."""
 
@@ -117,13 +121,14 @@ class Pulls:
         return not any(True for model in call.models for _ in fleet.having(model))
 
     def keeps(self, waiting: OpenCall, now: float) -> bool:
-        """Whether it may wait on beyond the usual, for its model or, once that is there, for a place."""
+        """Whether it may wait on beyond the usual: for its model, if that may come in time, or then for a place."""
         pull = self._pulls.get(waiting.call.model)
         if pull is None or waiting.waits_since is None or pull.stage == "failed":
             return False
         if pull.stage == "done":
             return now < pull.ended_at + self._rules.hold_s
-        return now - waiting.waits_since < self._rules.wait_s
+        remaining_s = self._rules.wait_s - (now - waiting.waits_since)
+        return remaining_s > 0 and not _is_hopeless(pull, remaining_s, now)
 
     def too_slow(self, call: Call, now: float) -> Unavailable | None:
         """What a caller is told whose time is over while its model is still being fetched; None: it is not."""
@@ -233,6 +238,12 @@ class Pulls:
         ]
         for name in gone:
             del self._pulls[name]
+
+
+def _is_hopeless(pull: Pull, remaining_s: float, now: float) -> bool:
+    """Whether a pull would have to go much faster than it has so far."""
+    left_s = pull.left_s(now)
+    return left_s is not None and now - pull.began_at >= MEASURED_S and left_s > FASTER * remaining_s
 
 
 def _told(decision: Refused, reason: str) -> Refused:

@@ -81,16 +81,16 @@ class Pins:
             web.get("/fleet/pin", self.told),
             web.post("/fleet/pin", self.pin),
             web.delete("/fleet/pin", self.unpin),
+            web.get("/dashboard/api/pinned-models", self.told),
+            web.post("/dashboard/api/pinned-models", self.pin),
         ]
 
     def read(self) -> None:
         """What was pinned by order before this start. In a thread: a disk may be slow."""
         try:
-            known = (
-                msgspec.json.decode(self._path.read_bytes(), type=_File) if self._path.exists() else _File()
-            )
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            log.warning("%s cannot be read, nothing of it is pinned: %s", self._path.name, error)
+            known = _read(self._path)
+        except OSError as error:
+            log.warning("%s cannot be read, nothing of it is pinned: %s", self._path.name, error.strerror)
             return
         self._updated_at = known.updated_at
         self._ordered = {
@@ -219,6 +219,18 @@ class Pins:
     def _done(self, model: ModelName, where: object, word: str, **more: object) -> web.Response:
         told = {"ok": True, "model": model, word: where, "per_node": self.status()["per_node"]}
         return answer(told | more)
+
+
+def _read(path: Path) -> _File:
+    """One that makes no sense is put aside, and told of. Raises OSError."""
+    if not path.exists():
+        return _File()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("%s makes no sense, it is put aside as %s.corrupt: %s", path.name, path.name, error)
+        path.replace(path.with_name(f"{path.name}.corrupt"))
+        return _File()
 
 
 def _write(path: Path, data: bytes) -> None:

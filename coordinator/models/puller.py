@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from coordinator.core.call import Decisions, Target
 from coordinator.core.desk import Desk
@@ -15,36 +14,21 @@ from coordinator.core.limits import Limits
 from coordinator.core.pulls import NODES_TRIED, Setback
 from coordinator.core.room import Room, choose, rooms, shown_size
 from coordinator.forward import EngineReply, EngineRequest, Forwarder, engine_error_text
+from coordinator.models.progress import STALL_S, Progress
 from coordinator.models.registry import NotToBeHad, Registry, RegistryDown
-from shared.errors import EngineFault, FleetError, NodeFailure, Stuck
+from shared.errors import EngineFault, FleetError, Stuck
 from shared.names import ModelName
 
 AT_ONCE = 2
 """Pulls at once; further ones wait for their turn."""
-STALL_S = 60.0
-"""Without a word from the node's Ollama, a pull has failed there."""
-LINE_LIMIT = 2**20
-"""Bytes of one line of progress."""
 UNKNOWN_S = 60.0
 """How long an answer of the registry counts, and how long a pull that failed is not begun anew."""
 NOBODY_S = 5.0
 """How long it counts that no node could take a model: that changes with any beat."""
 
-ERROR_SHOWN = 300
-"""Characters of what the node's Ollama says."""
-
 log = logging.getLogger("herd.pulls")
 
 Some = TypeVar("Some")
-
-
-class _Line(Struct):
-    """Of a pull's stream. A blob's `completed` counts from 0 to `total`."""
-
-    status: str = ""
-    digest: str = ""
-    completed: int = 0
-    error: str = ""
 
 
 class Puller:
@@ -133,7 +117,7 @@ class Puller:
         target = self._desk.fleet.nodes[room.node_id].target(room.engine)
         body = msgspec.json.encode({"model": model, "stream": True})
         order = EngineRequest("/api/pull", body, {"Content-Type": "application/json"}, whole=False)
-        reply = await self._within(self._forwarder.send(target, order), target)
+        reply = await _within(STALL_S, self._forwarder.send(target, order), target)
         try:
             await self._followed(model, target, reply)
         finally:
@@ -141,41 +125,28 @@ class Puller:
         log.info("pulled %s onto %s in %.0f s", model, room.node_id, self._clock() - began, extra=told)
 
     async def _followed(self, model: ModelName, target: Target, reply: EngineReply) -> None:
-        blobs: dict[str, int] = {}
-        rest, last = b"", _Line()
-        while chunk := await self._within(reply.read(), target):
+        progress = Progress(target.node_id)
+        moved_at = self._clock()
+        while True:
+            left = moved_at + progress.patience_s - self._clock()
+            chunk = await _within(left, reply.read(), target)
+            if not chunk:
+                break
             if reply.status >= 400:
                 raise EngineFault(engine_error_text(chunk), status=reply.status)
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > LINE_LIMIT:
-                raise NodeFailure(f"{target.node_id} sent a line of progress that has no end")
-            for line in filter(None, lines):
-                last = _decoded(line, target)
-                if last.digest:
-                    blobs[last.digest] = max(last.completed, blobs.get(last.digest, 0))
-            self._desk.pulls.progressed(model, sum(blobs.values()))
-        if rest.strip():
-            last = _decoded(rest, target)
-        if last.status != "success":
-            raise NodeFailure(f"{target.node_id} broke off the pull")
-
-    async def _within(self, awaited: Awaitable[Some], target: Target) -> Some:
-        try:
-            async with asyncio.timeout(STALL_S):
-                return await awaited
-        except TimeoutError as error:
-            raise Stuck(f"{target.node_id} told of no progress for {STALL_S:.0f} s") from error
+            if progress.feed(chunk):
+                moved_at = self._clock()
+                self._desk.pulls.progressed(model, progress.completed)
+        progress.finish()
 
     def _rooms(self) -> list[Room]:
         return rooms(self._desk.fleet, self._limits, self._clock(), coming=self._desk.pulls.coming())
 
 
-def _decoded(line: bytes, target: Target) -> _Line:
-    """Raises NodeFailure for an error of the node's Ollama, or what is no line of progress."""
+async def _within(seconds: float, awaited: Awaitable[Some], target: Target) -> Some:
+    """Raises Stuck where that is not enough."""
     try:
-        decoded = msgspec.json.decode(line, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NodeFailure(f"{target.node_id} sent no line of progress") from error
-    if decoded.error:
-        raise NodeFailure(f"on {target.node_id}", said=decoded.error[:ERROR_SHOWN])
-    return decoded
+        async with asyncio.timeout(max(0.0, seconds)):
+            return await awaited
+    except TimeoutError as error:
+        raise Stuck(f"the pull on {target.node_id} stood still for too long") from error

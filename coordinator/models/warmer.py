@@ -57,10 +57,17 @@ class Warmer:
         """For ever."""
         async with asyncio.TaskGroup() as loads:
             while True:
-                for order in await self._orders():
+                for order in await self._weighed():
                     loads.create_task(self._load(order), name=f"load {order.model}")
                     await asyncio.sleep(0)  # it is under way before the next is weighed
                 await asyncio.sleep(TICK_S)
+
+    async def _weighed(self) -> list[Load]:
+        try:
+            return await self._orders()
+        except Exception:
+            log.exception("a fault of ours")
+            return []
 
     async def _load(self, order: Load) -> None:
         try:

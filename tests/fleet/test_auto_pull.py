@@ -17,7 +17,7 @@ from tests.fleet.comparing import asked, last_call
 from tests.fleet.harness import Herd, fleet_of_fakes
 
 NEW, SIZE = "library/new:7b", 64 * MIB
-FAST_S = 1.0
+FAST_S = 3.0
 """A refusal that waits for nothing."""
 
 

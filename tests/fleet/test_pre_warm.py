@@ -18,7 +18,7 @@ STAY: dict[str, Any] = {"score_queue_depth_max_penalty": 0, "score_wait_time_max
 
 async def test_the_runner_up_is_loaded_once_while_all_warm_places_are_taken(tmp_path: Path) -> None:
     async with (
-        FakeEngine.run(["m"], loaded=["m"], name="node-1", slots=4, tokens=200, token_delay_s=0.05) as warm,
+        FakeEngine.run(["m"], loaded=["m"], name="node-1", slots=4, tokens=1000, token_delay_s=0.05) as warm,
         FakeEngine.run(["m"], name="node-2", slots=4) as cold,
         fleet_of_fakes(tmp_path, [warm, cold], pre_warm_after=0.3, **STAY) as herd,
     ):

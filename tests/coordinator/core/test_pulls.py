@@ -131,6 +131,16 @@ def test_a_pull_that_takes_too_long_goes_on_and_its_callers_are_told() -> None:
     assert desk.pulls.take() == [NEW], "still the first wish"
 
 
+def test_a_caller_does_not_wait_for_what_cannot_come_in_time() -> None:
+    desk = a_desk()
+    arrives(desk, "new:7b")
+    desk.pulls.began(NEW, NodeId("n2"), 100 * GIB, 2.0)
+    desk.pulls.progressed(NEW, GIB)
+    assert desk.expired(30.9) == []
+    assert "1 % of 100.0 GiB, about 2871 s left" in reason(desk.expired(31.0))
+    assert desk.pulls.status(31.0, {})[0]["stage"] == "pulling"
+
+
 def test_a_setback_refuses_those_who_wait_and_for_a_while_who_comes() -> None:
     desk = a_desk()
     arrives(desk, "new:7b")
