@@ -154,7 +154,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         return PullRules(
             on=self.auto_pull,
             wait_s=self.auto_pull_timeout,
-            hold_s=self.hold_timeout,
             allow=self.auto_pull_allow,
             largest_bytes=int(self.auto_pull_max_gb * GIB),
             per_hour=self.auto_pulls_per_hour,

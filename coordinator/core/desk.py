@@ -144,9 +144,13 @@ class Desk:
         return self._release(now)
 
     def pulled(self, model: ModelName, setback: Setback | None, now: float) -> Decisions:
-        """A model that calls wait for is there, or will not be."""
+        """A model that calls wait for is there, or will not be. For a place they wait from now on."""
         self.pulls.ended(model, setback, now)
-        return self._release(now)
+        decisions = self._release(now)
+        for each in self._open.values():
+            if each.place is None and each.call.model == model and self.fleet.has(model):
+                each.waits_since = now
+        return decisions
 
     # Time
 

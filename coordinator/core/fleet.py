@@ -76,6 +76,10 @@ class Fleet:
         """Every model that some node has, reachable or not."""
         return {model for model, nodes in self._having.items() if nodes}
 
+    def has(self, model: ModelName) -> bool:
+        """Whether some node has it, reachable or not."""
+        return bool(self._having.get(model))
+
     def having(self, model: ModelName) -> Iterator[tuple[Node, Spot]]:
         """The nodes and engines that have the model."""
         for node_id in sorted(self._having.get(model, ())):

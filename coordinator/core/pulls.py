@@ -26,6 +26,8 @@ MEASURED_S = 10.0
 """From then on a pull's speed tells when it ends."""
 FASTER = 2.0
 """Than so far; hardly any becomes that."""
+SHOWN_WITHIN_S = 15.0
+"""After the end of a pull: how long the beat that shows the model may take, where it did not come before."""
 SHOWN_FOR_S = 600.0
 """How long an ended pull stays in /fleet/status."""
 
@@ -38,8 +40,6 @@ class PullRules(Struct, frozen=True, kw_only=True):
     on: bool = False
     wait_s: float = 300.0
     """How long a call waits for a pull."""
-    hold_s: float = 30.0
-    """How long it then waits for a place."""
     allow: tuple[str, ...] = ()
     """Patterns of names; none: every name."""
     largest_bytes: int = 50 * GIB
@@ -118,7 +118,7 @@ class Pulls:
         pull = self._pulls.get(call.model)
         if pull is None or pull.stage not in ("wanted", "pulling"):
             return False
-        return not any(True for model in call.models for _ in fleet.having(model))
+        return not any(map(fleet.has, call.models))
 
     def keeps(self, waiting: OpenCall, now: float) -> bool:
         """Whether it may wait on beyond the usual: for its model, if that may come in time, or then for a place."""
@@ -126,7 +126,7 @@ class Pulls:
         if pull is None or waiting.waits_since is None or pull.stage == "failed":
             return False
         if pull.stage == "done":
-            return now < pull.ended_at + self._rules.hold_s
+            return now < pull.ended_at + SHOWN_WITHIN_S
         remaining_s = self._rules.wait_s - (now - waiting.waits_since)
         return remaining_s > 0 and not _is_hopeless(pull, remaining_s, now)
 
@@ -217,7 +217,7 @@ class Pulls:
         pull = self._pulls.get(model)
         if pull is None or (pull.stage == "failed" and now >= pull.again_at):
             return None
-        if pull.stage == "done" and now >= pull.ended_at + self._rules.hold_s:
+        if pull.stage == "done" and now >= pull.ended_at + SHOWN_WITHIN_S:
             return None  # and yet nobody has it: it was deleted since, or never shown
         return pull
 

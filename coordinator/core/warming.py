@@ -99,7 +99,7 @@ class RunnersUp:
 def preloads(seen: Situation, used: Iterable[tuple[ModelName, int]], rules: WarmRules) -> list[Load]:
     """Of the models used most, those that are loaded nowhere. `used`: calls of the last day, by the name asked for."""
     often = sorted(((calls, model) for model, calls in used if calls >= USED_OFTEN), reverse=True)
-    there = [model for _, model in often if any(True for _ in seen.fleet.having(model))]
+    there = [model for _, model in often if seen.fleet.has(model)]
     orders: list[Load] = []
     for model in there[: rules.preloads]:
         loaded = any(spot.replicas for _, spot in seen.fleet.having(model))

@@ -13,7 +13,7 @@ from shared.names import ModelName, NodeId, normalise
 from tests.fakes.builders import a_beat, a_call, a_model, an_engine, join, told, with_loaded
 
 NEW = normalise("new:7b")
-RULES = PullRules(on=True, wait_s=300.0, hold_s=30.0, per_hour=2)
+RULES = PullRules(on=True, wait_s=300.0, per_hour=2)
 LIMITS = Limits(settle_s=0.0, beat_late_s=1e6, lease_s=1e6)
 
 
@@ -220,7 +220,8 @@ def test_a_pull_without_effect_is_begun_anew_and_no_call_waits_for_ever() -> Non
     desk.pulls.take()
     desk.pulls.began(NEW, NodeId("n1"), GIB, 1.0)
     assert desk.pulled(NEW, None, 2.0) == []
-    assert desk.expired(31.0) == []
-    desk.expired(32.5)
+    assert desk.expired(16.9) == []
+    assert not desk.pulls.wanted
+    desk.expired(17.5)
     assert desk.pulls.take() == [NEW]
     assert told(desk.expired(301.5)) == ["c1 refused 503"]

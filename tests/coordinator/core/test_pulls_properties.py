@@ -24,7 +24,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.desk = Desk(NEVER_STALE, Weights(), 0.0, pulls=PullRules(on=True, wait_s=WAIT_S, hold_s=HOLD_S))
+        self.desk = Desk(NEVER_STALE, Weights(), 0.0, pulls=PullRules(on=True, wait_s=WAIT_S))
         self.now, self.seq, self.calls = 0.0, 1, 0
         self.there: list[str] = []
         self.waiting: dict[CallId, float] = {}
