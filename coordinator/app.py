@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from coordinator.config import Settings
 from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
+from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
 from coordinator.core.usage import HOUR_S, WEEK_HOURS
 from coordinator.dashboard.context_usage import ContextUsage
@@ -37,6 +39,12 @@ from coordinator.journal import Trace, write
 from coordinator.kept_cordons import KeptCordons
 from coordinator.members import Members
 from coordinator.metrics import Metrics
+from coordinator.models.loader import Loader
+from coordinator.models.pins import FILE as PINS
+from coordinator.models.pins import Pins
+from coordinator.models.puller import Puller
+from coordinator.models.registry import Registry
+from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.server import Server
@@ -71,12 +79,22 @@ class Running(NamedTuple):
     watch: asyncio.Task[None]
 
 
+class _Models(NamedTuple):
+    """Who sees to it that models are where they should be."""
+
+    registry: Registry
+    puller: Puller
+    loader: Loader
+    pins: Pins
+    warmer: Warmer
+
+
 @asynccontextmanager
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
     """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities."""
     callers = Callers(await asyncio.to_thread(_owners, settings))
     limits = settings.limits()
-    desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
+    desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
     database = settings.database()
     store = TraceStore(database, settings.trace_retention_days)
@@ -89,7 +107,8 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         store.record(trace)
         desk.counted(ModelName(trace.model), trace.call.prompt_chars, trace.tokens.prompt)
 
-    dispatcher = Dispatcher(desk, forwarder, clock, record)
+    wishes = asyncio.Event()
+    dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
@@ -109,7 +128,17 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     )
     usage = ContextUsage(contexts, reads)
     orders = Orders(catalog, errands, bodies)
-    status = StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock)
+    models = _models(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
+    if settings.preload:
+        models.warmer.used = lambda since: reads(partial(reports.demand, since))
+    told = {
+        "discovery": neighbours.status,
+        "traces": store.store_status,
+        "pulls": models.puller.status,
+        "loads": models.loader.status,
+        "pins": models.pins.status,
+    }
+    status = StatusReader(desk, limits, told, clock)
     node_orders = NodeOrders(
         desk,
         dispatcher.apply,
@@ -127,7 +156,11 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         bodies,
         members,
         status,
-        [route for part in (past, present, usage, orders, node_orders, Page()) for route in part.routes()],
+        [
+            route
+            for part in (past, present, usage, orders, node_orders, models.pins, Page())
+            for route in part.routes()
+        ],
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
@@ -135,8 +168,10 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(forwarder.close)
+        stack.push_async_callback(models.registry.close)
         await _remember(desk, reader, clock)
         await node_orders.remember()
+        await asyncio.to_thread(models.pins.read)
         store.start()
         stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
         stack.callback(reads.close)
@@ -145,11 +180,35 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         watch = asyncio.create_task(members.run(), name="members")
         stack.push_async_callback(cancelled, watch)
         stack.push_async_callback(cancelled, asyncio.create_task(contexts.run(), name="contexts"))
+        for part in (models.puller, models.warmer):
+            stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
         stack.push_async_callback(dispatcher.close, settings.stop_grace)
         if settings.mdns and not is_loopback(address):
             _advertise(neighbours.mdns, settings, identity, address)
             stack.push_async_callback(cancelled, asyncio.create_task(neighbours.mdns.run(), name="mdns"))
         yield Running(address, watch)
+
+
+def _models(
+    settings: Settings,
+    desk: Desk,
+    limits: Limits,
+    forwarder: Forwarder,
+    dispatcher: Dispatcher,
+    wishes: asyncio.Event,
+    bodies: Bodies,
+    clock: Callable[[], float],
+) -> _Models:
+    registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
+    loader = Loader(desk, forwarder, clock)
+    pins = Pins(settings.directory() / PINS, settings.pinned_models, desk, limits, loader, bodies, clock)
+    return _Models(
+        registry,
+        Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock),
+        loader,
+        pins,
+        Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
+    )
 
 
 def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> None:

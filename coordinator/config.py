@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.pulls import PullRules
+from coordinator.core.room import GIB
+from coordinator.core.warming import WarmRules
 from shared.adverts import COORDINATORS, SERVICE_TYPE
 from shared.names import ModelName, normalise
 from shared.settings import DEFAULT_DATA_DIR, EXPECTED
@@ -127,6 +130,49 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(extra={EXPECTED: "model=tokens,model=tokens"}),
         _about("contexts chosen by hand, model=8192,other:7b=4096"),
     ] = ()
+    auto_pull: Annotated[bool, _about("whether a model that nobody has is pulled when it is asked for")] = (
+        True
+    )
+    auto_pull_timeout: Annotated[Seconds, _about("seconds that a call waits for such a pull")] = 300.0
+    auto_pull_max_gb: Annotated[
+        float, Meta(gt=0, le=1_000_000), _about("GiB of the largest model that is pulled by itself")
+    ] = 50.0
+    auto_pull_allow: Annotated[
+        tuple[str, ...], _about("patterns of the names that may be, as `qwen3*`; empty: all")
+    ] = ()
+    auto_pulls_per_hour: Annotated[Positive, _about("pulls by themselves that may begin within an hour")] = 10
+    registry_url: Annotated[
+        str,
+        Meta(pattern=r"^https?://\S+\Z", extra={EXPECTED: "an address such as https://registry.ollama.ai"}),
+        _about("the registry that is asked whether a model exists, and its size"),
+    ] = "https://registry.ollama.ai"
+    registry_hosts: Annotated[
+        tuple[str, ...], _about("further registries whose models may be pulled by themselves, as `hf.co`")
+    ] = ()
+    registry_timeout: Annotated[
+        float, Meta(gt=0, le=60), _about("seconds that a registry may take to answer")
+    ] = 3.0
+    pre_warm_threshold: Annotated[
+        int, Meta(ge=0), _about("calls for one model from which it is loaded on a second node; 0: never")
+    ] = 3
+    pre_warm_after: Annotated[
+        Seconds, _about("seconds for which they must have taken all places where it is loaded")
+    ] = 5.0
+    pre_warm_min_availability: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        _about("what its owner must leave of a machine on which models are loaded so"),
+    ] = 0.6
+    pinned_models: Annotated[
+        tuple[str, ...], _about("models that stay loaded: MODEL@NODE, or MODEL on whichever node has room")
+    ] = ()
+    pin_interval: Annotated[
+        float, Meta(gt=0), _about("seconds between looks whether pinned models are loaded")
+    ] = 60.0
+    preload: Annotated[bool, _about("whether the models used most are loaded before they are asked for")] = (
+        True
+    )
+    model_preload_max_count: Annotated[int, Meta(ge=0), _about("models that are kept loaded so")] = 3
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_model_warm: Annotated[
         float, _about("points of signal thermal where the model left memory in the last half hour")
@@ -189,6 +235,25 @@ class Settings(Struct, frozen=True, kw_only=True):
         """FLEET_NUM_CTX_OVERRIDES, in tokens."""
         pairs = [each.partition("=") for each in self.num_ctx_overrides]
         return {normalise(name): int(tokens) for name, _, tokens in pairs}
+
+    def pull_rules(self) -> PullRules:
+        """What may be pulled by itself."""
+        return PullRules(
+            on=self.auto_pull,
+            wait_s=self.auto_pull_timeout,
+            allow=self.auto_pull_allow,
+            largest_bytes=int(self.auto_pull_max_gb * GIB),
+            per_hour=self.auto_pulls_per_hour,
+        )
+
+    def warm_rules(self) -> WarmRules:
+        """What may be loaded before a call asks for it."""
+        return WarmRules(
+            threshold=self.pre_warm_threshold,
+            after_s=self.pre_warm_after,
+            min_availability=self.pre_warm_min_availability,
+            preloads=self.model_preload_max_count,
+        )
 
     def weights(self) -> Weights:
         """Points of the seven signals."""

@@ -33,12 +33,16 @@ class Dispatcher:
         forwarder: Forwarder,
         clock: Callable[[], float] = time.monotonic,
         record: Callable[[Trace], None] = write,
+        wanted: Callable[[], None] = lambda: None,
     ) -> None:
-        """`record` is given each failed attempt and each call's end; it must not wait for anything."""
+        """`record` is given each failed attempt and each call's end; it must not wait for anything. `wanted` is called
+        when the Desk wants a model fetched.
+        """
         self._desk = desk
         self._forwarder = forwarder
         self._clock = clock
         self._record = record
+        self._wanted = wanted
         self._waiting: dict[CallId, asyncio.Future[Placement]] = {}
         self._tasks: dict[CallId, asyncio.Task[object]] = {}
         self._freed: dict[CallId, FleetError] = {}
@@ -99,7 +103,9 @@ class Dispatcher:
             return Answer(self, record, placement, reply)
 
     def apply(self, decisions: Decisions) -> None:
-        """Wakes the calls that the decisions are about."""
+        """Wakes the calls that the decisions are about, and whoever fetches what they want."""
+        if self._desk.pulls.wanted:
+            self._wanted()
         for decision in decisions:
             if isinstance(decision, Held):
                 continue

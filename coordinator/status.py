@@ -137,7 +137,7 @@ class StatusReader:
 
     def _queues(self) -> dict[str, Any]:
         queues: dict[str, Any] = {}
-        room = self._desk.fleet.room
+        seats = self._desk.fleet.seats
         for node_id, node in sorted(self._desk.fleet.nodes.items()):
             for model, spots in sorted(node.spots.items()):
                 for spot in spots:
@@ -149,7 +149,7 @@ class StatusReader:
                             "engine": spot.engine.name,
                             "pending": 0,  # a held call is bound to no node: see `held` of /fleet/queue
                             "in_flight": running,
-                            "concurrency": room.proven(Place(node_id, spot.engine.name, model), spot),
+                            "concurrency": seats.proven(Place(node_id, spot.engine.name, model), spot),
                         }
         return queues
 

@@ -1,11 +1,13 @@
 """Sums over latency.db: by hour, model, tag and node. Call it in a thread, as TraceReader."""
 
+from collections import Counter
 from typing import Any
 
 from coordinator.advice.contexts import CallTokens, ContextUse, uses
 from coordinator.advice.use import ModelUse
 from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
 from coordinator.trace_reader import DAY_S, TraceReader
+from shared.names import ModelName, normalise
 
 HOUR_S = 3_600.0
 ERRORS_SHOWN = 20
@@ -81,6 +83,10 @@ _USE = """
     FROM request_traces
     WHERE node_id != '' AND status != 'retried' AND model IS NOT NULL AND typeof(timestamp) IN ('real', 'integer')
     GROUP BY +node_id, +model"""
+_DEMAND = """
+    SELECT original_model, COUNT(*) FROM request_traces
+    WHERE timestamp >= ? AND status = 'completed' AND typeof(original_model) = 'text'
+    GROUP BY +original_model ORDER BY 2 DESC, 1 LIMIT 100"""
 
 _CONTEXTS = """
     SELECT model, prompt_tokens,
@@ -144,6 +150,14 @@ class TraceReports:
         with self._reader.opened() as database:
             rows = database.execute(_CONTEXTS, [now - days * DAY_S, CONTEXT_CALLS])
             return uses((CallTokens(*row) for row in rows), now)
+
+    def demand(self, since: float) -> list[tuple[ModelName, int]]:
+        """Completed calls by the model that was asked for, whichever served them; a hundred spellings at most."""
+        counts: Counter[ModelName] = Counter()
+        with self._reader.opened() as database:
+            for name, calls in database.execute(_DEMAND, [since]):
+                counts[normalise(name)] += calls
+        return counts.most_common()
 
     def _rows(self, query: str, *values: float) -> Rows:
         with self._reader.opened() as database:

@@ -30,7 +30,7 @@ class Candidates:
             engine_model=spot.model.name,
             loaded=bool(spot.replicas) or self._fleet.loads.warm(Place(node.node_id, *key), now),
             unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
-            slots=self._fleet.room.of(node, spot, Place(node.node_id, *key)),
+            slots=self._fleet.seats.of(node, spot, Place(node.node_id, *key)),
             in_flight=node.in_flight[key],
             node_in_flight=node.in_flight.total(),
             others_s=self._others_s(node, key),

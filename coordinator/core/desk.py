@@ -13,27 +13,45 @@ from coordinator.core.node import NotReached
 from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.policies.weighted import WEIGHTED
+from coordinator.core.pulls import PullRules, Pulls, Setback
 from coordinator.core.scorer import Scorer
 from coordinator.core.stillness import Stillness
+from coordinator.core.taught import Taught
 from coordinator.core.waiting import Waiting
 from shared.errors import EngineBusy, FleetError
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
 
-class Desk:
+class Desk(Taught):
     """Every event returns what follows from it, for any call: the one it names and those it lets go.
 
     `now` is the Desk's clock in seconds, and never goes back.
     """
 
-    def __init__(self, limits: Limits, weights: Weights, now: float, policy: Policy = WEIGHTED) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        weights: Weights,
+        now: float,
+        policy: Policy = WEIGHTED,
+        pulls: PullRules | None = None,
+    ) -> None:
+        """Without `pulls`, a model that nobody has is not fetched."""
         self.fleet = Fleet(limits)
+        self.pulls = Pulls(pulls or PullRules())
         self.holding = Holding(limits)
         self.loads = self.fleet.loads
         self._scorer = Scorer(self.fleet, limits, weights, policy, now)
         self._waiting = Waiting(
-            limits, self.holding, self.loads, self._scorer, self._apply, self.fleet.wanted
+            limits,
+            self.holding,
+            self.loads,
+            self._scorer,
+            self.pulls,
+            self._decide,
+            self._apply,
+            self.fleet.wanted,
         )
         self.completed = 0
         self.failures = 0
@@ -58,7 +76,7 @@ class Desk:
         call = context.measured(call, self._limits.context_protection, self.fleet.densities.most)
         arrival = OpenCall(call, self._turns, now)
         if not self.holding.waits_for(arrival.key):
-            decision = self._scorer.decide(arrival, now)
+            decision = self._decide(arrival, now)
             if decision is not None:
                 self._apply(arrival, decision, now)
                 return [decision]
@@ -172,6 +190,15 @@ class Desk:
         node = self.fleet.nodes.get(node_id)
         return self._release(now, node.spots if node else ())
 
+    def pulled(self, model: ModelName, setback: Setback | None, now: float) -> Decisions:
+        """A model that calls wait for is there, or will not be. For a place they wait from now on."""
+        self.pulls.ended(model, setback, now)
+        decisions = self._release(now)
+        for each in self._open.values():
+            if each.place is None and each.call.model == model and self.fleet.has(model):
+                self._waiting.anew(each, now)
+        return decisions
+
     # Time
 
     def expired(self, now: float) -> Decisions:
@@ -206,19 +233,6 @@ class Desk:
         self.failures += len(running)
         return [Freed(call_id, patience.closing()) for call_id in running]
 
-    def remember(self, node_id: NodeId, model: ModelName, seconds: list[float]) -> None:
-        """How long calls for `model` took on `node_id` before this start, oldest first."""
-        for each in seconds:
-            self.fleet.latencies.add(node_id, model, each)
-
-    def remember_use(self, model: ModelName, at: float, calls: int) -> None:
-        """How often `model` answered before this start; `at` on the Desk's clock, before zero for most."""
-        self.fleet.usage.add(model, at, calls)
-
-    def counted(self, model: ModelName, chars: int, prompt_tokens: int | None) -> None:
-        """An engine counted the tokens of a prompt of so many characters."""
-        self.fleet.densities.add(model, chars, prompt_tokens)
-
     # What the shell may read
 
     def open_calls(self) -> list[OpenCall]:
@@ -239,6 +253,12 @@ class Desk:
         return call_id in self._open
 
     # Inside
+
+    def _decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
+        if self.pulls.awaited(subject.call, self.fleet):
+            return None
+        decision = self._scorer.decide(subject, now, last_chance=last_chance)
+        return self.pulls.instead(subject.call, decision, now)
 
     def _apply(self, subject: OpenCall, decision: Placed | Refused, now: float) -> None:
         if isinstance(decision, Placed):

@@ -15,7 +15,7 @@ from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
 from coordinator.core.node import Node, Spot
 from coordinator.core.protection import Protection
-from coordinator.core.room import Room
+from coordinator.core.seats import Seats
 from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
 from shared.names import CallId, ModelName, NodeId
@@ -33,7 +33,7 @@ class Fleet:
         self.loads = Loads()
         self.affinity = Affinity()
         self.usage = Usage()
-        self.room = Room()
+        self.seats = Seats()
         self.changed: set[NodeId] = set()
         """Nodes of which something is different, beside their load; whoever keeps an order of them takes them out."""
         self.relieved: set[NodeId] = set()
@@ -65,7 +65,7 @@ class Fleet:
                 self.circuits.forget(node.node_id)  # those were another process's
             node.heard(heartbeat, address, now, self._limits)
         self.affinity.heard(last_beat, heartbeat)
-        self.room.heard(node)
+        self.seats.heard(node)
         for model in before - set(node.spots):
             self._having[model].discard(node.node_id)
         for model in set(node.spots) - before:
@@ -127,7 +127,7 @@ class Fleet:
             del self.nodes[node.node_id]
             self.facts.forget(node.node_id)
             self.changed.add(node.node_id)
-            self.room.forget(node.node_id)
+            self.seats.forget(node.node_id)
             self.latencies.forget(node.node_id)
             self.circuits.forget(node.node_id)
             for model in node.spots:
@@ -139,6 +139,10 @@ class Fleet:
     def model_names(self) -> set[ModelName]:
         """Every model that some node has, reachable or not."""
         return {model for model, nodes in self._having.items() if nodes}
+
+    def has(self, model: ModelName) -> bool:
+        """Whether some node has it, reachable or not."""
+        return bool(self._having.get(model))
 
     def having(self, model: ModelName) -> Iterator[tuple[Node, Spot]]:
         """The nodes and engines that have the model."""
@@ -159,13 +163,13 @@ class Fleet:
             self.touch(node)
         self.loads.placed(place, node, now)
         if spot := node.spot(*key):
-            self._touch_at(self.room.took(call_id, place, spot, node.in_flight[key], now))
+            self._touch_at(self.seats.took(call_id, place, spot, node.in_flight[key], now))
         if self.circuits.placed(place, now):
             self.touch(node)
 
     def free(self, call_id: CallId, place: Place, placed_at: float) -> None:
         """A call has ended there."""
-        self.room.ended(call_id)
+        self.seats.ended(call_id)
         node = self.nodes[place.node_id]
         running = node.in_flight
         key = (place.engine, place.model)
@@ -188,16 +192,16 @@ class Fleet:
     def first_byte(self, call: Call, place: Place, now: float) -> bool:
         """Its answer has begun there. Whether other calls may go now."""
         self.affinity.served(call, place, now)
-        roomier = self._touch_at(self.room.first_byte(call.id, now))
+        roomier = self._touch_at(self.seats.first_byte(call.id, now))
         return self.load_ended(place, now, ok=True) or roomier
 
     def no_room(self, call_id: CallId, now: float) -> None:
         """The engine was full when the call came."""
-        self._touch_at(self.room.refused(call_id, now))
+        self._touch_at(self.seats.refused(call_id, now))
 
     def wanted(self, models: Iterable[ModelName], now: float) -> bool:
         """A call waits for one of these. Whether it may be tried where nobody knows how many run at once."""
-        return self._touch_at(self.room.wanted(models, now))
+        return self._touch_at(self.seats.wanted(models, now))
 
     def _touch_at(self, places: Iterable[Place]) -> bool:
         touched = [self.nodes[place.node_id] for place in places]

@@ -1,6 +1,7 @@
 """Calls begin to wait, go when there is a place, and are given up when their time is over."""
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from coordinator.core import hold_time
 from coordinator.core.call import Decisions, Held, Placed, Refused
@@ -8,6 +9,7 @@ from coordinator.core.holding import Holding
 from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
 from coordinator.core.open_call import OpenCall
+from coordinator.core.pulls import Pulls
 from coordinator.core.scorer import Scorer
 from shared.names import ModelName
 
@@ -15,20 +17,42 @@ Apply = Callable[[OpenCall, Placed | Refused, float], None]
 """Makes a decision true, so that the next one is made with it."""
 
 
+class Decide(Protocol):
+    """What becomes of a call now; None: it waits."""
+
+    def __call__(
+        self, subject: OpenCall, now: float, *, last_chance: bool = False
+    ) -> Placed | Refused | None: ...
+
+
 Wanted = Callable[[Iterable[ModelName], float], bool]
 """Told that a call waits for one of those models; whether one more may be tried somewhere."""
+
+
+LOOK_AGAIN_S = 1.0
+"""Between looks whether a pull that a call waits for may still end in time."""
 
 
 class Waiting:
     """The part of the Desk that looks after held calls; what it decides is true when it returns."""
 
     def __init__(
-        self, limits: Limits, holding: Holding, loads: Loads, scorer: Scorer, apply: Apply, wanted: Wanted
+        self,
+        limits: Limits,
+        holding: Holding,
+        loads: Loads,
+        scorer: Scorer,
+        pulls: Pulls,
+        decide: Decide,
+        apply: Apply,
+        wanted: Wanted,
     ) -> None:
         self._limits = limits
         self._holding = holding
         self._loads = loads
         self._scorer = scorer
+        self._pulls = pulls
+        self._decide = decide
         self._apply = apply
         self._wanted = wanted
 
@@ -45,7 +69,7 @@ class Waiting:
 
     def again(self, subject: OpenCall, now: float) -> Decisions:
         """It has failed somewhere: another place, or it waits in its old turn. Where it cannot, its error stands."""
-        decision = None if self._holding.waits_for(subject.key) else self._scorer.decide(subject, now)
+        decision = None if self._holding.waits_for(subject.key) else self._decide(subject, now)
         if decision is None and subject.error is not None and self._holding.is_full(subject):
             decision = Refused(subject.call.id, subject.error)
         if decision is None:
@@ -61,9 +85,9 @@ class Waiting:
         decisions: Decisions = []
         turns = self._holding.round(now, models)
         while waiting := turns.next():
-            decision = self._scorer.decide(waiting, now)
+            decision = self._decide(waiting, now)
             if decision is None and self._wanted(waiting.call.models, now):
-                decision = self._scorer.decide(waiting, now)
+                decision = self._decide(waiting, now)
             if decision is None:
                 turns.blocked(waiting)
                 continue
@@ -79,23 +103,29 @@ class Waiting:
         positions: dict[ModelName, dict[int, int]] = {}  # as they were before the first of them went
         for waiting in self._holding.overdue(now):
             until = hold_time.until(waiting, self._loads, self._limits, now)
+            if self._pulls.keeps(waiting, now):
+                until = max(until, now + LOOK_AGAIN_S)
             if until > now:
                 self._holding.prolong(waiting, until)
                 continue
-            decision = self._scorer.decide(waiting, now, last_chance=True)
+            decision = self._decide(waiting, now, last_chance=True)
             if decision is None:
                 why, model = self._scorer.why_not(waiting, now), waiting.call.model
                 if model not in positions:
                     order = self._holding.ordered_of(model)
                     positions[model] = {each.turn: position for position, each in enumerate(order)}
                 position = positions[model].get(waiting.turn, 0)
-                decision = Refused(
-                    waiting.call.id, hold_time.over(waiting, self._holding, self._loads, why, position, now)
-                )
+                over = hold_time.over(waiting, self._holding, self._loads, why, position, now)
+                decision = Refused(waiting.call.id, self._pulls.too_slow(waiting.call, now) or over)
             self._holding.remove(waiting)
             self._apply(waiting, decision, now)
             decisions.append(decision)
         return decisions
+
+    def anew(self, waiting: OpenCall, now: float) -> None:
+        """What it waited for is there: from now on it waits for a place."""
+        waiting.waits_since = now
+        self._holding.prolong(waiting, hold_time.until(waiting, self._loads, self._limits, now))
 
     def _hold(self, subject: OpenCall, now: float) -> Held:
         subject.begins_to_wait(now)

@@ -29,7 +29,7 @@ def shown(
         "config": {
             "toggles": {
                 **dict.fromkeys(OFF, False),
-                "auto_pull": False,
+                "auto_pull": settings.auto_pull,
                 "vram_fallback": settings.vram_fallback,
                 "dynamic_num_ctx": settings.dynamic_num_ctx,
                 "num_ctx_auto_calculate": settings.num_ctx_auto_calculate,
@@ -52,8 +52,18 @@ def shown(
             },
             "scoring": {"policy": settings.policy, **score},
             "rebalancer": {},
-            "pre_warm": {},
-            "auto_pull_config": {},
+            "pre_warm": {
+                "pre_warm_threshold": settings.pre_warm_threshold,
+                "pre_warm_after": settings.pre_warm_after,
+                "pre_warm_min_availability": settings.pre_warm_min_availability,
+            },
+            "auto_pull_config": {
+                "auto_pull_timeout": settings.auto_pull_timeout,
+                "auto_pull_max_gb": settings.auto_pull_max_gb,
+                "auto_pull_allow": settings.auto_pull_allow,
+                "auto_pulls_per_hour": settings.auto_pulls_per_hour,
+                "registry_hosts": settings.registry_hosts,
+            },
             "context_protection": {"context_protection": settings.context_protection},
             "reaper": {"stale_timeout": settings.stale_timeout},
         },

@@ -261,3 +261,11 @@ def test_use(path: Path) -> None:
     assert (use.node_id, use.model, use.total, use.last_day, use.last_used) == (
         *("n1", "llama3.2:latest", 3, 2, NOON - 30),
     )
+
+
+def test_demand_counts_what_was_asked_for_whichever_model_served(path: Path) -> None:
+    asked = [a_call(model=name) for name in ("a", "a:latest", "b:7b", "a")]
+    reports = written(path, *(at(NOON + n, call=call, model="other") for n, call in enumerate(asked)))
+    assert reports.demand(NOON) == [("a:latest", 3), ("b:7b", 1)]
+    assert reports.demand(NOON + 2) == [("a:latest", 1), ("b:7b", 1)]
+    assert reports.demand(NOON + 9) == []

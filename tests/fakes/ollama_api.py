@@ -23,7 +23,6 @@ from tests.fakes.words import Answer, Ask, answer, logprob, vector
 
 VERSION = "0.30.0"
 _LOAD_NS = 1_000_000
-_BLOB_BYTES = 1 << 20
 
 
 class Body(msgspec.Struct):
@@ -250,15 +249,19 @@ async def pull(call: Call) -> web.StreamResponse:
         response = await send_json(call, {"status": "success"})
         call.engine.add(name)
         return response
-    blob = {"digest": f"sha256:{digest(name)}", "total": _BLOB_BYTES}
+    switches = call.engine.switches
+    blob = {"digest": f"sha256:{digest(name)}", "total": switches.pull_bytes}
     lines: list[dict[str, Any]] = [{"status": "pulling manifest"}]
     for quarter in range(5):
-        progress = {"completed": quarter * _BLOB_BYTES // 4} if quarter else {}
+        progress = {"completed": quarter * switches.pull_bytes // 4} if quarter else {}
         lines.append({"status": f"pulling {digest(name)[:12]}"} | blob | progress)
-    lines += [{"status": text} for text in ("verifying sha256 digest", "writing manifest", "success")]
-    pause = call.engine.switches.token_delay_s
+    if switches.pull_error is None:
+        lines += [{"status": text} for text in ("verifying sha256 digest", "writing manifest", "success")]
+    else:
+        lines[3:] = [{"error": switches.pull_error}]
+    pause = switches.token_delay_s + switches.pull_delay_s
     response = await send_stream(call, [Step(framed(call, line), pause) for line in lines])
-    if not call.failed:
+    if not call.failed and switches.pull_error is None:
         call.engine.add(name)
     return response
 

@@ -43,6 +43,10 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     capabilities: list[str] = msgspec.field(default_factory=lambda: list(CAPABILITIES))
     # Whether it speaks OpenAI's dialect too; without, everything under /v1 is 404.
     openai: bool = True
+    # What becomes of a pull: its bytes, the pause before each line, and an error in its middle.
+    pull_bytes: int = 1 << 20
+    pull_delay_s: float = 0.0
+    pull_error: str | None = None
     # How much is answered, and how fast.
     slots: int = 1
     tokens: int = 5

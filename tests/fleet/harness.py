@@ -15,6 +15,7 @@ import psutil
 
 from tests.fakes.control import FakeEngine
 from tests.fakes.random_model import ensure_random_model
+from tests.fakes.registry import CLOSED
 from tests.fakes.waiting import eventually
 
 READY_S = 30.0
@@ -126,6 +127,7 @@ async def herd(
 
     `inside`: a command that prepares something and then becomes the command that follows it.
     """
+    settings.setdefault("registry_url", CLOSED)  # no test asks the internet
     environment = _environment("FLEET_", settings)
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir / "herd")]
     async with (

@@ -210,7 +210,7 @@ async def test_settings_are_those_it_runs_with(tmp_path: Path) -> None:
         assert config["server"]["port"] == int(herd.address.rpartition(":")[2])
         assert config["server"]["max_retries"] == 1
         assert config["scoring"]["score_model_hot"] == 44
-        assert not any(config["toggles"].values())
+        assert [name for name, on in config["toggles"].items() if on] == ["auto_pull"]
         (node,) = told["nodes"]
         assert (node["node_id"], node["status"], node["is_router"]) == ("node-1", "online", True)
         assert (node["agent_version"], node["models_loaded_count"]) == (__version__, 1)

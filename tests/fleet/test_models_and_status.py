@@ -167,7 +167,10 @@ async def test_fleet_status_has_the_documented_keys_and_no_secret(herd: Herd) ->
     answers = [await _get(herd, path) for path in ("/fleet/status", "/fleet/queue", "/api/tags", "/api/ps")]
     assert not [answer for answer in [heard, *answers] if SECRET.encode() in answer.body]
     status = answers[0].json()
-    assert set(status) == {"fleet", "nodes", "queues", "discovery", "traces", "timestamp"}
+    assert set(status) == {
+        *("fleet", "nodes", "queues", "discovery", "traces", "timestamp"),
+        *("pulls", "loads", "pins"),
+    }
     assert set(status["traces"]) == {"path", "written", "dropped", "queued", "error"}
     fleet_keys = {"nodes_total", "nodes_online", "models_loaded", "requests_active", "requests_held"}
     assert set(status["fleet"]) >= fleet_keys

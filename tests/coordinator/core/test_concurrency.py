@@ -241,7 +241,7 @@ def test_a_refusal_of_the_engine_is_no_proof() -> None:
     place = HERE._replace(model=normalise(MODEL))
     spot = desk.fleet.nodes[place.node_id].spot(place.engine, place.model)
     assert spot is not None
-    assert desk.fleet.room.proven(place, spot) == 1
+    assert desk.fleet.seats.proven(place, spot) == 1
     assert desk.fleet.affinity.preferred(msgspec.structs.replace(a_call(), session="s"), 1.6) == {}
 
 
