@@ -6,7 +6,7 @@ from coordinator.core import eligibility
 from coordinator.core.call import Placed, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
-from coordinator.core.explanation import Explanation, Judged
+from coordinator.core.explanation import Explanation, Judged, Kept
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import OpenCall
 from coordinator.core.limits import Limits, Weights
@@ -39,6 +39,13 @@ class Scorer:
         this is the call's last chance; 3. a troubled one with room, or wait for it. 4. No place at all: the last
         error, a refusal, or wait (None).
         """
+        decision = self._decide(subject, now, last_chance=last_chance)
+        if not isinstance(decision, Placed):
+            return decision
+        kept = Kept(self._explanation(subject, decision, now))
+        return Placed(decision.call_id, msgspec.structs.replace(decision.placement, decision=kept))
+
+    def _decide(self, subject: OpenCall, now: float, *, last_chance: bool) -> Placed | Refused | None:
         refusals: list[Refusal] = []
         busy = False
         for model in subject.call.models:
@@ -64,7 +71,9 @@ class Scorer:
 
     def explain(self, subject: OpenCall, now: float) -> Explanation:
         """The decision of this moment with every place that was weighed. Costs time: not for the path of a call."""
-        decision = self.decide(subject, now)
+        return self._explanation(subject, self._decide(subject, now, last_chance=False), now)
+
+    def _explanation(self, subject: OpenCall, decision: Placed | Refused | None, now: float) -> Explanation:
         ranked: list[Judged] = []
         refused: list[Judged] = []
         for model in subject.call.models:
@@ -72,6 +81,8 @@ class Scorer:
             for node, spot in self._fleet.having(model):
                 standing = node.standing(now, self._limits)
                 refusal = eligibility.refusal(node, standing, spot, subject.call)
+                if node.node_id in subject.excluded:
+                    refusal = Refusal(f"the call has failed on {node.node_id} already")
                 if refusal is None:
                     candidates.append(self._fleet.candidate(node, standing, spot, model, now))
                 else:
