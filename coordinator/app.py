@@ -23,11 +23,15 @@ from coordinator.dashboard.past import Past
 from coordinator.dashboard.present import Present
 from coordinator.dashboard.reads import Reads
 from coordinator.dialects.bodies import Bodies
+from coordinator.dialects.dialect import Dialect
 from coordinator.dialects.ollama import Ollama
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.openai import OpenAi
 from coordinator.dialects.relay import Relay
 from coordinator.dispatch import Dispatcher
+from coordinator.explain.recent import Recent
+from coordinator.explain.routes import Explain
+from coordinator.explain.stored import Stored
 from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.members import Members
@@ -70,14 +74,17 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy])
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
     database = settings.database()
-    store = TraceStore(database, settings.trace_retention_days)
+    store = TraceStore(
+        database, settings.trace_retention_days, decision_days=settings.decision_retention_days
+    )
     reader = TraceReader(database, store.suspect)
     metrics = Metrics(desk, limits, clock)
+    recent = Recent(lambda call: desk.explain(call, clock()), clock)
 
     def record(trace: Trace) -> None:
         write(trace)
         metrics.record(trace)
-        store.record(trace)
+        store.record(recent.noted(trace))
 
     dispatcher = Dispatcher(desk, forwarder, clock, record)
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
@@ -91,15 +98,27 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
     orders = Orders(catalog, errands, bodies)
+    dialects: list[Dialect] = [
+        Ollama(relay, catalog, errands, bodies, settings.frame_limit),
+        OpenAi(relay, catalog, bodies, settings.frame_limit),
+    ]
+    explain = Explain(
+        dialects,
+        bodies,
+        lambda call: desk.explain(call, clock()),
+        dispatcher.open_record,
+        lambda call_id: desk.holding.position(call_id) is not None,
+        recent,
+        Stored(reader),
+        reads,
+        clock,
+    )
     server = Server(
-        [
-            Ollama(relay, catalog, errands, bodies, settings.frame_limit),
-            OpenAi(relay, catalog, bodies, settings.frame_limit),
-        ],
+        dialects,
         bodies,
         members,
         StatusReader(desk, limits, {"discovery": neighbours.status, "traces": store.store_status}, clock),
-        [route for part in (past, present, orders, Page()) for route in part.routes()],
+        [route for part in (past, present, orders, explain, Page()) for route in part.routes()],
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,

@@ -72,6 +72,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     trace_retention_days: Annotated[
         int, Meta(ge=0), _about("days that rows of latency.db are kept; 0: for ever")
     ] = 90
+    decision_retention_days: Annotated[
+        int, Meta(ge=0), _about("days that the decisions in latency.db are kept; 0: as long as their rows")
+    ] = 7
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
     score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0

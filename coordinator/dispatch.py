@@ -41,6 +41,7 @@ class Dispatcher:
         self._record = record
         self._waiting: dict[CallId, asyncio.Future[Placement]] = {}
         self._tasks: dict[CallId, asyncio.Task[object]] = {}
+        self._records: dict[CallId, CallRecord] = {}
         self._freed: dict[CallId, FleetError] = {}
         self._moved: dict[CallId, FleetError] = {}
         self._serial = itertools.count(2)
@@ -52,7 +53,7 @@ class Dispatcher:
         """
         if self._desk.knows(call.id):  # the caller's own id, used twice at once
             call = msgspec.structs.replace(call, id=CallId(f"{call.id}.{next(self._serial)}"))
-        record = CallRecord(call, arrived_at=self._clock())
+        record = self._records[call.id] = CallRecord(call, arrived_at=self._clock())
         try:
             with self.interruptible(call.id):
                 return await self._attempts(call, encode, record)
@@ -93,6 +94,10 @@ class Dispatcher:
             record.first_byte_at, record.answered = self._clock(), reply.status
             self._desk.first_byte(call.id, record.first_byte_at)
             return Answer(self, record, placement, reply)
+
+    def open_record(self, call_id: CallId) -> CallRecord | None:
+        """What is known of a call that waits or runs."""
+        return self._records.get(call_id)
 
     def apply(self, decisions: Decisions) -> None:
         """Wakes the calls that the decisions are about."""
@@ -171,6 +176,7 @@ class Dispatcher:
     ) -> None:
         """Synchronous, so that no cancellation can come between: the place is free when this returns."""
         self._tasks.pop(call_id, None)
+        self._records.pop(call_id, None)
         self._freed.pop(call_id, None)
         self._moved.pop(call_id, None)
         future = self._waiting.pop(call_id, None)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from coordinator.core.call import Call, Placement
+from coordinator.core.call import Call, Considered, Placement
 from shared.errors import FleetError
 
 Status = Literal["completed", "refused", "failed", "incomplete", "client_disconnected", "rejected", "retried"]
@@ -63,6 +63,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     """The kind of error, one of a few words."""
     timestamp: float
     """Seconds of Unix time at which it ended."""
+    decision: Considered | None = None
+    """What was weighed when it was placed."""
 
 
 @dataclass(slots=True)
@@ -108,6 +110,7 @@ class CallRecord:
             error=error.summary if error else "",
             reason=(error.code or error.kind) if error else "",
             timestamp=time.time(),
+            decision=placement.decision if placement else None,
         )
 
     def _code(self, status: Status, error: FleetError | None) -> int:

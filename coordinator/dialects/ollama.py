@@ -246,6 +246,12 @@ class Ollama:
 
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await self._bodies.read(request)
+        call, head = self.read_call(request, body, operation)
+        exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
+        return await self._relay.serve(request, self, exchange)
+
+    def read_call(self, request: web.Request, body: bytes, operation: Operation) -> tuple[Call, _Head]:
+        """What placing needs to know. Raises CallerFault."""
         head = decode_head(body, _Head)
         call = call_of(
             request,
@@ -260,8 +266,7 @@ class Ollama:
             num_ctx=head.options.num_ctx if head.options else None,
             estimated_tokens=_tokens(head),
         )
-        exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
-        return await self._relay.serve(request, self, exchange)
+        return call, head
 
 
 def _abilities(operation: Operation, head: _Head) -> frozenset[str]:

@@ -194,6 +194,12 @@ class OpenAi:
 
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await self._bodies.read(request)
+        call, head = self.read_call(request, body, operation)
+        exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
+        return await self._relay.serve(request, self, exchange)
+
+    def read_call(self, request: web.Request, body: bytes, operation: Operation) -> tuple[Call, _Head]:
+        """What placing needs to know. Raises CallerFault."""
         head = decode_head(body, _Head)
         images = sum(_has_image(message) for message in head.messages or ())
         call = call_of(
@@ -209,8 +215,7 @@ class OpenAi:
             num_ctx=_num_ctx(head.options),
             estimated_tokens=_tokens(head, images),
         )
-        exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
-        return await self._relay.serve(request, self, exchange)
+        return call, head
 
 
 def _error(error: FleetError) -> dict[str, object]:

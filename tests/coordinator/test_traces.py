@@ -65,6 +65,7 @@ def test_a_row_has_every_column_that_scripts_know(path: Path) -> None:
         "error_message": None,
         "tags": '["team:a","b"]',
         "status_code": 200,
+        "decision": None,
     }
     (observed,) = rows(path, "SELECT * FROM latency_observations")
     assert (observed["node_id"], observed["model_name"], observed["latency_ms"]) == ("n1", MODEL, 2000.0)

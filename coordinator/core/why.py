@@ -1,0 +1,173 @@
+"""A decision in one or two sentences for a person: what spoke for the chosen node, and what would have to change."""
+
+from msgspec import Struct
+
+from coordinator.core.explanation import Explanation, Judged
+
+SHOWN = 3
+"""Signals that a sentence names."""
+LEAST = 0.05
+"""Points below which a difference is not worth a word."""
+NAMES_SHOWN = 4
+PENALTIES = {"queue_depth", "wait_time"}
+"""Signals whose points are at most 0."""
+
+_SPEAKS_FOR = {
+    "memory_fit": "its memory has more room",
+    "queue_depth": "fewer calls run there",
+    "wait_time": "its calls end sooner",
+    "role_affinity": "its machine suits a model of this size better",
+    "availability_trend": "its owner is more likely to leave it free",
+    "context_fit": "its context suits the prompt better",
+}
+_WOULD_HELP = {
+    "thermal": "if the model were loaded there",
+    "memory_fit": "if more of its memory were free",
+    "queue_depth": "if no call ran there",
+    "wait_time": "if its calls ended sooner",
+    "availability_trend": "if its owner were leaving it free",
+    "context_fit": "if it were loaded with more context",
+}
+"""What can change; the machine itself cannot."""
+
+
+class Difference(Struct, frozen=True):
+    """One signal's points for the chosen place and for the runner-up."""
+
+    signal: str
+    chosen: float
+    other: float
+
+    @property
+    def points(self) -> float:
+        """Above 0: it speaks for the chosen one."""
+        return self.chosen - self.other
+
+
+def why(explanation: Explanation) -> str:
+    """Never empty."""
+    chosen = explanation.chosen_place
+    if explanation.outcome == "waits":
+        return f"the call waits: {_why_it_waits(explanation)}"
+    if explanation.outcome == "refused":
+        return f"refused: {explanation.reason or 'no reason was kept'}"
+    if chosen is None:
+        return f"{explanation.chosen}; what was weighed was not kept"
+    other = runner_up(explanation)
+    if other is None:
+        return (
+            f"{chosen.node_id}, because it was the only place that could take the call{_last_resort(chosen)}"
+        )
+    if other.has_room != chosen.has_room or other.troubled != chosen.troubled:
+        return f"{chosen.node_id}, because {_hindrance(other)}{_last_resort(chosen)}"
+    return f"{chosen.node_id}, {_compared(explanation, chosen, other)}"
+
+
+def runner_up(explanation: Explanation) -> Judged | None:
+    """The best of the other places for the model that was chosen: one that could have taken the call at once, before
+    one that could not.
+    """
+    chosen = explanation.chosen_place
+    others = [
+        each
+        for each in explanation.candidates
+        if chosen is not None and each.eligible and each is not chosen and each.model == chosen.model
+    ]
+    return min(others, key=lambda each: (not each.has_room, each.troubled, -(each.score or 0)), default=None)
+
+
+def differences(chosen: Judged, other: Judged) -> list[Difference]:
+    """By signal, the largest first; those that make none are left out."""
+    mine, theirs = chosen.scores_breakdown or {}, other.scores_breakdown or {}
+    names = [name for name in {**mine, **theirs} if name != "total"]
+    found = [Difference(name, mine.get(name, 0.0), theirs.get(name, 0.0)) for name in names]
+    return sorted((each for each in found if abs(each.points) >= LEAST), key=lambda each: -abs(each.points))
+
+
+def _compared(explanation: Explanation, chosen: Judged, other: Judged) -> str:
+    lead = (chosen.score or 0.0) - (other.score or 0.0)
+    told = differences(chosen, other)
+    pro = [_pro(each, explanation) for each in told if each.points > 0][:SHOWN]
+    contra = [_contra(each) for each in told if each.points < 0][:SHOWN]
+    if not pro or abs(lead) < LEAST:
+        equal = (
+            f"which is equal to {other.node_id} ({_round(chosen.score or 0)} points) and was used longer ago"
+        )
+        return equal if abs(lead) < LEAST else f"by another rule than its points ({other.node_id} has more)"
+    text = f"because {_listed(pro)}; runner-up {other.node_id}"
+    if contra:
+        text += f", which is better in {_listed(contra)}"
+    return f"{text}. {_what_would_help(explanation, other, lead)}"
+
+
+def _pro(difference: Difference, explanation: Explanation) -> str:
+    phrase = _SPEAKS_FOR.get(difference.signal, f"of its {difference.signal}")
+    if difference.signal == "thermal":
+        phrase = _residency(difference.chosen, explanation.weights.get("thermal", 0.0))
+    elif difference.signal == "queue_depth" and not difference.chosen:
+        phrase = "nothing runs there"
+    return f"{phrase} ({_signed(difference.chosen)} against {_signed(difference.other)})"
+
+
+def _contra(difference: Difference) -> str:
+    return f"{difference.signal} ({_signed(difference.other)} against {_signed(difference.chosen)})"
+
+
+def _residency(points: float, weight: float) -> str:
+    share = points / weight if weight else 0.0
+    return "the model is loaded there" if share >= 1 else "the model was in its memory not long ago"
+
+
+def _what_would_help(explanation: Explanation, other: Judged, lead: float) -> str:
+    """The first change that alone would be enough."""
+    for name, change in _WOULD_HELP.items():
+        best = 0.0 if name in PENALTIES else explanation.weights.get(name, 0.0)
+        gain = best - (other.scores_breakdown or {}).get(name, 0.0)
+        if gain > lead:
+            return (
+                f"{other.node_id} needs {_round(lead)} points more: {change}, it would have {_signed(gain)}"
+            )
+    return f"{other.node_id} needs {_round(lead)} points more: no one signal could give it so many"
+
+
+def _why_it_waits(explanation: Explanation) -> str:
+    able = [each for each in explanation.candidates if each.eligible]
+    if not able:
+        reasons = [each.refusal for each in explanation.candidates]
+        return "; ".join(dict.fromkeys(reasons)) or explanation.reason or "nobody can take it yet"
+    return (
+        f"no room on {_named(able)}"
+        if not any(each.has_room for each in able)
+        else (
+            explanation.reason
+            or f"a place on {_named([each for each in able if not each.has_room] or able)} is better"
+        )
+    )
+
+
+def _hindrance(other: Judged) -> str:
+    if not other.has_room:
+        return f"{other.node_id}, next by points, has no room"
+    return f"{other.node_id}, next by points, has had trouble lately"
+
+
+def _last_resort(chosen: Judged) -> str:
+    return ", in spite of its recent trouble" if chosen.troubled else ""
+
+
+def _named(places: list[Judged]) -> str:
+    names = list(dict.fromkeys(each.node_id for each in places))
+    rest = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _round(points: float) -> str:
+    return f"{round(points, 1):g}"
+
+
+def _signed(points: float) -> str:
+    return f"{round(points, 1) + 0.0:+g}" if round(points, 1) else "0"
