@@ -112,7 +112,7 @@ def _expected(annotated: Any) -> str:
 def _unknown(
     found: Mapping[str, str], prefix: str, names: set[str], other_prefixes: tuple[str, ...]
 ) -> list[str]:
-    known = {prefix + name.upper() for name in names} | {"FLEET_ENV_FILE"}
+    known = {prefix + name.upper() for name in names} | {"FLEET_ENV_FILE", "FLEET_URL"}
     warnings = []
     for key in sorted(found):
         if not key.startswith(prefix) or key in known or key.startswith(other_prefixes or ("\0",)):

@@ -1,0 +1,1 @@
+"""Verbs of `herd` that ask a coordinator, one file each."""

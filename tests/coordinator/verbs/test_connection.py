@@ -1,0 +1,123 @@
+"""How verbs find the coordinator and what they make of its answers. A server of the standard library stands in."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+
+from coordinator.verbs.connection import FAILED, LOCAL_URL, NOT_FOUND, USAGE, NoAnswer, ask, base_url, found
+
+NOBODY = "http://127.0.0.1:9"
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Status and body by path."""
+
+    bodies: ClassVar[dict[str, tuple[int, bytes]]] = {
+        "/health": (200, b'{"coordinator_id": "c"}'),
+        "/ollama": (404, b'{"error": "no node is called x"}'),
+        "/openai": (503, b'{"error": {"message": "queue full", "type": "t", "param": null, "code": null}}'),
+        "/page": (200, b"<html>"),
+        "/bare": (500, b"oops"),
+    }
+
+    def do_GET(self) -> None:
+        """As listed."""
+        self._answer(*self.bodies[self.path])
+
+    def do_POST(self) -> None:
+        """What came."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, json.dumps([self.headers["Content-Type"], json.loads(body)]).encode())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLEET_URL", raising=False)
+    monkeypatch.delenv("OLLAMA_HOST", raising=False)
+    monkeypatch.setenv("http_proxy", NOBODY)  # a proxy of the house knows no neighbours
+
+
+def test_what_is_asked_comes_as_json(url: str) -> None:
+    assert ask("POST", "/any", {"a": 1}, url=url) == ["application/json", {"a": 1}]
+    assert ask("GET", "/health", url=url.removeprefix("http://")) == {"coordinator_id": "c"}
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("/ollama", NOT_FOUND, "no node is called x"),
+        ("/openai", FAILED, "queue full"),
+        ("/bare", FAILED, "it answered 500"),
+        ("/page", FAILED, "is not a herd coordinator"),
+    ],
+)
+def test_errors_are_one_clear_line(url: str, path: str, code: int, words: str) -> None:
+    with pytest.raises(NoAnswer, match=words) as raised:
+        ask("GET", path, url=url)
+    assert (raised.value.code, raised.value.reached) == (code, True)
+    assert str(raised.value).startswith(url)
+    assert "\n" not in str(raised.value)
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(
+        NoAnswer, match=r"no coordinator answers at http://127.0.0.1:9: Connection refused"
+    ) as raised:
+        ask("GET", "/health", url=NOBODY)
+    assert (raised.value.code, raised.value.reached) == (FAILED, False)
+
+
+def test_where_it_is_looked_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found() == LOCAL_URL
+    monkeypatch.setenv("OLLAMA_HOST", NOBODY)
+    assert found() == LOCAL_URL
+    monkeypatch.setenv("OLLAMA_HOST", url)
+    assert found() == url
+    monkeypatch.setenv("FLEET_URL", "workstation")
+    assert found() == "http://workstation:11435"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("workstation", "http://workstation:11435"),
+        ("https://w:1/", "https://w:1"),
+        ("0.0.0.0", "http://127.0.0.1:11435"),
+        ("[::]:80", "http://[::1]:80"),
+        ("http://[fe80::1%eth0]", "http://[fe80::1%eth0]:11435"),
+    ],
+)
+def test_addresses_as_people_type_them(typed: str, meant: str) -> None:
+    assert base_url(typed) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "ftp://w", "http://", "w:port", "w w", "my..host"])
+def test_what_is_no_address_is_wrong_usage(typed: str) -> None:
+    with pytest.raises(NoAnswer, match="is no address") as raised:
+        base_url(typed)
+    assert raised.value.code == USAGE
