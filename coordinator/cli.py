@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coordinator.verbs.explain import explain
 from shared import __version__
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def demo(*, port: int, nodes: int, once: bool, data_dir: str) -> None:
     from coordinator.demo import run_demo
 
     sys.exit(run_demo(port=port, nodes=nodes, once=once, data_dir=data_dir))
+
+
+main.add_command(explain)
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -48,6 +48,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """The node; None where no place was given."""
     reason: str = ""
     """Why no place was given."""
+    context: str | None = None
+    """What protection does with its context where it was placed; None: nothing, or no place was given."""
     candidates: tuple[Judged, ...] = ()
     omitted: int = 0
     """Further places, which were not kept."""

@@ -11,10 +11,10 @@ from coordinator.trace_tables import Row
 GONE = "what was weighed is not kept any longer (FLEET_DECISION_RETENTION_DAYS)"
 
 
-def told(explanation: Explanation, context: str | None = None) -> dict[str, Any]:
-    """`context`: what protection of the context would do."""
+def told(explanation: Explanation) -> dict[str, Any]:
+    """Every field of it, and why in words."""
     shown: dict[str, Any] = msgspec.to_builtins(explanation)
-    return shown | {"why": why(explanation), "context": context}
+    return shown | {"why": why(explanation)}
 
 
 def last_call(rows: list[Row]) -> list[Row]:

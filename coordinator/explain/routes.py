@@ -27,11 +27,6 @@ MOST_DECISIONS = 1_000
 """Of one answer; each has some kB."""
 
 
-def no_context(_call: Call, _explanation: Explanation) -> str | None:
-    """Where nothing protects the context."""
-    return None
-
-
 class Explain:
     """Reads, places nothing."""
 
@@ -46,10 +41,9 @@ class Explain:
         stored: Stored,
         reads: Reads,
         clock: Callable[[], float],
-        context: Callable[[Call, Explanation], str | None] = no_context,
     ) -> None:
-        """`explain`: what would become of a call now; `open_record`: of a call that `waits` or runs; `context`: what
-        protection of the context would do with it there. `dialects`: the first is taken where a body fits several.
+        """`explain`: what would become of a call now; `open_record`: of a call that `waits` or runs.
+        `dialects`: the first is taken where a body fits several.
         """
         self._dialects = {dialect.name: dialect for dialect in dialects}
         self._bodies = bodies
@@ -60,7 +54,6 @@ class Explain:
         self._stored = stored
         self._read = reads
         self._clock = clock
-        self._context = context
 
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
@@ -77,9 +70,8 @@ class Explain:
         operation = operation_of(fields, request.query.get("operation", ""))
         name = dialect_of(fields, list(self._dialects), request.query.get("dialect", ""))
         call, _ = self._dialects[name].read_call(request, body, operation)
-        explanation = self._explain(call)
         return answer(
-            told(explanation, self._context(call, explanation))
+            told(self._explain(call))
             | {
                 "model": call.model,
                 "asked_model": call.asked_name,

@@ -1,0 +1,168 @@
+"""Decisions for a terminal of 80 columns: an answer of /fleet/explain in, something rich can draw out. Pure."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from coordinator.core.replay import Replayed
+
+HEADINGS = {
+    "thermal": "THERMAL",
+    "memory_fit": "MEMORY",
+    "queue_depth": "QUEUE",
+    "wait_time": "WAIT",
+    "role_affinity": "ROLE",
+    "availability_trend": "TREND",
+    "context_fit": "CONTEXT",
+}
+NAME_WIDTH = 16
+"""Of a node; longer ones are cut, or the table would be wider than the terminal."""
+MOVES_SHOWN = 20
+
+
+def call_lines(told: dict[str, Any]) -> Iterator[RenderableType]:
+    """What became, or would become, of a call: its end, the points, the refusals, why."""
+    yield _title(told)
+    eligible = [each for each in told["candidates"] if each["eligible"]]
+    models = dict.fromkeys(each["model"] for each in eligible)
+    for model in models:
+        yield ""
+        if len(models) > 1:
+            yield Text(f"for {model}", style="bold")
+        yield _points([each for each in eligible if each["model"] == model], told)
+    yield from _refusals(told)
+    yield ""
+    yield _labelled("why", told["why"])
+    if told["context"]:
+        yield _labelled("context", told["context"])
+    if len(told.get("attempts", ())) > 1:
+        yield from _attempts(told["attempts"])
+
+
+def replay_lines(replayed: Replayed, weights: Mapping[str, float]) -> Iterator[RenderableType]:
+    """How many calls would have gone elsewhere, by node and by way."""
+    changed = ", ".join(f"{name}={weight:g}" for name, weight in weights.items())
+    under = f"with {changed} and the other weights as they were" if changed else "with the same weights"
+    share = 100 * replayed.moved / replayed.looked_at if replayed.looked_at else 0.0
+    yield Text(
+        f"{replayed.moved} of {replayed.looked_at} decisions ({share:.1f} %) would have gone elsewhere, {under}"
+    )
+    if replayed.skipped:
+        left_out = ", ".join(f"{count} {reason}" for reason, count in replayed.skipped.items())
+        yield _labelled("left out", left_out)
+    if replayed.nodes:
+        yield ""
+        yield _nodes(replayed)
+    if replayed.moves:
+        yield ""
+        yield _moves(replayed)
+
+
+def _title(told: dict[str, Any]) -> Text:
+    asked = told["asked_model"]
+    if "status" in told:
+        text = f"{told['request_id']}  {asked}: {told['status']}"
+        text += f" {told['status_code']}" if told["status_code"] else ""
+        text += f" on {told['node_id']}" if told["node_id"] else ""
+        text += f" after {told['retries']} retries" if told["retries"] else ""
+        ended = datetime.fromtimestamp(told["timestamp"], UTC)
+        text += f", {ended:%Y-%m-%d %H:%M:%S} UTC, {told['latency_ms'] / 1000:.1f} s"
+    else:
+        text = f"{asked} ({told['operation']}, about {told['estimated_tokens']} tokens): "
+        text += {"placed": f"would go to {told['chosen']}", "waits": "would wait"}.get(
+            told["outcome"], "would be refused"
+        )
+    return Text(text + (f"; policy {told['policy']}" if told["policy"] else ""), style="bold")
+
+
+def _points(places: list[dict[str, Any]], told: dict[str, Any]) -> Table:
+    scores = [each["scores_breakdown"] or {} for each in places]
+    signals = list(dict.fromkeys([*HEADINGS, *(name for each in scores for name in each if name != "total")]))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("")
+    table.add_column("NODE", no_wrap=True, max_width=NAME_WIDTH, overflow="ellipsis")
+    for name in [*(HEADINGS.get(name, name.upper()) for name in signals), "TOTAL"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    names = [each["node_id"] for each in places]
+    for place, points in zip(places, scores, strict=True):
+        chosen = place is _chosen(places, told)
+        name = place["node_id"]
+        if names.count(name) > 1:
+            name += f"/{place['engine']}"
+        cells = [_number(points.get(signal)) for signal in (*signals, "total")]
+        table.add_row("*" if chosen else " ", name, *cells, _note(place), style="green" if chosen else "")
+    return table
+
+
+def _chosen(places: list[dict[str, Any]], told: dict[str, Any]) -> dict[str, Any] | None:
+    there = [each for each in places if each["node_id"] == told["chosen"]]
+    return min(there, key=lambda each: (not each["has_room"], each["troubled"]), default=None)
+
+
+def _note(place: dict[str, Any]) -> str:
+    return "troubled" if place["troubled"] else "" if place["has_room"] or not place["engine"] else "no room"
+
+
+def _refusals(told: dict[str, Any]) -> Iterator[RenderableType]:
+    reasons: dict[str, list[str]] = {}
+    for each in told["candidates"]:
+        if not each["eligible"]:
+            reasons.setdefault(each["node_id"], []).append(each["refusal"])
+    if not (reasons or told["omitted"]):
+        return
+    yield ""
+    for node_id, texts in reasons.items():
+        yield _labelled(node_id, "; ".join(dict.fromkeys(texts)))
+    if told["omitted"]:
+        refused = told["omitted_refusals"]
+        kinds = "".join(f"; {count} x {reason}" for reason, count in refused.items())
+        yield _labelled("not listed", f"{told['omitted']} further places{kinds}")
+
+
+def _attempts(attempts: list[dict[str, Any]]) -> Iterator[RenderableType]:
+    yield ""
+    for number, each in enumerate(attempts, start=1):
+        text = f"{each['node_id'] or 'no node'}: {each['status']} {each['status_code'] or ''}".rstrip()
+        yield _labelled(f"attempt {number}", text + (f", {each['error']}" if each["error"] else ""))
+
+
+def _nodes(replayed: Replayed) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("NODE")
+    for heading in ("CALLS", "WOULD BE", "CHANGE"):
+        table.add_column(heading, justify="right")
+    for node_id, share in replayed.nodes.items():
+        change = share.after - share.before
+        table.add_row(node_id, str(share.before), str(share.after), f"{change:+d}" if change else "0")
+    return table
+
+
+def _moves(replayed: Replayed) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("FROM")
+    table.add_column("TO")
+    table.add_column("CALLS", justify="right")
+    for move in replayed.moves[:MOVES_SHOWN]:
+        table.add_row(move.before, move.after, str(move.calls))
+    if rest := replayed.moves[MOVES_SHOWN:]:
+        table.add_row("others", "", str(sum(move.calls for move in rest)))
+    return table
+
+
+def _labelled(label: str, text: str) -> RenderableType:
+    """The label, and the text in a column of its own."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=8)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label), Text(text))
+    return Padding(grid, (0, 0))
+
+
+def _number(points: float | None) -> str:
+    return "-" if points is None else f"{round(points, 1) + 0.0:g}"
