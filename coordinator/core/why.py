@@ -20,15 +20,14 @@ _SPEAKS_FOR = {
     "availability_trend": "its owner is more likely to leave it free",
     "context_fit": "its context suits the prompt better",
 }
-_WOULD_HELP = {
-    "thermal": "if the model were loaded there",
-    "memory_fit": "if more of its memory were free",
-    "queue_depth": "if no call ran there",
-    "wait_time": "if its calls ended sooner",
-    "availability_trend": "if its owner were leaving it free",
-    "context_fit": "if it were loaded with more context",
-}
-"""What can change; the machine itself cannot."""
+_WOULD_HELP = (
+    ("with the model loaded there", ("thermal", "memory_fit", "context_fit")),
+    ("with more of its memory free", ("memory_fit",)),
+    ("with no call running there", ("queue_depth", "wait_time")),
+    ("with its owner leaving it free", ("availability_trend",)),
+    ("with more context loaded there", ("context_fit",)),
+)
+"""What can change, and the signals that it would change; the machine itself cannot."""
 
 
 class Difference(Struct, frozen=True):
@@ -119,22 +118,25 @@ def _residency(points: float, weight: float) -> str:
 
 
 def _what_would_help(explanation: Explanation, other: Judged, lead: float) -> str:
-    """The first change that alone would be enough."""
-    for name, change in _WOULD_HELP.items():
-        best = 0.0 if name in PENALTIES else explanation.weights.get(name, 0.0)
-        gain = best - (other.scores_breakdown or {}).get(name, 0.0)
-        if gain > lead:
-            return (
-                f"{other.node_id} needs {_round(lead)} points more: {change}, it would have {_signed(gain)}"
-            )
-    return f"{other.node_id} needs {_round(lead)} points more: no one signal could give it so many"
+    """The first change that alone could be enough."""
+    needs = f"{other.node_id} would need {_round(lead)} points more"
+    for change, names in _WOULD_HELP:
+        gain = sum(_possible_gain(explanation, other, name) for name in names)
+        if gain > 0 and gain >= lead - LEAST:
+            return f"{needs}: {change} it could have {_signed(gain)}"
+    return f"{needs}, which no one change could give it"
+
+
+def _possible_gain(explanation: Explanation, place: Judged, signal: str) -> float:
+    best = 0.0 if signal in PENALTIES else explanation.weights.get(signal, 0.0)
+    return max(0.0, best - (place.scores_breakdown or {}).get(signal, 0.0))
 
 
 def _why_it_waits(explanation: Explanation) -> str:
     able = [each for each in explanation.candidates if each.eligible]
     if not able:
         reasons = [each.refusal for each in explanation.candidates]
-        return "; ".join(dict.fromkeys(reasons)) or explanation.reason or "nobody can take it yet"
+        return "; ".join(dict.fromkeys(reasons)) or explanation.reason or "no node has the model yet"
     return (
         f"no room on {_named(able)}"
         if not any(each.has_room for each in able)

@@ -25,7 +25,9 @@ UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 )
 @click.option("--replay", is_flag=True, help="Take the stored decisions again, with other weights.")
 @click.option("--weights", metavar="NAME=N,...", default="", help="With --replay: thermal=40,queue_depth=60")
-@click.option("--last", type=click.IntRange(1), help=f"With --replay: so many.  [default: {LAST}, or --since]")
+@click.option(
+    "--last", type=click.IntRange(1), help=f"With --replay: so many.  [default: {LAST}, or --since]"
+)
 @click.option("--since", metavar="AGE", help="With --replay: not older than 30m, 24h, 7d.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="How it is told.")
 @click.option("--url", default="", help="The coordinator.  [default: FLEET_URL, OLLAMA_HOST, this machine]")
@@ -145,11 +147,15 @@ def _decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Exp
 
 
 def _draw(lines: Any) -> None:
+    """No colour where nobody would see it; rich knows terminals and NO_COLOR."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    for line in lines:
-        console.print(line)
+    with console.capture() as drawn:
+        for line in lines:
+            console.print(line)
+    for line in drawn.get().splitlines():
+        click.echo(line.rstrip())  # rich fills columns up with spaces
 
 
 def _weights(text: str) -> dict[str, float]:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -64,20 +63,20 @@ def replay_lines(replayed: Replayed, weights: Mapping[str, float]) -> Iterator[R
 
 
 def _title(told: dict[str, Any]) -> Text:
-    asked = told["asked_model"]
-    if "status" in told:
-        text = f"{told['request_id']}  {asked}: {told['status']}"
-        text += f" {told['status_code']}" if told["status_code"] else ""
-        text += f" on {told['node_id']}" if told["node_id"] else ""
-        text += f" after {told['retries']} retries" if told["retries"] else ""
-        ended = datetime.fromtimestamp(told["timestamp"], UTC)
-        text += f", {ended:%Y-%m-%d %H:%M:%S} UTC, {told['latency_ms'] / 1000:.1f} s"
-    else:
-        text = f"{asked} ({told['operation']}, about {told['estimated_tokens']} tokens): "
-        text += {"placed": f"would go to {told['chosen']}", "waits": "would wait"}.get(
-            told["outcome"], "would be refused"
-        )
-    return Text(text + (f"; policy {told['policy']}" if told["policy"] else ""), style="bold")
+    """Of a call that was made: what became of it, and on a second line, which it is."""
+    policy = f" (policy {told['policy']})" if told["policy"] else ""
+    if "status" not in told:
+        length = f"{told['operation']}, about {told['estimated_tokens']} tokens"
+        fates = {"placed": f"would go to {told['chosen']}", "waits": "would wait"}
+        fate = fates.get(told["outcome"], "would be refused")
+        return Text(f"{told['asked_model']}, {length}: {fate}{policy}", style="bold")
+    text = f"{told['asked_model']}: {told['status']}"
+    text += f" {told['status_code']}" if told["status_code"] else ""
+    text += f" on {told['node_id']}" if told["node_id"] else ""
+    text += f", after {told['retries']} failed before" if told["retries"] else ""
+    at = datetime.fromtimestamp(told["timestamp"], UTC)
+    which = f"\nrequest {told['request_id']}, {at:%Y-%m-%d %H:%M:%S} UTC"
+    return Text(f"{text}, {told['latency_ms'] / 1000:.1f} s{policy}", style="bold").append(which, "not bold")
 
 
 def _points(places: list[dict[str, Any]], told: dict[str, Any]) -> Table:
@@ -161,7 +160,7 @@ def _labelled(label: str, text: str) -> RenderableType:
     grid.add_column(no_wrap=True, min_width=8)
     grid.add_column(overflow="fold")
     grid.add_row(Text(label), Text(text))
-    return Padding(grid, (0, 0))
+    return grid
 
 
 def _number(points: float | None) -> str:

@@ -167,7 +167,8 @@ async def test_the_command_line_tells_people_and_programs(tmp_path: Path) -> Non
         await ask(fleet, call_id="mine")
         code, out, errors = await cli(fleet, "mine")
         assert (code, errors) == (0, "")
-        assert "mine  m: completed 200 on node-1" in out
+        assert out.startswith("m: completed 200 on node-1, ")
+        assert "\nrequest mine, " in out
         assert out.count("*") == 1
         assert "\x1b" not in out
         assert "node-3    node-3 is draining" in out
@@ -199,7 +200,7 @@ async def test_stored_decisions_are_replayed_under_other_weights(tmp_path: Path)
         for stream in streams:
             (await stream.rest()).must_be_from("node-1")
         await eventually(lambda: stored(fleet, 3))
-        code, out, errors = await cli(fleet, "--replay", "--weights", "thermal=0,memory_fit=0")
+        code, out, errors = await cli(fleet, "--replay", "--weights", "thermal=0,memory_fit=0,context_fit=0")
         assert (code, errors) == (0, "")
         assert out.startswith("2 of 3 decisions (66.7 %) would have gone elsewhere, with thermal=0")
         code, out, _ = await cli(fleet, "--replay", "--weights", "thermal=60", "--since", "1h", "-o", "json")
