@@ -52,14 +52,18 @@ def why(explanation: Explanation) -> str:
         return f"refused: {explanation.reason or 'no reason was kept'}"
     if chosen is None:
         return f"{explanation.chosen}; what was weighed was not kept"
-    other = runner_up(explanation)
-    if other is None:
+    others = _others(explanation, chosen)
+    if not others:
         return (
             f"{chosen.node_id}, because it was the only place that could take the call{_last_resort(chosen)}"
         )
-    if other.has_room != chosen.has_room or other.troubled != chosen.troubled:
-        return f"{chosen.node_id}, because {_hindrance(other)}{_last_resort(chosen)}"
-    return f"{chosen.node_id}, {_compared(explanation, chosen, other)}"
+    hindered = [
+        each for each in others if (each.score or 0) > (chosen.score or 0) and not _alike(each, chosen)
+    ]
+    if len(hindered) == len(others):
+        return f"{chosen.node_id}, because {_hindrance(hindered)}{_last_resort(chosen)}"
+    text = f"{chosen.node_id}, {_compared(explanation, chosen, others[0])}"
+    return f"{text}. More points, but passed over: {_hindrance(hindered)}" if hindered else text
 
 
 def runner_up(explanation: Explanation) -> Judged | None:
@@ -67,12 +71,21 @@ def runner_up(explanation: Explanation) -> Judged | None:
     one that could not.
     """
     chosen = explanation.chosen_place
-    others = [
+    return next(iter(_others(explanation, chosen)), None) if chosen else None
+
+
+def _others(explanation: Explanation, chosen: Judged) -> list[Judged]:
+    found = [
         each
         for each in explanation.candidates
-        if chosen is not None and each.eligible and each is not chosen and each.model == chosen.model
+        if each.eligible and each is not chosen and each.model == chosen.model
     ]
-    return min(others, key=lambda each: (not each.has_room, each.troubled, -(each.score or 0)), default=None)
+    return sorted(found, key=lambda each: (not _alike(each, chosen), -(each.score or 0.0)))
+
+
+def _alike(place: Judged, chosen: Judged) -> bool:
+    """Whether nothing but its points kept the call from it."""
+    return place.has_room >= chosen.has_room and place.troubled <= chosen.troubled
 
 
 def differences(chosen: Judged, other: Judged) -> list[Difference]:
@@ -88,11 +101,10 @@ def _compared(explanation: Explanation, chosen: Judged, other: Judged) -> str:
     told = differences(chosen, other)
     pro = [_pro(each, explanation) for each in told if each.points > 0][:SHOWN]
     contra = [_contra(each) for each in told if each.points < 0][:SHOWN]
-    if not pro or abs(lead) < LEAST:
-        equal = (
-            f"which is equal to {other.node_id} ({_round(chosen.score or 0)} points) and was used longer ago"
-        )
-        return equal if abs(lead) < LEAST else f"by another rule than its points ({other.node_id} has more)"
+    if abs(lead) < LEAST:
+        return f"which is equal to {other.node_id} ({_round(chosen.score or 0.0)} points) and was used longer ago"
+    if lead < 0 or not pro:
+        return f"by another rule than its points ({other.node_id} has {_round(-lead)} more)"
     text = f"because {_listed(pro)}; runner-up {other.node_id}"
     if contra:
         text += f", which is better in {_listed(contra)}"
@@ -147,10 +159,14 @@ def _why_it_waits(explanation: Explanation) -> str:
     )
 
 
-def _hindrance(other: Judged) -> str:
-    if not other.has_room:
-        return f"{other.node_id}, next by points, has no room"
-    return f"{other.node_id}, next by points, has had trouble lately"
+def _hindrance(places: list[Judged]) -> str:
+    full = [each for each in places if not each.has_room]
+    troubled = [each for each in places if each.has_room]
+    return " and ".join(
+        f"{_named(those)} {'has' if len(those) == 1 else 'have'} {what}"
+        for those, what in ((full, "no room"), (troubled, "had trouble lately"))
+        if those
+    )
 
 
 def _last_resort(chosen: Judged) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -23,18 +23,22 @@ NAME_WIDTH = 16
 """Of a node; longer ones are cut, or the table would be wider than the terminal."""
 MOVES_SHOWN = 20
 
+Place: TypeAlias = dict[str, Any]
+"""A candidate, as it is told."""
+
 
 def call_lines(told: dict[str, Any]) -> Iterator[RenderableType]:
     """What became, or would become, of a call: its end, the points, the refusals, why."""
     yield _title(told)
     eligible = [each for each in told["candidates"] if each["eligible"]]
+    chosen = _chosen(eligible, told)
     models = dict.fromkeys(each["model"] for each in eligible)
     for model in models:
         yield ""
         if len(models) > 1:
             yield Text(f"for {model}", style="bold")
-        yield _points([each for each in eligible if each["model"] == model], told)
-    yield from _refusals(told)
+        yield _points([each for each in eligible if each["model"] == model], chosen)
+    yield from _passed_over(eligible, told)
     yield ""
     yield _labelled("why", told["why"])
     if told["context"]:
@@ -79,7 +83,7 @@ def _title(told: dict[str, Any]) -> Text:
     return Text(f"{text}, {told['latency_ms'] / 1000:.1f} s{policy}", style="bold").append(which, "not bold")
 
 
-def _points(places: list[dict[str, Any]], told: dict[str, Any]) -> Table:
+def _points(places: list[Place], chosen: Place | None) -> Table:
     scores = [each["scores_breakdown"] or {} for each in places]
     signals = list(dict.fromkeys([*HEADINGS, *(name for each in scores for name in each if name != "total")]))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
@@ -87,41 +91,46 @@ def _points(places: list[dict[str, Any]], told: dict[str, Any]) -> Table:
     table.add_column("NODE", no_wrap=True, max_width=NAME_WIDTH, overflow="ellipsis")
     for name in [*(HEADINGS.get(name, name.upper()) for name in signals), "TOTAL"]:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
     names = [each["node_id"] for each in places]
     for place, points in zip(places, scores, strict=True):
-        chosen = place is _chosen(places, told)
+        here = place is chosen
         name = place["node_id"]
         if names.count(name) > 1:
             name += f"/{place['engine']}"
         cells = [_number(points.get(signal)) for signal in (*signals, "total")]
-        table.add_row("*" if chosen else " ", name, *cells, _note(place), style="green" if chosen else "")
+        table.add_row("*" if here else " ", name, *cells, style="green" if here else "")
     return table
 
 
-def _chosen(places: list[dict[str, Any]], told: dict[str, Any]) -> dict[str, Any] | None:
+def _chosen(places: list[Place], told: dict[str, Any]) -> Place | None:
     there = [each for each in places if each["node_id"] == told["chosen"]]
     return min(there, key=lambda each: (not each["has_room"], each["troubled"]), default=None)
 
 
-def _note(place: dict[str, Any]) -> str:
-    return "troubled" if place["troubled"] else "" if place["has_room"] or not place["engine"] else "no room"
-
-
-def _refusals(told: dict[str, Any]) -> Iterator[RenderableType]:
+def _passed_over(eligible: list[Place], told: dict[str, Any]) -> Iterator[RenderableType]:
+    """Who had points and could not take it at once, who was not eligible, who is not listed."""
     reasons: dict[str, list[str]] = {}
     for each in told["candidates"]:
         if not each["eligible"]:
             reasons.setdefault(each["node_id"], []).append(each["refusal"])
-    if not (reasons or told["omitted"]):
-        return
-    yield ""
-    for node_id, texts in reasons.items():
-        yield _labelled(node_id, "; ".join(dict.fromkeys(texts)))
+    known = [each for each in eligible if each["engine"]]
+    notes = {
+        "no room": _names([each for each in known if not each["has_room"]]),
+        "troubled": _names([each for each in known if each["troubled"]]),
+        **{node_id: "; ".join(dict.fromkeys(texts)) for node_id, texts in reasons.items()},
+    }
     if told["omitted"]:
-        refused = told["omitted_refusals"]
-        kinds = "".join(f"; {count} x {reason}" for reason, count in refused.items())
-        yield _labelled("not listed", f"{told['omitted']} further places{kinds}")
+        kinds = "".join(f"; {count} x {reason}" for reason, count in told["omitted_refusals"].items())
+        notes["not listed"] = f"{told['omitted']} further places{kinds}"
+    if any(notes.values()):
+        yield ""
+    for label, text in notes.items():
+        if text:
+            yield _labelled(label, text)
+
+
+def _names(places: list[Place]) -> str:
+    return ", ".join(dict.fromkeys(each["node_id"] for each in places))
 
 
 def _attempts(attempts: list[dict[str, Any]]) -> Iterator[RenderableType]:
