@@ -82,7 +82,7 @@ class Scorer:
                 standing = node.standing(now, self._limits)
                 refusal = eligibility.refusal(node, standing, spot, subject.call)
                 if node.node_id in subject.excluded:
-                    refusal = Refusal(f"the call has failed on {node.node_id} already")
+                    refusal = Refusal(f"it has failed on {node.node_id}")
                 if refusal is None:
                     candidates.append(self._fleet.candidate(node, standing, spot, model, now))
                 else:

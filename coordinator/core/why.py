@@ -19,6 +19,8 @@ _SPEAKS_FOR = {
     "role_affinity": "its machine suits a model of this size better",
     "availability_trend": "its owner is more likely to leave it free",
     "context_fit": "its context suits the prompt better",
+    "session_affinity": "it has the conversation cached",
+    "prefix_affinity": "it has the beginning of the prompt cached",
 }
 _WOULD_HELP = (
     ("with the model loaded there", ("thermal", "memory_fit", "context_fit")),

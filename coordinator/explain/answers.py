@@ -6,6 +6,7 @@ import msgspec
 
 from coordinator.core.explanation import Explanation, Judged
 from coordinator.core.why import why
+from coordinator.explain.stored import Page
 from coordinator.trace_tables import Row
 
 GONE = "what was weighed is not kept any longer (FLEET_DECISION_RETENTION_DAYS)"
@@ -44,6 +45,15 @@ def told_of(rows: list[Row]) -> dict[str, Any]:
         "latency_ms": last["latency_ms"],
         "attempts": [_attempt(row) for row in rows],
     }
+
+
+def listed(page: Page) -> dict[str, Any]:
+    """Some decisions of the file; those that somebody else wrote are left out."""
+    found = [
+        {name: row[name] for name in ("request_id", "timestamp", "status")} | {"decision": decision_of(row)}
+        for row in page.rows
+    ]
+    return {"decisions": [each for each in found if each["decision"]], "before": page.before}
 
 
 def decision_of(row: Row) -> Explanation | None:

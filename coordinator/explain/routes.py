@@ -14,7 +14,7 @@ from coordinator.dashboard.reads import Reads
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head
 from coordinator.dialects.dialect import Dialect
-from coordinator.explain.answers import decision_of, last_call, told, told_of
+from coordinator.explain.answers import last_call, listed, told, told_of
 from coordinator.explain.asked import dialect_of, operation_of
 from coordinator.explain.recent import Recent
 from coordinator.explain.stored import LAST_ID, Stored
@@ -102,17 +102,8 @@ class Explain:
         """GET /fleet/decisions?limit=&since=&before=: those that are stored, newest first."""
         limit = number(request, "limit", MOST_DECISIONS, MOST_DECISIONS)
         before = number(request, "before", LAST_ID, LAST_ID)
-        page = await self._read(partial(self._stored.decisions, limit, moment(request, "since"), before))
-        found = [
-            {
-                "request_id": row["request_id"],
-                "timestamp": row["timestamp"],
-                "status": row["status"],
-                "decision": decision_of(row),
-            }
-            for row in page.rows
-        ]
-        return answer({"decisions": [each for each in found if each["decision"]], "before": page.before})
+        since = moment(request, "since")
+        return answer(await self._read(lambda: listed(self._stored.decisions(limit, since, before))))
 
     def _rows(self, request_id: str, recent: list[Trace], *, needed: bool) -> list[Row]:
         """In a thread. Those of the file, then those that are not in it yet."""

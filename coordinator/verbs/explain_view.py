@@ -19,8 +19,11 @@ HEADINGS = {
     "availability_trend": "TREND",
     "context_fit": "CONTEXT",
 }
-NAME_WIDTH = 16
-"""Of a node; longer ones are cut, or the table would be wider than the terminal."""
+FURTHER = {"session_affinity": "SESSION", "prefix_affinity": "PREFIX"}
+"""Columns where some place has such points."""
+WIDTH = 80
+NAME_WIDTHS = (8, 24)
+"""Of a node, at least and at most; longer ones are cut, or the table would be wider than the terminal."""
 MOVES_SHOWN = 20
 
 Place: TypeAlias = dict[str, Any]
@@ -88,9 +91,12 @@ def _points(places: list[Place], chosen: Place | None) -> Table:
     signals = list(dict.fromkeys([*HEADINGS, *(name for each in scores for name in each if name != "total")]))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")
-    table.add_column("NODE", no_wrap=True, max_width=NAME_WIDTH, overflow="ellipsis")
-    for name in [*(HEADINGS.get(name, name.upper()) for name in signals), "TOTAL"]:
-        table.add_column(name, justify="right", no_wrap=True)
+    headings = [*((HEADINGS | FURTHER).get(name, name.upper()) for name in signals), "TOTAL"]
+    left = WIDTH - len("* ") - 1 - sum(len(heading) + 1 for heading in headings)
+    least, most = NAME_WIDTHS
+    table.add_column("NODE", no_wrap=True, max_width=max(least, min(most, left)), overflow="ellipsis")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     names = [each["node_id"] for each in places]
     for place, points in zip(places, scores, strict=True):
         here = place is chosen

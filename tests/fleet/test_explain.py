@@ -77,7 +77,7 @@ async def test_what_is_told_before_is_what_happens_and_is_told_after(tmp_path: P
             told = {each["node_id"]: each for each in after["candidates"]}
             assert [told[f"node-{n}"]["eligible"] for n in (1, 2, 3)] == [True, True, False]
             assert told["node-3"]["refusal"] == "node-3 is draining"
-            assert list(told["node-1"]["scores_breakdown"]) == [*SEVEN, "total"]
+            assert {*SEVEN, "total"} <= set(told["node-1"]["scores_breakdown"])
             assert told["node-1"]["score"] > told["node-2"]["score"]
             assert after["why"].startswith("node-1, because the model is loaded there (+50 against +10)")
         assert (await fleet.get("/fleet/queue"))["completed"] == len(DIALECTS), "nothing else was placed"
@@ -90,9 +90,9 @@ async def test_what_is_told_before_is_what_happens_and_is_told_after(tmp_path: P
 def check_headers(reply: Reply) -> None:
     """The total is one number, as people's scripts read it; the shares are beside it."""
     shares = dict(part.split("=") for part in reply.headers["X-Fleet-Score-Breakdown"].split("; "))
-    assert list(shares) == SEVEN
+    assert set(SEVEN) <= set(shares)
     total = float(reply.headers["X-Fleet-Score"])
-    assert abs(total - sum(map(float, shares.values()))) < 0.05 * len(SEVEN)
+    assert abs(total - sum(map(float, shares.values()))) < 0.05 * len(shares)
 
 
 async def stored(fleet: Herd, count: int) -> bool:
@@ -115,7 +115,7 @@ async def test_a_retried_call_tells_of_each_attempt(tmp_path: Path) -> None:
             ("node-2", "completed"),
         ]
         refused = {each["node_id"]: each["refusal"] for each in told["candidates"]}
-        assert refused["node-1"] == "the call has failed on node-1 already"
+        assert refused["node-1"] == "it has failed on node-1"
 
 
 async def test_a_call_that_runs_and_one_that_waits_are_told_of(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_placement_brings_what_was_weighed_and_asking_beforehand_tells_the_sam
     assert isinstance(again, Placed)
     assert again.placement.decision is not None
     refused = again.placement.decision.explanation().candidates[1]
-    assert (refused.node_id, refused.refusal) == ("n1", "the call has failed on n1 already")
+    assert (refused.node_id, refused.refusal) == ("n1", "it has failed on n1")
 
 
 def test_asking_changes_nothing() -> None:

@@ -28,7 +28,7 @@ def drawn(lines: Any) -> str:
 def asked(**changed: Any) -> dict[str, Any]:
     """An answer to a question."""
     decision = a_decision(
-        a_place(LONG, thermal=50, memory_fit=20, queue_depth=-12.4567, affinity=8),
+        a_place(LONG, thermal=50, memory_fit=20, queue_depth=-12.4567, session_affinity=8, prefix_affinity=4),
         a_place("laptop", room=False, thermal=10, wait_time=-25),
         a_place("mini", troubled=True, thermal=30, availability_trend=10),
         a_refusal("nas", "needs 18.2 GiB, nas has 7.7 GiB in all, [bold]which is not enough for this one[/]"),
@@ -46,7 +46,8 @@ def test_a_question_in_80_columns() -> None:
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines if line.startswith("*")] == ["*"]
     (chosen,) = [line for line in lines if line.startswith("*")]
-    assert chosen.split()[1:] == ["workstation-of-…", "50", "20", "-12.5", "0", "0", "0", "0", "8", "65.5"]
+    assert chosen.split()[2:] == ["50", "20", "-12.5", "0", "0", "0", "0", "8", "4", "69.5"]
+    assert lines[3].split()[-4:] == ["CONTEXT", "SESSION", "PREFIX", "TOTAL"]
     assert "\nno room   laptop\ntroubled  mini\nnas       needs 18.2 GiB" in text
     assert "[bold]which is not" in text
     assert "num_ctx 4096 is dropped" in text
