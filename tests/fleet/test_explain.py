@@ -184,7 +184,6 @@ async def test_the_command_line_tells_people_and_programs(tmp_path: Path) -> Non
         code, _, errors = await cli(fleet, "--body", "-", given=b'{"model": "m"}')
         assert code == 1
         assert "the body is no call" in errors
-        assert (await cli(fleet))[0] == 2
         assert (await cli(fleet, "--replay", "--weights", "thermal"))[0] == 2
         assert (await cli(fleet, "mine", "--url", "http://127.0.0.1:9"))[0] == 1
 
