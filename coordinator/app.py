@@ -107,7 +107,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         bodies,
         lambda call: desk.explain(call, clock()),
         dispatcher.open_record,
-        lambda call_id: desk.holding.position(call_id) is not None,
+        lambda call_id: any(each.place is None for each in desk.open_calls() if each.call.id == call_id),
         recent,
         Stored(reader),
         reads,

@@ -34,7 +34,7 @@ def told_of(rows: list[Row]) -> dict[str, Any]:
         "decision_kept": kept,
         "request_id": last["request_id"],
         "model": last["model"],
-        "asked_model": last["original_model"],
+        "asked_model": last["original_model"] or last["model"],
         "status": last["status"],
         "status_code": last["status_code"],
         "node_id": last["node_id"] or None,

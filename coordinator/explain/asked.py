@@ -1,9 +1,13 @@
 """Which call a body is, where no address tells: its operation and its dialect, from its fields. Pure."""
 
-from collections.abc import Mapping
-from typing import Any, get_args
+from collections.abc import Collection, Mapping
+from typing import get_args
+
+import msgspec
+from msgspec import Raw, Struct
 
 from coordinator.core.call import Operation
+from coordinator.dialects.body import ABSENT
 from shared.errors import CallerFault
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
@@ -20,7 +24,11 @@ ONLY_OPENAI = frozenset(
 )
 
 
-def operation_of(fields: Mapping[str, Any], named: str = "") -> Operation:
+class _Message(Struct):
+    content: Raw = ABSENT
+
+
+def operation_of(fields: Collection[str], named: str = "") -> Operation:
     """`named`: what the caller says it is. Raises CallerFault where nothing tells."""
     for operation in OPERATIONS:
         if named == operation:
@@ -36,21 +44,26 @@ def operation_of(fields: Mapping[str, Any], named: str = "") -> Operation:
     )
 
 
-def dialect_of(fields: Mapping[str, Any], names: list[str], named: str = "") -> str:
-    """One of `names`, the first where nothing tells them apart. Raises CallerFault for another `named`."""
+def dialect_of(fields: Mapping[str, Raw], names: list[str], named: str = "") -> str:
+    """One of `names`, the first where nothing tells them apart; `fields` as they came.
+
+    Raises CallerFault for another `named`.
+    """
     if named and named not in names:
         raise CallerFault(f"dialect is one of {', '.join(names)}")
     if named:
         return named
     if not ONLY_OLLAMA & fields.keys() and (
-        ONLY_OPENAI & fields.keys() or _has_parts(fields.get("messages"))
+        ONLY_OPENAI & fields.keys() or _has_parts(fields.get("messages", ABSENT))
     ):
         return "openai"
     return names[0]
 
 
-def _has_parts(messages: object) -> bool:
+def _has_parts(messages: Raw) -> bool:
     """OpenAI's way to send images: a list in place of the text."""
-    return isinstance(messages, list) and any(
-        isinstance(message, dict) and isinstance(message.get("content"), list) for message in messages
-    )
+    try:
+        found = msgspec.json.decode(messages, type=list[_Message])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False  # whoever reads the call will say what is wrong with it
+    return any(bytes(message.content).startswith(b"[") for message in found)

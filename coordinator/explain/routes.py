@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -12,7 +11,7 @@ from coordinator.core.explanation import Explanation, Kept
 from coordinator.dashboard.asked import answer, moment, number
 from coordinator.dashboard.reads import Reads
 from coordinator.dialects.bodies import Bodies
-from coordinator.dialects.body import decode_head
+from coordinator.dialects.body import decode_fields
 from coordinator.dialects.dialect import Dialect
 from coordinator.explain.answers import last_call, listed, told, told_of
 from coordinator.explain.asked import dialect_of, operation_of
@@ -66,7 +65,7 @@ class Explain:
     async def ask(self, request: web.Request) -> web.Response:
         """POST /fleet/explain?dialect=&operation= of a call's body: what would become of it now."""
         body = await self._bodies.read(request)
-        fields = decode_head(body, dict[str, Any])
+        fields = decode_fields(body)
         operation = operation_of(fields, request.query.get("operation", ""))
         name = dialect_of(fields, list(self._dialects), request.query.get("dialect", ""))
         call, _ = self._dialects[name].read_call(request, body, operation)

@@ -116,15 +116,20 @@ def _show_replay(
     from coordinator.core.replay import replay
     from coordinator.verbs.explain_view import replay_lines
 
-    replayed = replay(_decisions(last or (None if age_s else LAST), age_s, url), weights)
+    replayed = replay(decisions(last or (None if age_s else LAST), age_s, url), weights)
+    if not (replayed.looked_at or replayed.skipped):
+        click.echo("herd explain: no decision of that time is stored", err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(replayed)))
     else:
         _draw(replay_lines(replayed, weights))
 
 
-def _decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Explanation]":
-    """Newest first, page by page; the coordinator's clock is taken to be ours."""
+def decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Explanation]":
+    """Those that are stored, newest first, read page by page; the coordinator's clock is taken to be ours.
+
+    `most` of them, or all; none older than `age_s`. Raises NoAnswer.
+    """
     import time
 
     import msgspec

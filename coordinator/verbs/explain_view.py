@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.core.replay import Replayed
+from shared.logs import printable
 
 HEADINGS = {
     "thermal": "THERMAL",
@@ -32,6 +33,7 @@ Place: TypeAlias = dict[str, Any]
 
 def call_lines(told: dict[str, Any]) -> Iterator[RenderableType]:
     """What became, or would become, of a call: its end, the points, the refusals, why."""
+    told = _harmless(told)
     yield _title(told)
     eligible = [each for each in told["candidates"] if each["eligible"]]
     chosen = _chosen(eligible, told)
@@ -69,6 +71,15 @@ def replay_lines(replayed: Replayed, weights: Mapping[str, float]) -> Iterator[R
         yield _moves(replayed)
 
 
+def _harmless(value: Any) -> Any:
+    """Names and reasons come from other machines: they must not steer the terminal."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {_harmless(name): _harmless(each) for name, each in value.items()}
+    return [_harmless(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def _title(told: dict[str, Any]) -> Text:
     """Of a call that was made: what became of it, and on a second line, which it is."""
     policy = f" (policy {told['policy']})" if told["policy"] else ""
@@ -81,9 +92,19 @@ def _title(told: dict[str, Any]) -> Text:
     text += f" {told['status_code']}" if told["status_code"] else ""
     text += f" on {told['node_id']}" if told["node_id"] else ""
     text += f", after {told['retries']} failed before" if told["retries"] else ""
-    at = datetime.fromtimestamp(told["timestamp"], UTC)
-    which = f"\nrequest {told['request_id']}, {at:%Y-%m-%d %H:%M:%S} UTC"
-    return Text(f"{text}, {told['latency_ms'] / 1000:.1f} s{policy}", style="bold").append(which, "not bold")
+    text += "" if told["latency_ms"] is None else f", {told['latency_ms'] / 1000:.1f} s"
+    which = f"\nrequest {told['request_id']}{_moment(told['timestamp'])}"
+    return Text(f"{text}{policy}", style="bold").append(which, "not bold")
+
+
+def _moment(timestamp: float | None) -> str:
+    """Other programs write this file too."""
+    try:
+        return (
+            "" if timestamp is None else f", {datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        )
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _points(places: list[Place], chosen: Place | None) -> Table:

@@ -10,7 +10,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from coordinator.core.explanation import Explanation
 from coordinator.core.signals import SIGNALS
+from coordinator.verbs import explain as verb
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import DIALECTS, PATHS, Reply, Streaming, ask, body
@@ -188,7 +192,9 @@ async def test_the_command_line_tells_people_and_programs(tmp_path: Path) -> Non
         assert (await cli(fleet, "mine", "--url", "http://127.0.0.1:9"))[0] == 1
 
 
-async def test_stored_decisions_are_replayed_under_other_weights(tmp_path: Path) -> None:
+async def test_stored_decisions_are_replayed_under_other_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first of three finds node-1 idle; for the others only residency speaks against going to node-2."""
     async with (
         FakeEngine.run(["m"], loaded=["m"], name="node-1", token_delay_s=0.1) as first,
@@ -207,3 +213,11 @@ async def test_stored_decisions_are_replayed_under_other_weights(tmp_path: Path)
         page = await fleet.get("/fleet/decisions?limit=2")
         rest = await fleet.get(f"/fleet/decisions?limit=2&before={page['before']}")
         assert [len(page["decisions"]), len(rest["decisions"]), rest["before"]] == [2, 1, None]
+        monkeypatch.setattr(verb, "PAGE", 2)
+        for most, age_s, count in ((None, 3600.0, 3), (2, None, 2), (1, None, 1), (9, None, 3)):
+            assert len(await asyncio.to_thread(all_decisions, most, age_s, fleet.address)) == count
+
+
+def all_decisions(most: int | None, age_s: float | None, url: str) -> list[Explanation]:
+    """Page by page, as the command reads them."""
+    return list(verb.decisions(most, age_s, url))

@@ -2,13 +2,20 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from coordinator.explain.asked import dialect_of, operation_of
 from shared.errors import CallerFault
 
 NAMES = ["ollama", "openai"]
 PARTS = [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]
+
+
+def raw(fields: dict[str, Any]) -> dict[str, Raw]:
+    """As they come in a body."""
+    return {name: Raw(msgspec.json.encode(value)) for name, value in fields.items()}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +33,7 @@ def test_the_operation_by_its_fields(fields: dict[str, Any], operation: str) -> 
 
 def test_what_is_named_wins() -> None:
     assert operation_of({"prompt": "x"}, "embed") == "embed"
-    assert dialect_of({"options": {}}, NAMES, "openai") == "openai"
+    assert dialect_of(raw({"options": {}}), NAMES, "openai") == "openai"
 
 
 def test_what_is_no_call_is_said() -> None:
@@ -48,7 +55,8 @@ def test_what_is_no_call_is_said() -> None:
         ({"messages": PARTS, "keep_alive": 0}, "ollama"),
         ({"messages": "no list"}, "ollama"),
         ({"messages": [1, None]}, "ollama"),
+        ({"messages": [{"content": None}]}, "ollama"),
     ],
 )
 def test_the_dialect_by_its_fields(fields: dict[str, Any], dialect: str) -> None:
-    assert dialect_of(fields, NAMES) == dialect
+    assert dialect_of(raw(fields), NAMES) == dialect

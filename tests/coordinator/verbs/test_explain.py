@@ -89,6 +89,27 @@ def test_a_call_of_which_little_is_known() -> None:
     assert "why       refused: queue full" in text
 
 
+def test_rows_that_another_program_wrote_and_names_that_would_steer_the_terminal() -> None:
+    row: dict[str, Any] = {
+        "request_id": "c1",
+        "status": "failed",
+        "status_code": None,
+        "node_id": None,
+        "retries": 0,
+        "timestamp": 1e300,
+        "latency_ms": None,
+        "attempts": [],
+    }
+    decision = a_decision(a_refusal("n\x1b[2J", "\x07 it\nis down"), outcome="waits")
+    text = drawn(call_lines(told(decision) | row | {"asked_model": "m"}))
+    assert text.splitlines()[:2] == ["m: failed (policy weighted)", "request c1"]
+    assert "n\\x1b[2J" in text
+    assert "\\x07 it\\nis down" in text
+    assert "\x1b" not in text
+    row["timestamp"] = None
+    assert drawn(call_lines(told(decision) | row | {"asked_model": "m"})).splitlines()[1] == "request c1"
+
+
 def test_a_replay_tells_shares_and_the_largest_moves() -> None:
     moves = tuple(Move("n1", f"m{at}", 1) for at in range(MOVES_SHOWN + 5))
     replayed = Replayed(
