@@ -29,8 +29,10 @@ def told_of(rows: list[Row]) -> dict[str, Any]:
     last = rows[-1]
     explanation = decision_of(last)
     kept = explanation is not None
+    shown = told(explanation or _from_columns(last))
     return {
-        **told(explanation or _from_columns(last)),
+        **shown,
+        "context": shown["context"] or last.get("context"),
         "decision_kept": kept,
         "request_id": last["request_id"],
         "model": last["model"],

@@ -65,6 +65,7 @@ def test_a_call_is_told_with_its_attempts() -> None:
         ("n1", "completed", None),
     ]
     assert answer["decision_kept"] is True
+    assert (answer["context"], told_of([a_row(context="pinned=8192")])["context"]) == (None, "pinned=8192")
 
 
 def test_of_an_id_that_was_used_twice_the_newest_call_is_told() -> None:
