@@ -12,10 +12,13 @@ TIE = 1e-9
 """Points that rounding may make or lose."""
 
 Skipped = Literal[
-    "no place was given", "its points were not kept", "not chosen by its points", "a weight was 0"
+    "no place was given",
+    "its points were not kept",
+    "not chosen by its points",
+    "a weight was 0 or not stored",
 ]
 """no place was given: it waited or was refused. not chosen by its points: another rule decided. a weight was 0: the
-points of a signal that weighed nothing were not stored, so they cannot be worked out for another weight.
+points of a signal that weighed nothing are 0, so they cannot be worked out for another weight.
 """
 
 
@@ -45,7 +48,8 @@ class Replayed(Struct, frozen=True, kw_only=True):
 
 
 def replay(explanations: Iterable[Explanation], weights: Mapping[str, float]) -> Replayed:
-    """`weights`: new ones by signal; the others stay as they were at each decision.
+    """`weights`: new ones by signal; the others stay as they were at each decision. A signal's points are scaled as a
+    whole: half the weight of thermal halves what a warm and a cold model are worth, too.
 
     Each decision is taken alone: what would have run where, had earlier calls gone elsewhere, is not known.
     """
@@ -80,7 +84,7 @@ def redecided(explanation: Explanation, weights: Mapping[str, float]) -> Judged 
     if not _same(_best(rivals, explanation, {}), chosen):
         return "not chosen by its points"
     if any(not explanation.weights.get(name) and weight for name, weight in weights.items()):
-        return "a weight was 0"
+        return "a weight was 0 or not stored"
     best = _best(rivals, explanation, weights)
     points = _points(best, explanation, weights) - _points(chosen, explanation, weights)
     return best if points > TIE else chosen

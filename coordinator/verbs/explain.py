@@ -167,10 +167,11 @@ def _weights(text: str) -> dict[str, float]:
     """`thermal=40,queue_depth=60`. Raises click.UsageError."""
     import math
 
-    from coordinator.core.limits import Weights
+    from coordinator.core.signals import SIGNALS
+    from coordinator.verbs.explain_view import FURTHER
     from shared.names import near
 
-    known = Weights.__struct_fields__
+    known = [*(name for name, _ in SIGNALS), *FURTHER]
     found: dict[str, float] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         name, _, number = part.partition("=")

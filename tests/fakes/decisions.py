@@ -1,10 +1,11 @@
 """Decisions for tests: places with points, and what was made of them."""
 
+from coordinator.core import signals
 from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
 from tests.fakes.builders import MODEL
 
-SIGNALS = Weights.__struct_fields__
+SIGNALS = tuple(name for name, _ in signals.SIGNALS)
 WEIGHTS: dict[str, float] = {name: getattr(Weights(), name) for name in SIGNALS}
 
 
