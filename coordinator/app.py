@@ -17,10 +17,8 @@ from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
-from coordinator.core.latencies import KEPT
 from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
-from coordinator.core.usage import HOUR_S, WEEK_HOURS
 from coordinator.dashboard.context_usage import ContextUsage
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
@@ -28,12 +26,16 @@ from coordinator.dashboard.past import Past
 from coordinator.dashboard.present import Present
 from coordinator.dashboard.reads import Reads
 from coordinator.dialects.bodies import Bodies
-from coordinator.dialects.callers import BadLine, Callers, KeyOwner, owners_of
+from coordinator.dialects.callers import Callers
+from coordinator.dialects.dialect import Dialect
 from coordinator.dialects.ollama import Ollama
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.openai import OpenAi
 from coordinator.dialects.relay import Relay
 from coordinator.dispatch import Dispatcher
+from coordinator.explain.recent import Recent
+from coordinator.explain.routes import Explain
+from coordinator.explain.stored import Stored
 from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.kept_cordons import KeptCordons
@@ -48,18 +50,17 @@ from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.server import Server
+from coordinator.startup import owners, remember
 from coordinator.status import StatusReader
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
 from shared import __version__
 from shared.adverts import coordinator_advert
-from shared.errors import Unavailable
 from shared.identity import kept_id
 from shared.mdns import Mdns
 from shared.names import ModelName
 from shared.serving import cancelled, listening
-from shared.settings import SettingsError
 from shared.sockets import is_loopback, only_address, url_of
 
 PARSER_FACTOR = 8
@@ -89,22 +90,49 @@ class _Models(NamedTuple):
     warmer: Warmer
 
 
+class _Parts(NamedTuple):
+    """What has to be started, and ended."""
+
+    desk: Desk
+    forwarder: Forwarder
+    reader: TraceReader
+    store: TraceStore
+    reads: Reads
+    dispatcher: Dispatcher
+    members: Members
+    neighbours: Neighbours
+    contexts: Contexts
+    models: _Models
+    node_orders: NodeOrders
+    server: Server
+    identity: str
+
+
 @asynccontextmanager
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
     """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities."""
-    callers = Callers(await asyncio.to_thread(_owners, settings))
+    parts = await _built(settings, clock)
+    async with contextlib.AsyncExitStack() as stack:
+        yield await _started(parts, settings, clock, stack)
+
+
+async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
+    callers = Callers(await asyncio.to_thread(owners, settings))
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
     database = settings.database()
-    store = TraceStore(database, settings.trace_retention_days)
+    store = TraceStore(
+        database, settings.trace_retention_days, decision_days=settings.decision_retention_days
+    )
     reader = TraceReader(database, store.suspect)
     metrics = Metrics(desk, limits, clock)
+    recent = Recent(lambda call: desk.explain(call, clock()), clock)
 
     def record(trace: Trace) -> None:
         write(trace)
         metrics.record(trace)
-        store.record(trace)
+        store.record(recent.noted(trace))
         desk.counted(ModelName(trace.model), trace.call.prompt_chars, trace.tokens.prompt)
 
     wishes = asyncio.Event()
@@ -131,7 +159,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
     models = _models(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
     if settings.preload:
         models.warmer.used = lambda since: reads(partial(reports.demand, since))
-    told = {
+    told: dict[str, Callable[[], object]] = {
         "discovery": neighbours.status,
         "traces": store.store_status,
         "pulls": models.puller.status,
@@ -148,17 +176,29 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         settings.drain_deadline,
         clock,
     )
+    dialects: list[Dialect] = [
+        Ollama(relay, catalog, errands, bodies, settings.frame_limit),
+        OpenAi(relay, catalog, bodies, settings.frame_limit),
+    ]
+    explain = Explain(
+        dialects,
+        bodies,
+        lambda call: desk.explain(call, clock()),
+        dispatcher.open_record,
+        lambda call_id: any(each.place is None for each in desk.open_calls() if each.call.id == call_id),
+        recent,
+        Stored(reader),
+        reads,
+        clock,
+    )
     server = Server(
-        [
-            Ollama(relay, catalog, errands, bodies, settings.frame_limit),
-            OpenAi(relay, catalog, bodies, settings.frame_limit),
-        ],
+        dialects,
         bodies,
         members,
         status,
         [
             route
-            for part in (past, present, usage, orders, node_orders, models.pins, Page())
+            for part in (past, present, usage, orders, node_orders, explain, models.pins, Page())
             for route in part.routes()
         ],
         coordinator_id=identity,
@@ -166,27 +206,47 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
     )
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(forwarder.close)
-        stack.push_async_callback(models.registry.close)
-        await _remember(desk, reader, clock)
-        await node_orders.remember()
-        await asyncio.to_thread(models.pins.read)
-        store.start()
-        stack.push_async_callback(asyncio.to_thread, store.close, TRACES_GRACE_S)
-        stack.callback(reads.close)
-        stack.callback(reader.close)
-        address = await stack.enter_async_context(_listening(server.app, settings))
-        watch = asyncio.create_task(members.run(), name="members")
-        stack.push_async_callback(cancelled, watch)
-        stack.push_async_callback(cancelled, asyncio.create_task(contexts.run(), name="contexts"))
-        for part in (models.puller, models.warmer):
-            stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
-        stack.push_async_callback(dispatcher.close, settings.stop_grace)
-        if settings.mdns and not is_loopback(address):
-            _advertise(neighbours.mdns, settings, identity, address)
-            stack.push_async_callback(cancelled, asyncio.create_task(neighbours.mdns.run(), name="mdns"))
-        yield Running(address, watch)
+    return _Parts(
+        desk,
+        forwarder,
+        reader,
+        store,
+        reads,
+        dispatcher,
+        members,
+        neighbours,
+        contexts,
+        models,
+        node_orders,
+        server,
+        identity,
+    )
+
+
+async def _started(
+    parts: _Parts, settings: Settings, clock: Callable[[], float], stack: contextlib.AsyncExitStack
+) -> Running:
+    """Everything runs when this returns; `stack` ends it."""
+    stack.push_async_callback(parts.forwarder.close)
+    stack.push_async_callback(parts.models.registry.close)
+    await remember(parts.desk, parts.reader, clock)
+    await parts.node_orders.remember()
+    await asyncio.to_thread(parts.models.pins.read)
+    parts.store.start()
+    stack.push_async_callback(asyncio.to_thread, parts.store.close, TRACES_GRACE_S)
+    stack.callback(parts.reads.close)
+    stack.callback(parts.reader.close)
+    address = await stack.enter_async_context(_listening(parts.server.app, settings))
+    watch = asyncio.create_task(parts.members.run(), name="members")
+    stack.push_async_callback(cancelled, watch)
+    for part in (parts.contexts, parts.models.puller, parts.models.warmer):
+        stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
+    stack.push_async_callback(parts.dispatcher.close, settings.stop_grace)
+    mdns = parts.neighbours.mdns
+    if settings.mdns and not is_loopback(address):
+        _advertise(mdns, settings, parts.identity, address)
+        stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
+    return Running(address, watch)
 
 
 def _models(
@@ -221,36 +281,6 @@ def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> N
         int(time.time()),
     )
     mdns.advertise(advert, only=only_address(settings.host))
-
-
-def _owners(settings: Settings) -> dict[str, KeyOwner]:
-    """API keys and their classes. Raises SettingsError for a file that cannot be read or understood."""
-    path = settings.priorities()
-    try:
-        return owners_of(path.read_text(errors="replace"))
-    except FileNotFoundError as error:
-        if settings.priority_keys:
-            raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error.strerror}") from error
-        return {}
-    except OSError as error:
-        raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error.strerror}") from error
-    except BadLine as error:
-        raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error}") from error
-
-
-async def _remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) -> None:
-    """What earlier calls took, and which models answered in the last week, as far as the file tells."""
-    unix = time.time()
-    try:
-        known = await asyncio.to_thread(reader.latencies, KEPT)
-        served = await asyncio.to_thread(reader.served, unix - WEEK_HOURS * HOUR_S, unix)
-    except Unavailable as error:
-        log.warning("nothing is remembered of earlier calls: %s", error.summary)
-        return
-    for node_id, model, seconds in known:
-        desk.remember(node_id, model, seconds)
-    for model, hour, calls in served:
-        desk.remember_use(model, clock() - (unix - hour), calls)
 
 
 @asynccontextmanager

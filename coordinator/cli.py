@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coordinator.verbs.explain import explain
 from shared import __version__
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ def _ask(verb: Callable[[], int]) -> None:
     except NoAnswer as error:
         click.echo(f"herd: {error}", err=True)
         sys.exit(error.code)
+
+
+main.add_command(explain)
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -173,6 +173,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         True
     )
     model_preload_max_count: Annotated[int, Meta(ge=0), _about("models that are kept loaded so")] = 3
+    decision_retention_days: Annotated[
+        int, Meta(ge=0), _about("days that the decisions in latency.db are kept; 0: as long as their rows")
+    ] = 7
     score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
     score_model_warm: Annotated[
         float, _about("points of signal thermal where the model left memory in the last half hour")

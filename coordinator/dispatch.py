@@ -45,6 +45,7 @@ class Dispatcher:
         self._wanted = wanted
         self._waiting: dict[CallId, asyncio.Future[Placement]] = {}
         self._tasks: dict[CallId, asyncio.Task[object]] = {}
+        self._records: dict[CallId, CallRecord] = {}
         self._freed: dict[CallId, FleetError] = {}
         self._moved: dict[CallId, FleetError] = {}
         self._serial = itertools.count(2)
@@ -56,7 +57,7 @@ class Dispatcher:
         """
         if self._desk.knows(call.id):  # the caller's own id, used twice at once
             call = msgspec.structs.replace(call, id=CallId(f"{call.id}.{next(self._serial)}"))
-        record = CallRecord(call, arrived_at=self._clock())
+        record = self._records[call.id] = CallRecord(call, arrived_at=self._clock())
         try:
             with self.interruptible(call.id):
                 return await self._attempts(call, encode, record)
@@ -101,6 +102,10 @@ class Dispatcher:
             good = reply.status < 400
             self.apply(self._desk.first_byte(call.id, record.first_byte_at, good=good))
             return Answer(self, record, placement, reply)
+
+    def open_record(self, call_id: CallId) -> CallRecord | None:
+        """What is known of a call that waits or runs."""
+        return self._records.get(call_id)
 
     def apply(self, decisions: Decisions) -> None:
         """Wakes the calls that the decisions are about, and whoever fetches what they want."""
@@ -181,6 +186,7 @@ class Dispatcher:
     ) -> None:
         """Synchronous, so that no cancellation can come between: the place is free when this returns."""
         self._tasks.pop(call_id, None)
+        self._records.pop(call_id, None)
         self._freed.pop(call_id, None)
         self._moved.pop(call_id, None)
         future = self._waiting.pop(call_id, None)

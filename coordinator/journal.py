@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from coordinator.core.call import Call, Placement
+from coordinator.core.call import Call, Considered, Placement
 from coordinator.core.context import overflow
 from coordinator.core.protection import UNPROTECTED
 from shared.errors import FleetError
@@ -69,6 +69,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     """What was done about its context, in the words of X-Fleet-Context."""
     context_overflow: str = ""
     """Where its prompt was longer than its context, and by which counts."""
+    decision: Considered | None = None
+    """What was weighed when it was placed."""
 
 
 @dataclass(slots=True)
@@ -118,6 +120,7 @@ class CallRecord:
             timestamp=time.time(),
             context=self.context,
             context_overflow=overflow(call, placement, self.tokens.prompt) if placement else "",
+            decision=placement.decision if placement else None,
         )
 
     def _code(self, status: Status, error: FleetError | None) -> int:

@@ -138,6 +138,7 @@ def _seconds(database: Database, asked: list[Any]) -> list[float]:
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:
     """As scripts read it: lists and the breakdown as values, the flag as one."""
     row.pop("id", None)
+    row.pop("decision", None)  # large; /fleet/explain tells it
     for column in _DECODED:
         row[column] = _value(row.get(column))
     row["fallback_used"] = bool(row["fallback_used"])

@@ -1,5 +1,6 @@
 """The two tables of latency.db: columns as people's scripts know them, and how a Trace becomes rows."""
 
+import logging
 import sqlite3
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -7,6 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 from sqlite_utils import Database
 
+from coordinator.core.explanation import compact
 from coordinator.journal import Trace
 
 Row: TypeAlias = dict[str, Any]
@@ -38,6 +40,7 @@ COLUMNS: dict[str, dict[str, type]] = {
         "status_code": int,
         "context": str,
         "context_overflow": str,
+        "decision": str,
     },
     OBSERVATIONS: {
         "id": int,
@@ -60,9 +63,16 @@ _INSERT = {
 }
 
 
+_DECISIONS_INDEX = (
+    f"CREATE INDEX IF NOT EXISTS idx_{TRACES}_decisions ON {TRACES} (timestamp) WHERE decision IS NOT NULL"
+)
+"""Few of the rows have one still: without it, finding those would mean to walk all."""
+
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BESIDE = ("-wal", "-shm")
 """What SQLite keeps beside a file in WAL mode, by the end of its name."""
+
+log = logging.getLogger("herd.traces")
 
 
 def opened(path: Path, busy_s: float) -> Database:
@@ -77,6 +87,7 @@ def opened(path: Path, busy_s: float) -> Database:
         )  # in WAL, a crash of the machine costs the newest rows only
         for table, columns in COLUMNS.items():
             _make(database, table, columns)
+        connection.execute(_DECISIONS_INDEX)
     except BaseException:
         connection.close()
         raise
@@ -131,7 +142,7 @@ def insert(database: Database, traces: list[Trace]) -> None:
     observed = [each for each in traces if each.status == "completed" and each.run_s is not None]
     with database.atomic():
         # Prepared once for all rows: this runs beside the event loop, and insert_all takes twice the time.
-        database.conn.executemany(_INSERT[TRACES], map(_trace_row, traces))
+        database.conn.executemany(_INSERT[TRACES], map(trace_row, traces))
         database.conn.executemany(_INSERT[OBSERVATIONS], map(_observation_row, observed))
 
 
@@ -149,7 +160,19 @@ def prune(database: Database, before: float, at_most: int) -> bool:
     return more
 
 
-def _trace_row(trace: Trace) -> Row:
+def forget_decisions(database: Database, before: float, at_most: int) -> bool:
+    """Empties the column of older rows, some at a time; whether there may be more."""
+    with database.atomic():
+        gone = database.execute(
+            f"UPDATE {TRACES} SET decision = NULL WHERE id IN"  # noqa: S608 - a name of ours
+            f" (SELECT id FROM {TRACES} WHERE timestamp < ? AND decision IS NOT NULL ORDER BY timestamp LIMIT ?)",
+            [before, at_most],
+        ).rowcount
+    return bool(gone >= at_most)
+
+
+def trace_row(trace: Trace) -> Row:
+    """As it lies in the file, but for its id."""
     call = trace.call
     return {
         "request_id": call.id,
@@ -174,7 +197,19 @@ def _trace_row(trace: Trace) -> Row:
         "status_code": trace.code,
         "context": trace.context or None,
         "context_overflow": trace.context_overflow or None,
+        "decision": _decision(trace),
     }
+
+
+def _decision(trace: Trace) -> str | None:
+    """Worked out here, in the writer's thread. A fault in it must not cost the row."""
+    if trace.decision is None:
+        return None
+    try:
+        return _json(compact(trace.decision.explanation()))
+    except Exception:
+        log.exception("a decision cannot be told", extra={"request_id": trace.call.id})
+        return None
 
 
 def _observation_row(trace: Trace) -> Row:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
+from msgspec.structs import replace
 from sqlite_utils import Database
 
 from coordinator import trace_tables
@@ -17,6 +18,8 @@ from coordinator.journal import Trace
 
 QUEUE_LIMIT = 10_000
 """Traces that wait for the writer; beyond it new ones are dropped and counted."""
+DECISIONS_QUEUED = 1_000
+"""Beyond it, traces wait without their decisions: these are large."""
 BATCH_ROWS = 200
 BATCH_S = 0.25
 """The oldest of a batch waits no longer, so that it is in the file within half a second."""
@@ -57,10 +60,13 @@ class TraceStore:
         retention_days: float,
         open_database: Callable[[Path, float], Database] = trace_tables.opened,
         queue_limit: int = QUEUE_LIMIT,
+        *,
+        decision_days: float = 7,
     ) -> None:
-        """Rows older than `retention_days` are deleted; 0 keeps all."""
+        """Rows older than `retention_days` are deleted, decisions older than `decision_days`; 0 keeps all."""
         self.path = path
         self._retention_s = retention_days * DAY_S
+        self._decisions_s = decision_days * DAY_S
         self._open = open_database
         self._queue: queue.Queue[Trace | None] = queue.Queue(queue_limit)
         self._closing = threading.Event()
@@ -84,6 +90,8 @@ class TraceStore:
 
     def record(self, trace: Trace) -> None:
         """Never waits."""
+        if trace.decision is not None and self._queue.qsize() >= DECISIONS_QUEUED:
+            trace = replace(trace, decision=None)
         try:
             self._queue.put_nowait(trace)
         except queue.Full:
@@ -177,8 +185,12 @@ class TraceStore:
 
     def _prune(self, database: Database) -> None:
         """Some rows; with more to delete, traces that came meanwhile have their turn first."""
-        oldest = time.time() - self._retention_s
-        if self._retention_s and trace_tables.prune(database, oldest, PRUNE_ROWS):
+        now, more = time.time(), False
+        if self._retention_s:
+            more = trace_tables.prune(database, now - self._retention_s, PRUNE_ROWS)
+        if self._decisions_s:
+            more |= trace_tables.forget_decisions(database, now - self._decisions_s, PRUNE_ROWS)
+        if more:
             self._next_prune = time.monotonic() + BATCH_S
 
     def _check_if_suspected(self) -> None:

@@ -66,14 +66,15 @@ class ConsoleLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name for it
         """The first line, whatever the message has in it."""
-        return _printable(super().formatMessage(record))
+        return printable(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         """It, and the lines of a traceback."""
-        return "\n".join(map(_printable, super().format(record).split("\n")))
+        return "\n".join(map(printable, super().format(record).split("\n")))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """One line: what cannot be printed, line ends too, as escapes."""
     if text.isprintable():
         return text
     return "".join(

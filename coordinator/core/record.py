@@ -7,6 +7,7 @@ from coordinator.core.call import Call, Place
 from coordinator.core.candidate import Candidate
 from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
+from coordinator.core.protection import Protection, describe
 from coordinator.core.shelf import Fixed, breakdown
 from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, functions
 from shared.names import NodeId
@@ -36,6 +37,8 @@ class Record(Struct, frozen=True, kw_only=True):
     outcome: Outcome = "placed"
     chosen: Place | None = None
     reason: str = ""
+    protection: Protection | None = None
+    """Of the call's context where it was placed."""
 
     def explanation(self) -> Explanation:
         """In full: eligible places by points, then the refusals."""
@@ -49,6 +52,7 @@ class Record(Struct, frozen=True, kw_only=True):
             outcome=self.outcome,
             chosen=self.chosen.node_id if self.chosen else None,
             reason=self.reason,
+            context=(describe(self.protection) or None) if self.protection else None,
             candidates=tuple(judged),
             omitted=self.omitted,
         )

@@ -112,6 +112,7 @@ class Scorer:
             found=Found(tuple(best), ()),
             outcome="waits" if decision is None else "placed" if isinstance(decision, Placed) else "refused",
             chosen=decision.placement.place if isinstance(decision, Placed) else None,
+            protection=decision.placement.protection if isinstance(decision, Placed) else None,
             reason=str(decision.error) if isinstance(decision, Refused) else "",
         ).explanation()
 
@@ -122,6 +123,7 @@ class Scorer:
         *,
         found: Found,
         chosen: Place | None,
+        protection: Protection | None = None,
         outcome: Outcome = "placed",
         reason: str = "",
         omitted: int = 0,
@@ -140,6 +142,7 @@ class Scorer:
             outcome=outcome,
             chosen=chosen,
             reason=reason,
+            protection=protection,
         )
 
     def _usable(
@@ -178,8 +181,13 @@ class Scorer:
         count = self._index.count(model)
         small = count <= RECORDED
         entries = self._index.weighed(model) if small else [each.entry for each in found.best]
-        record = self._record(subject, entries, found=found, chosen=entry.place, omitted=count - len(entries))
-        fallback = model != subject.call.model
+        omitted, fallback = count - len(entries), model != subject.call.model
+        if fallback and small:
+            entries += self._index.weighed(subject.call.model)
+        protection = self.protection(entry.fixed.candidate, subject.call)
+        record = self._record(
+            subject, entries, found=found, chosen=entry.place, protection=protection, omitted=omitted
+        )
         placement = self._fleet.placement(
             entry.node,
             entry.fixed.spot,
@@ -189,7 +197,7 @@ class Scorer:
             record,
             fallback=fallback,
             context_length=entry.fixed.candidate.context_length,
-            protection=self.protection(entry.fixed.candidate, subject.call),
+            protection=protection,
         )
         return Placed(subject.call.id, placement)
 

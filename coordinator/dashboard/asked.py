@@ -23,7 +23,7 @@ class Window(NamedTuple):
 def number(request: web.Request, name: str, default: int, most: int) -> int:
     """A parameter from 1 to `most`. Raises CallerFault."""
     text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= most):
         raise CallerFault(f"{name} is a whole number from 1 to {most}")
     return int(text)
 
@@ -41,7 +41,7 @@ def window(request: web.Request, length_s: float, now: float) -> Window:
 
     Raises CallerFault.
     """
-    start, end = _moment(request, "start_ts"), _moment(request, "end_ts")
+    start, end = moment(request, "start_ts"), moment(request, "end_ts")
     # Whatever ended in this very moment belongs to it.
     until = end or math.nextafter(now, math.inf)
     since = start or until - length_s
@@ -50,7 +50,8 @@ def window(request: web.Request, length_s: float, now: float) -> Window:
     return Window(since, until)
 
 
-def _moment(request: web.Request, name: str) -> float:
+def moment(request: web.Request, name: str) -> float:
+    """A parameter in seconds of Unix time, 0 where it is missing. Raises CallerFault."""
     text = request.query.get(name, "0")
     try:
         value = float(text) if text.isascii() else math.nan

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from coordinator.core.call import Call, Placement
+from coordinator.core.call import Call, Operation, Placement
 from coordinator.forward import EngineRequest
 from shared.errors import FleetError
 from shared.frames import Frames
@@ -21,6 +21,10 @@ class Dialect(Protocol):
 
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
+        ...
+
+    def read_call(self, request: web.Request, body: bytes, operation: Operation, /) -> tuple[Call, object]:
+        """What placing needs to know of a call, and its head. Raises CallerFault."""
         ...
 
     def error_body(self, error: FleetError) -> bytes:

@@ -244,6 +244,12 @@ class Ollama:
 
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await self._bodies.read(request)
+        call, head = self.read_call(request, body, operation)
+        exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
+        return await self._relay.serve(request, self, exchange)
+
+    def read_call(self, request: web.Request, body: bytes, operation: Operation) -> tuple[Call, _Head]:
+        """What placing needs to know. Raises CallerFault."""
         head = decode_head(body, _Head)
         texts = _texts(head)
         call = call_of(
@@ -260,8 +266,7 @@ class Ollama:
             prompt_bytes=len(body),
             opening=opening_of(operation, head.messages, head.tools, head.prompt, head.system),
         )
-        exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
-        return await self._relay.serve(request, self, exchange)
+        return call, head
 
 
 def _abilities(operation: Operation, head: _Head) -> frozenset[str]:

@@ -215,6 +215,12 @@ class OpenAi:
 
     async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
         body = await self._bodies.read(request)
+        call, head = self.read_call(request, body, operation)
+        exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
+        return await self._relay.serve(request, self, exchange)
+
+    def read_call(self, request: web.Request, body: bytes, operation: Operation) -> tuple[Call, _Head]:
+        """What placing needs to know. Raises CallerFault."""
         head = decode_head(body, _Head)
         images, texts = sum(_has_image(message) for message in head.messages or ()), _texts(head)
         call = call_of(
@@ -233,8 +239,7 @@ class OpenAi:
             opening=opening_of(operation, head.messages, head.tools, head.prompt),
             prompt_cache_key=head.prompt_cache_key,
         )
-        exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
-        return await self._relay.serve(request, self, exchange)
+        return call, head
 
 
 def _error(error: FleetError) -> dict[str, object]:

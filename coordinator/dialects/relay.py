@@ -216,6 +216,8 @@ def fleet_headers(call: Call, placement: Placement) -> dict[str, str]:
         "X-Fleet-Node": placement.place.node_id,
         "X-Fleet-Engine": placement.place.engine,
         "X-Fleet-Score": f"{placement.scores['total']:.1f}",
+        # Beside the total, not in it: people's scripts read X-Fleet-Score as one number.
+        "X-Fleet-Score-Breakdown": _breakdown(placement.scores),
         "X-Fleet-Retries": str(placement.retries),
         "X-Fleet-Fallback": "true" if placement.fallback else "false",
         "X-Fleet-Served-Model": placement.engine_model,
@@ -223,3 +225,8 @@ def fleet_headers(call: Call, placement: Placement) -> dict[str, str]:
     if overflow := context.overflow(call, placement):
         headers["X-Fleet-Context-Overflow"] = overflow
     return headers
+
+
+def _breakdown(scores: Mapping[str, float]) -> str:
+    """`thermal=50.0; memory_fit=20.0; ...`, as they are summed; empty where a place has no points."""
+    return "; ".join(f"{name}={points:.1f}" for name, points in scores.items() if name != "total")

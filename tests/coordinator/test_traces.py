@@ -67,6 +67,7 @@ def test_a_row_has_every_column_that_scripts_know(path: Path) -> None:
         "status_code": 200,
         "context": None,
         "context_overflow": None,
+        "decision": None,
     }
     (observed,) = rows(path, "SELECT * FROM latency_observations")
     assert (observed["node_id"], observed["model_name"], observed["latency_ms"]) == ("n1", MODEL, 2000.0)

@@ -191,6 +191,7 @@ async def test_headers_to_the_engine_and_back(herd: Herd, fake: FakeEngine, path
         through = await asked(herd, path, body, headers=sent)
         told = {name: through.headers[name] for name in through.headers if name.startswith("x-fleet-")}
         assert float(told.pop("x-fleet-score")) >= 0
+        assert "thermal=50.0; memory_fit=20.0; " in told.pop("x-fleet-score-breakdown")
         assert told == {
             "x-fleet-node": "node-1",
             "x-fleet-engine": "ollama",

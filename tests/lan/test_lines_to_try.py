@@ -89,6 +89,13 @@ def is_queue(printed: str) -> None:
     assert json.loads(printed)["nodes_online"] == 1
 
 
+def is_explained(printed: str) -> None:
+    answer = json.loads(printed)
+    assert (answer["policy"], answer["outcome"], answer["chosen"]) == ("weighted", "placed", NODE)
+    [candidate] = answer["candidates"]
+    assert set(candidate["scores_breakdown"]) >= SHARES
+
+
 def names_models(printed: str) -> None:
     names = {model["name"] for model in json.loads(printed)["models"]}
     assert names == {f"{MODEL}:latest", "nomic-embed-text:latest"}
@@ -190,6 +197,7 @@ def is_speed(printed: str) -> None:
 EXPECTED: list[tuple[str, Callable[[str], None]]] = [
     (r"/fleet/status$", is_status),
     (r"/fleet/queue$", is_queue),
+    (r"/fleet/explain ", is_explained),
     (r"/api/tags$", names_models),
     (r"/api/ps$", names_loaded),
     (r"/v1/models$", lists_ids),
