@@ -1,0 +1,84 @@
+"""What a person on this machine asks of its agent: a small file in the node's directory, which the agent watches.
+
+A file, and not a socket: it works the same on Linux, macOS and Windows, only the user can write it, it needs no port,
+and what it asks for outlives a restart of the agent.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from shared.atomic import replaced
+
+FILE = "control.json"
+"""In the node's directory, `nodes/<node_id>/` of the data directory."""
+LOOK_EVERY_S = 0.5
+"""What is asked is begun within a second."""
+
+log = logging.getLogger("herd-node")
+
+
+class Drain(Struct, frozen=True, kw_only=True):
+    """Take no new calls; let the running ones finish."""
+
+    since: float
+    """When it was asked, in seconds since the epoch."""
+    deadline_s: float
+    """Seconds from then after which what still runs is ended."""
+
+    def left_s(self, now: float) -> float:
+        """Seconds until the deadline at `now` (since the epoch). A clock that went back makes it no longer."""
+        return min(self.deadline_s, self.since + self.deadline_s - now)
+
+
+class Pause(Struct, frozen=True, kw_only=True):
+    """The owner wants the machine."""
+
+    until: float | None = None
+    """Seconds since the epoch; None: until resumed."""
+
+
+class Control(Struct, frozen=True, kw_only=True):
+    """All that is asked; None: not asked."""
+
+    drain: Drain | None = None
+    pause: Pause | None = None
+
+
+def read(path: Path) -> Control:
+    """What the file asks; nothing where there is none. One that cannot be read is told in the log, and asks nothing."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Control)
+    except FileNotFoundError:
+        return Control()
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("%s cannot be read, so nothing is asked of this agent: %s", path, error)
+        return Control()
+
+
+def write(path: Path, control: Control) -> None:
+    """All at once, for the user's eyes only. Raises OSError."""
+    replaced(path, msgspec.json.encode(control))
+
+
+async def watched(path: Path, look: Callable[[Control], None], every_s: float = LOOK_EVERY_S) -> None:
+    """For ever: hands what the file asks to `look`, again and again, since what is asked may end with time."""
+    control, seen = Control(), None
+    while True:
+        if (now := await asyncio.to_thread(_signature, path)) != seen:
+            control, seen = await asyncio.to_thread(read, path), now
+        look(control)
+        await asyncio.sleep(every_s)
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """Changes with the file, which is replaced and never written into; None: there is none, or it cannot be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -1,0 +1,74 @@
+"""The file by which a person asks something of the agent of this machine."""
+
+import asyncio
+import logging
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.control import Control, Drain, Pause, read, watched, write
+from shared.serving import cancelled
+from tests.fakes.waiting import eventually
+
+ASKED = Control(drain=Drain(since=1_000.0, deadline_s=600.0), pause=Pause(until=None))
+
+
+def test_what_was_asked_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "control.json"
+    assert read(path) == Control()
+    write(path, ASKED)
+    assert read(path) == ASKED
+    if sys.platform != "win32":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff", b'{"drain": 5}', b'{"drain": {"since": "now"}}', b"[" * 100_000],
+)
+def test_a_file_that_is_none_asks_nothing_and_is_told(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "control.json"
+    path.write_bytes(content)
+    assert read(path) == Control()
+    (record,) = caplog.records
+    assert "control.json cannot be read" in record.getMessage()
+
+
+def test_fields_of_a_later_version_are_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "control.json"
+    path.write_bytes(b'{"drain": {"since": 1, "deadline_s": 2, "why": "x"}, "reboot": true}')
+    assert read(path).drain == Drain(since=1.0, deadline_s=2.0)
+
+
+def test_a_clock_that_went_back_makes_no_deadline_longer() -> None:
+    drain = Drain(since=1_000.0, deadline_s=60.0)
+    assert drain.left_s(1_010.0) == 50.0
+    assert drain.left_s(1_100.0) == -40.0
+    assert drain.left_s(10.0) == 60.0
+
+
+async def test_a_change_is_seen_and_a_bad_file_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, seen = tmp_path / "control.json", [ASKED]
+    watching = asyncio.create_task(watched(path, seen.append, every_s=0.005))
+    try:
+        await eventually(lambda: seen[-1] == Control(), 2)
+        write(path, ASKED)
+        await eventually(lambda: seen[-1] == ASKED, 2)
+        path.write_bytes(b"{")
+        await eventually(lambda: seen[-1] == Control(), 2)
+        count = len(seen)
+        await eventually(lambda: len(seen) > count + 3, 2)
+        path.unlink()
+        write(path, ASKED)
+        await eventually(lambda: seen[-1] == ASKED, 2)
+    finally:
+        await cancelled(watching)
+    assert [record.levelno for record in caplog.records if "cannot be read" in record.getMessage()] == [
+        logging.WARNING
+    ]
