@@ -16,6 +16,13 @@ from shared import __version__
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
 @click.option("--advertise", help="Host under which the coordinator reaches this node's gateway.")
 @click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: what is found]")
+@click.option(
+    "--learn-capacity",
+    "enable_capacity_learning",
+    is_flag=True,
+    default=None,
+    help="Learn when the owner uses this machine, and leave it alone then.",
+)
 @click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
 @click.option("--data-dir", help="Where logs and state are kept.  [default: ~/.fleet-manager]")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")

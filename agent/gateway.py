@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
@@ -47,6 +48,10 @@ class Gateway:
     ) -> None:
         """`announce` tells the coordinator how this node stands now, and returns once it knows."""
         self.draining = False
+        self.begun: Counter[str] = Counter()
+        """Calls taken, by engine."""
+        self.ended: Counter[str] = Counter()
+        """Of these."""
         self._node_id = node_id
         self._expected = f"Bearer {secret}".encode()
         self._engines = engines
@@ -93,12 +98,14 @@ class Gateway:
         if engine.url is None:
             raise GatewayUnreachable(f"engine {engine.name} is not up")
         self._running += 1
+        self.begun[engine.name] += 1
         self._idle.clear()
         try:
             return await self._pass_on(request, engine, engine.url, path)
         finally:
             engine.relayed(path)
             self._running -= 1
+            self.ended[engine.name] += 1
             if not self._running:
                 self._idle.set()
 

@@ -10,8 +10,8 @@ from agent.sensors.gpu import GpuSensor
 from agent.sensors.hardware import with_gpus, with_measured
 from agent.sensors.host import HostSensor, Surroundings
 from shared import __version__
+from shared.wire import Capacity, Gpu, Hardware, Heartbeat
 from shared.wire import Engine as Report
-from shared.wire import Gpu, Hardware, Heartbeat
 
 
 class Reporter:
@@ -27,6 +27,7 @@ class Reporter:
         gpu: GpuSensor,
         engines: Iterable[Engine],
         draining: Callable[[], bool],
+        capacity: Callable[[], Capacity | None] = lambda: None,
     ) -> None:
         self._node_id = node_id
         self._epoch = epoch
@@ -36,6 +37,7 @@ class Reporter:
         self._gpu = gpu
         self._engines = list(engines)
         self._draining = draining
+        self._capacity = capacity
         self._hardware: Hardware = host.hardware()
         self._seq = 0
         self._last_up: dict[str, Report] = {}
@@ -62,7 +64,12 @@ class Reporter:
             power=around.power,
             gpus=gpus,
             engines=[self._remembering(report) for report in looked],
+            capacity=self._capacity(),
         )
+
+    def engines(self) -> list[Report]:
+        """As they were when last up."""
+        return list(self._last_up.values())
 
     async def _engines_now(self, leaving: bool) -> list[Report]:
         return [] if leaving else await asyncio.gather(*(engine.look() for engine in self._engines))

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
+from coordinator.core import owner
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
 from shared.names import ModelName, normalise
-from shared.wire import Engine, Heartbeat, Memory, Thermal
+from shared.wire import Capacity, Engine, Heartbeat, Memory, Thermal
 
 GIB = 2**30
 WARM_C = 85.0
@@ -77,6 +78,7 @@ class StatusReader:
             node.standing(now, self._limits).status == "online"
             and not node.heartbeat.draining
             and not node.cordoned
+            and owner.refusal(node.heartbeat.capacity) is None
             and any(spot.engine.up for spots in node.spots.values() for spot in spots)
             for node in self._desk.fleet.nodes.values()
         )
@@ -97,7 +99,7 @@ class StatusReader:
             **_machine(beat),
             "engines": [_engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
-            "capacity": None,
+            "capacity": _capacity(beat.capacity),
             "gateway_url": node.address,
             "ollama_url": node.address,
             "requests_active": node.in_flight.total(),
@@ -161,6 +163,24 @@ def _thermal(thermal: Thermal) -> dict[str, Any]:
     celsius = thermal.temperature_c
     state = "unknown" if celsius is None else "warning" if celsius >= WARM_C else "nominal"
     return {"state": state, "temperature_c": celsius, "source": thermal.source}
+
+
+def _capacity(capacity: Capacity | None) -> dict[str, Any] | None:
+    """The reference's shape and more; null: nothing is learned there."""
+    if capacity is None:
+        return None
+    ceiling = capacity.ceiling_bytes
+    return {
+        "mode": capacity.mode,
+        "ceiling_gb": None if ceiling is None else _gib(ceiling),
+        "availability_score": round(capacity.availability, 4),
+        "trend": round(capacity.trend, 4),
+        "reason": capacity.reason,
+        "override_active": capacity.override,
+        "until": capacity.until,
+        "learning_confidence": round(capacity.confidence, 4),
+        "days_observed": round(capacity.days_observed, 3),
+    }
 
 
 def _engine(engine: Engine, node: Node) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from coordinator.core import owner
 from coordinator.core.call import Call
 from coordinator.core.node import Node, Spot, Standing
 
@@ -33,7 +34,17 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
         return Refusal(f"{name} is draining")
     if node.cordoned:
         return Refusal(f"{name} is cordoned")
-    return None
+    return _owners_refusal(node, spot)
+
+
+def _owners_refusal(node: Node, spot: Spot) -> Refusal | None:
+    capacity, name = node.heartbeat.capacity, node.node_id
+    if why := owner.refusal(capacity):
+        return Refusal(f"{name} is {why}")
+    if spot.replicas:
+        return None
+    why = owner.cold_refusal(capacity, spot.model.size_bytes, owner.resident(node.heartbeat))
+    return Refusal(f"on {name} it {why}") if why else None
 
 
 def _memory_bytes(node: Node) -> int:

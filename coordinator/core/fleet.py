@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator
 
+from coordinator.core import owner
 from coordinator.core.call import Place, Placement
 from coordinator.core.candidate import Candidate
 from coordinator.core.latencies import Latencies
@@ -91,6 +92,7 @@ class Fleet:
         key = (spot.engine.name, model)
         unloaded_at = node.unloaded_at.get(model)
         discrete = beat.gpus and not beat.hardware.unified_memory
+        free = sum(gpu.vram_free_bytes for gpu in beat.gpus) if discrete else beat.memory.available_bytes
         return Candidate(
             place=Place(node.node_id, *key),
             engine_model=spot.model.name,
@@ -100,9 +102,7 @@ class Fleet:
             in_flight=node.in_flight[key],
             node_in_flight=node.in_flight.total(),
             model_bytes=spot.model.size_bytes,
-            free_bytes=sum(gpu.vram_free_bytes for gpu in beat.gpus)
-            if discrete
-            else beat.memory.available_bytes,
+            free_bytes=owner.room(beat.capacity, free, owner.resident(beat)),
             memory_bytes=sum(gpu.vram_total_bytes for gpu in beat.gpus)
             if discrete
             else beat.memory.total_bytes,
@@ -110,6 +110,7 @@ class Fleet:
             max_context=spot.model.max_context,
             bandwidth_gbps=beat.hardware.memory_bandwidth_gbps,
             fleet_bandwidth_gbps=self._bandwidth_gbps,
+            availability_trend=owner.trend(beat.capacity),
             latency_p75_s=self.latencies.p75(node.node_id, model),
             troubled=node.troubled(*key, now) or standing.status != "online",
             last_used=node.last_used[key],
