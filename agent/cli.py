@@ -1,6 +1,7 @@
 """The command `herd-node`: without a verb it runs the agent."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -36,6 +37,36 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     """
     if context.invoked_subcommand is None:
         sys.exit(_run(flags, with_parent=with_parent))
+    context.obj = flags
+
+
+def _about_an_agent(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb that speaks to an agent of this user."""
+    verb = click.option("--data-dir", help="That of the agent.  [default: ~/.fleet-manager]")(verb)
+    return click.option("--node-id", help="Which agent, where this user has several.")(verb)
+
+
+@main.command()
+@click.option("--for", "lasting", default="", help="How long, as 30m or 2h.  [default: until resume]")
+@_about_an_agent
+@click.pass_obj
+def pause(outer: dict[str, Any], /, *, lasting: str, **flags: str | None) -> None:
+    """This machine takes no new calls of the fleet; running ones finish. Lasts over restarts of the agent."""
+    from agent.verbs.pause import pause as paused
+
+    sys.exit(paused({name: flags[name] or outer[name] for name in flags}, lasting))
+
+
+@main.command()
+@click.option("--full", is_flag=True, help="Also while its owner uses it, whatever was learned.")
+@click.option("--for", "lasting", default="", help="With --full: how long, as 30m or 2h.")
+@_about_an_agent
+@click.pass_obj
+def resume(outer: dict[str, Any], /, *, full: bool, lasting: str, **flags: str | None) -> None:
+    """Ends a pause: this machine takes calls again, as far as its owner's use leaves room."""
+    from agent.verbs.pause import resume as resumed
+
+    sys.exit(resumed({name: flags[name] or outer[name] for name in flags}, lasting, full=full))
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

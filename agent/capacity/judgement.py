@@ -8,7 +8,9 @@ Mode = Literal["full", "learned_high", "learned_medium", "learned_low", "paused"
 
 BOOTSTRAP_DAYS = 7.0
 CERTAIN_DAYS = 30.0
-CERTAIN_SAMPLES = 5.0
+CERTAIN_SAMPLES = 720.0
+"""An hour's history counts in full once it is a whole hour: if seconds did, the present would count twice."""
+CONFIDENT_SAMPLES = 5.0
 FULL_SHARE = 0.8
 HIGH_USE_GIB, HIGH_USE_SHARE, HIGH_USE_SCORE = 16, 0.1, 0.1
 """Left to what is loaded on a machine that is worked hard."""
@@ -54,7 +56,7 @@ def certainty(samples: float) -> float:
 
 def confidence(days: float, mean_samples: float) -> float:
     """Of all that was learned, 0 to 1; told to people, weighs nowhere."""
-    return 0.6 * min(1.0, days / CERTAIN_DAYS) + 0.4 * certainty(mean_samples)
+    return 0.6 * min(1.0, days / CERTAIN_DAYS) + 0.4 * min(1.0, mean_samples / CONFIDENT_SAMPLES)
 
 
 def tier(score: float) -> Tier:

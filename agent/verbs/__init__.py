@@ -1,0 +1,1 @@
+"""Verbs of `herd-node`, one file each."""
