@@ -54,7 +54,7 @@ def pause(outer: dict[str, Any], /, *, lasting: str, **flags: str | None) -> Non
     """This machine takes no new calls of the fleet; running ones finish. Lasts over restarts of the agent."""
     from agent.verbs.pause import pause as paused
 
-    sys.exit(paused({name: flags[name] or outer[name] for name in flags}, lasting))
+    _ask(outer, flags, lambda settings: paused(settings, lasting))
 
 
 @main.command()
@@ -66,7 +66,19 @@ def resume(outer: dict[str, Any], /, *, full: bool, lasting: str, **flags: str |
     """Ends a pause: this machine takes calls again, as far as its owner's use leaves room."""
     from agent.verbs.pause import resume as resumed
 
-    sys.exit(resumed({name: flags[name] or outer[name] for name in flags}, lasting, full=full))
+    _ask(outer, flags, lambda settings: resumed(settings, lasting, full=full))
+
+
+def _ask(outer: dict[str, Any], flags: dict[str, str | None], verb: Callable[[Any], int]) -> None:
+    """Runs a verb with the agent's settings; its flags may stand before or behind its name."""
+    from agent.verbs.directory import NoNode, settings_of
+
+    try:
+        code = verb(settings_of(outer | {name: given for name, given in flags.items() if given}))
+    except NoNode as error:
+        click.echo(f"herd-node: {error}", err=True)
+        code = error.code
+    sys.exit(code)
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

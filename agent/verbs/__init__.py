@@ -1,1 +1,1 @@
-"""Verbs of `herd-node`, one file each."""
+"""Verbs of `herd-node` that ask the agent of this machine, one file each."""

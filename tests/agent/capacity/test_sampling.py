@@ -78,7 +78,7 @@ async def test_an_engine_that_carries_a_call_works_for_the_fleet() -> None:
 
 
 async def test_the_fleets_own_load_teaches_it_nothing() -> None:
-    """A day of a machine that is hardly used, and the same day with every processor busy for the fleet: the same slots, exactly."""
+    """A day of a machine that is hardly used, and the same day with every processor busy: the same slots, exactly."""
     weeks = []
     for fleet, agent in ((0.0, 0.0), (3.7, 0.25), (2.9, 0.017)):
         world = World()
