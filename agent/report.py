@@ -41,11 +41,13 @@ class Reporter:
         self._hardware: Hardware = host.hardware()
         self._seq = 0
         self._last_up: dict[str, Report] = {}
+        self._told: list[Report] = []
 
     async def beat(self, gateway_port: int, *, leaving: bool = False) -> Heartbeat:
         """Readings of this moment. All are asked side by side, so that a slow one delays no other."""
         looked, (around, gpus) = await asyncio.gather(self._engines_now(leaving), self._machine_now())
         self._seq += 1
+        self._told = [self._remembering(report) for report in looked]
         return Heartbeat(
             node_id=self._node_id,
             epoch=self._epoch,
@@ -63,13 +65,13 @@ class Reporter:
             thermal=around.thermal,
             power=around.power,
             gpus=gpus,
-            engines=[self._remembering(report) for report in looked],
+            engines=self._told,
             capacity=self._capacity(),
         )
 
     def engines(self) -> list[Report]:
-        """As they were when last up."""
-        return list(self._last_up.values())
+        """As the last beat told them."""
+        return self._told
 
     async def _engines_now(self, leaving: bool) -> list[Report]:
         return [] if leaving else await asyncio.gather(*(engine.look() for engine in self._engines))

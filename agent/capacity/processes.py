@@ -42,13 +42,14 @@ class Processes:
         own = self._tree({os.getpid()} | fleets)
         engines = self._tree(self._engine_roots()) - own
         total_ms, busy_ms = _processors()
-        return Snapshot(time.time(), total_ms, busy_ms, _times(own) or {}, self._engine_times(engines))
+        return Snapshot(time.time(), total_ms, busy_ms, _times(own)[0], self._engine_times(engines))
 
     def _engine_times(self, engines: set[int]) -> dict[Process, int] | None:
-        """None where there should be some, and none can be read."""
+        """None where there should be some, and none or not all can be read."""
         if self._engine_port is None:
             return {}
-        return _times(engines) or None
+        times, denied = _times(engines)
+        return times if times and not denied else None
 
     def _engine_roots(self) -> set[int]:
         if self._engine_port is None:
@@ -100,16 +101,21 @@ def _processors() -> tuple[int, int]:
     return _ms(total), _ms(total - told["idle"] - told.get("iowait", 0.0))
 
 
-def _times(numbers: set[int]) -> dict[Process, int] | None:
-    """Of each, with its children that have ended; None where one may not be read."""
+def _times(numbers: set[int]) -> tuple[dict[Process, int], bool]:
+    """Of each, with its children that have ended; and whether some may not be read."""
     for _ in range(TRIES):
+        times, denied = {}, False
         try:
-            return {_identity(number): _taken_ms(number) for number in numbers}
+            for number in numbers:
+                try:
+                    times[_identity(number)] = _taken_ms(number)
+                except (psutil.AccessDenied, OSError):
+                    denied = True
         except psutil.NoSuchProcess as error:
-            numbers = numbers - {error.pid}
-        except (psutil.AccessDenied, OSError):
-            return None
-    return None
+            numbers = numbers - {error.pid}  # its parent has its figure now, and may have been read before
+            continue
+        return times, denied
+    return {}, False
 
 
 def _identity(number: int) -> Process:

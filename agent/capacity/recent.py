@@ -30,7 +30,9 @@ class Recent:
         self._high_since: float | None = None
 
     def observe(self, reading: Reading) -> None:
-        """Newer than all before."""
+        """Newer than all before. After a time that was not seen, hard work has to be seen anew."""
+        if self._readings and reading.at - reading.seconds - self._readings[-1].at > NOW_S:
+            self._high_since = None
         self._readings.append(reading)
         while self._readings[0].at <= reading.at - TREND_S:
             self._readings.popleft()

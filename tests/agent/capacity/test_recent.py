@@ -60,6 +60,13 @@ def test_what_was_before_a_sleep_is_no_matter() -> None:
     assert recent.trend() == recent.use_pct() == 0.0
 
 
+def test_hard_work_has_to_be_seen() -> None:
+    """Not an hour between two readings in which it could not be told from the fleet's."""
+    recent = after((60, 100))
+    recent.observe(Reading(3600.0, 5.0, 100.0))
+    assert not recent.worked_hard()
+
+
 def test_a_longer_reading_counts_more() -> None:
     recent = Recent()
     recent.observe(Reading(15.0, 15.0, 0.0))
