@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shared import __version__
+
+if TYPE_CHECKING:
+    from agent.config import Settings
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,48 +40,47 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     """
     if context.invoked_subcommand is None:
         sys.exit(_run(flags, with_parent=with_parent))
-    context.obj = flags
 
 
-def _about_an_agent(verb: Callable[..., None]) -> Callable[..., None]:
-    """A verb that speaks to an agent of this user."""
-    verb = click.option("--data-dir", help="That of the agent.  [default: ~/.fleet-manager]")(verb)
-    return click.option("--node-id", help="Which agent, where this user has several.")(verb)
+_node_id = click.option("--node-id", help="Which agent of this machine.  [default: the one that runs]")
+_data_dir = click.option("--data-dir", help="Where it keeps its state.  [default: ~/.fleet-manager]")
 
 
 @main.command()
 @click.option("--for", "lasting", default="", help="How long, as 30m or 2h.  [default: until resume]")
-@_about_an_agent
-@click.pass_obj
-def pause(outer: dict[str, Any], /, *, lasting: str, **flags: str | None) -> None:
-    """This machine takes no new calls of the fleet; running ones finish. Lasts over restarts of the agent."""
+@_node_id
+@_data_dir
+@click.pass_context
+def pause(context: click.Context, /, *, lasting: str, **flags: str | None) -> None:
+    """The owner wants the machine: no new calls, running ones finish. Lasts over restarts of the agent."""
     from agent.verbs.pause import pause as paused
 
-    _ask(outer, flags, lambda settings: paused(settings, lasting))
+    _ask(context, flags, lambda settings: paused(settings, lasting))
 
 
 @main.command()
-@click.option("--full", is_flag=True, help="Also while its owner uses it, whatever was learned.")
+@click.option("--full", is_flag=True, help="Also while the owner uses it, whatever was learned.")
 @click.option("--for", "lasting", default="", help="With --full: how long, as 30m or 2h.")
-@_about_an_agent
-@click.pass_obj
-def resume(outer: dict[str, Any], /, *, full: bool, lasting: str, **flags: str | None) -> None:
+@_node_id
+@_data_dir
+@click.pass_context
+def resume(context: click.Context, /, *, full: bool, lasting: str, **flags: str | None) -> None:
     """Ends a pause: this machine takes calls again, as far as its owner's use leaves room."""
     from agent.verbs.pause import resume as resumed
 
-    _ask(outer, flags, lambda settings: resumed(settings, lasting, full=full))
+    _ask(context, flags, lambda settings: resumed(settings, lasting, full=full))
 
 
-def _ask(outer: dict[str, Any], flags: dict[str, str | None], verb: Callable[[Any], int]) -> None:
-    """Runs a verb with the agent's settings; its flags may stand before or behind its name."""
+def _ask(context: click.Context, flags: dict[str, str | None], verb: "Callable[[Settings], int]") -> None:
+    """Runs a verb for the agent that the verb's own flags mean, else those before the verb; and ends."""
     from agent.verbs.directory import NoNode, settings_of
 
+    before = context.parent.params if context.parent else {}
     try:
-        code = verb(settings_of(outer | {name: given for name, given in flags.items() if given}))
+        sys.exit(verb(settings_of({name: flag or before.get(name) for name, flag in flags.items()})))
     except NoNode as error:
         click.echo(f"herd-node: {error}", err=True)
-        code = error.code
-    sys.exit(code)
+        sys.exit(error.code)
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -6,7 +6,7 @@ and what it asks for outlives a restart of the agent.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -67,14 +67,31 @@ def write(path: Path, control: Control) -> None:
     replaced(path, msgspec.json.encode(control))
 
 
-async def watched(path: Path, look: Callable[[Control], None], every_s: float = LOOK_EVERY_S) -> None:
+class ControlFile:
+    """Reads the file again only when it was replaced, so that a bad one is told once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = Control()
+        self._seen: tuple[int, int, int] | None = None
+
+    async def control(self) -> Control:
+        """What it asks now."""
+        if (now := await asyncio.to_thread(_signature, self._path)) != self._seen:
+            self._known, self._seen = await asyncio.to_thread(read, self._path), now
+        return self._known
+
+
+async def watched(
+    file: ControlFile, look: Callable[[Control], Awaitable[None]], every_s: float = LOOK_EVERY_S
+) -> None:
     """For ever: hands what the file asks to `look`, again and again, since what is asked may end with time."""
-    control, seen = Control(), None
     while True:
-        if (now := await asyncio.to_thread(_signature, path)) != seen:
-            control, seen = await asyncio.to_thread(read, path), now
-        look(control)
         await asyncio.sleep(every_s)
+        try:
+            await look(await file.control())
+        except Exception:  # whatever was overlooked must not make the agent deaf: told, and tried again
+            log.exception("a fault of ours")
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:

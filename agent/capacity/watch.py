@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from agent import control
 from agent.capacity.learner import Learner, Moment, Wish, overridden
 from agent.capacity.sampling import Sample, Sampler
 from agent.capacity.slots import SAMPLE_S, slot_of
 from agent.capacity.store import FILE, Store, encoded
-from agent.control import Control
+from agent.control import FILE as CONTROL
+from agent.control import Control, ControlFile, watched
 from shared.serving import cancelled
 from shared.wire import Capacity
 
@@ -25,7 +25,7 @@ class Watch:
     """One agent's; `directory` is its own."""
 
     def __init__(self, directory: Path, sample_s: float = SAMPLE_S) -> None:
-        self._control_file = directory / control.FILE
+        self._control_file = ControlFile(directory / CONTROL)
         self._store = Store(directory / FILE)
         self._sample_s = sample_s
         self._control = Control()
@@ -39,17 +39,17 @@ class Watch:
 
         `changed`: the coordinator should know of it now.
         """
-        self._control = await asyncio.to_thread(control.read, self._control_file)
+        self._control = await self._control_file.control()
         if sampler is not None:
             self._learner = Learner(await asyncio.to_thread(self._store.read, time.time()))
             self._tasks.append(asyncio.create_task(self._learn(sampler, changed), name="capacity"))
         self._told = self._word()
 
-        def asked(wanted: Control) -> None:
+        async def asked(wanted: Control) -> None:
             self._control = wanted
             self._tell_change(changed)
 
-        watching = control.watched(self._control_file, asked)
+        watching = watched(self._control_file, asked)
         self._tasks.append(asyncio.create_task(watching, name="pauses"))
 
     async def end(self) -> None:

@@ -1,4 +1,4 @@
-"""Which agent of this machine a verb means: its directory."""
+"""Which agent of this machine a verb means: its directory, and whether it runs."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def settings_of(flags: dict[str, Any]) -> Settings:
 
 
 def directory_of(settings: Settings) -> Path:
-    """The node that was named; else the only one. Raises NoNode."""
+    """The node that was named; else the one whose agent runs; else the only one. Raises NoNode."""
     nodes = Path(settings.data_dir).expanduser() / "nodes"
     there = sorted(each for each in nodes.glob("*") if each.is_dir())
     if settings.node_id:

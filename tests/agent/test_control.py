@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.control import Control, Drain, Pause, read, watched, write
+from agent.control import Control, ControlFile, Drain, Pause, read, watched, write
 from shared.serving import cancelled
 from tests.fakes.waiting import eventually
 
@@ -55,7 +55,11 @@ async def test_a_change_is_seen_and_a_bad_file_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, seen = tmp_path / "control.json", [ASKED]
-    watching = asyncio.create_task(watched(path, seen.append, every_s=0.005))
+
+    async def look(control: Control) -> None:
+        seen.append(control)
+
+    watching = asyncio.create_task(watched(ControlFile(path), look, every_s=0.005))
     try:
         await eventually(lambda: seen[-1] == Control(), 2)
         write(path, ASKED)
@@ -64,11 +68,27 @@ async def test_a_change_is_seen_and_a_bad_file_told_once(
         await eventually(lambda: seen[-1] == Control(), 2)
         count = len(seen)
         await eventually(lambda: len(seen) > count + 3, 2)
-        path.unlink()
         write(path, ASKED)
         await eventually(lambda: seen[-1] == ASKED, 2)
+        path.unlink()
+        await eventually(lambda: seen[-1] == Control(), 2)
     finally:
         await cancelled(watching)
-    assert [record.levelno for record in caplog.records if "cannot be read" in record.getMessage()] == [
-        logging.WARNING
-    ]
+    (record,) = [each for each in caplog.records if "cannot be read" in each.getMessage()]
+    assert record.levelno == logging.WARNING
+
+
+async def test_a_fault_does_not_make_it_deaf(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tries = 0
+
+    async def look(_control: Control) -> None:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError("oops")
+
+    watching = asyncio.create_task(watched(ControlFile(tmp_path / "control.json"), look, every_s=0.001))
+    try:
+        await eventually(lambda: tries > 2, 2)
+    finally:
+        await cancelled(watching)
+    assert "a fault of ours" in caplog.records[0].getMessage()
