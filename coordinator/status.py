@@ -9,7 +9,7 @@ import msgspec
 from coordinator.core import owner
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node
+from coordinator.core.node import Node, Standing
 from shared.names import ModelName, normalise
 from shared.wire import Capacity, Engine, Heartbeat, Memory, Thermal
 
@@ -88,7 +88,7 @@ class StatusReader:
 
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
-        standing = node.standing(self._clock(), self._limits)
+        standing = _with_owner(node.standing(self._clock(), self._limits), beat.capacity)
         return {
             "node_id": node.node_id,
             "status": standing.status,
@@ -163,6 +163,12 @@ def _thermal(thermal: Thermal) -> dict[str, Any]:
     celsius = thermal.temperature_c
     state = "unknown" if celsius is None else "warning" if celsius >= WARM_C else "nominal"
     return {"state": state, "temperature_c": celsius, "source": thermal.source}
+
+
+def _with_owner(standing: Standing, capacity: Capacity | None) -> Standing:
+    """`paused`, and until when, for a node that would take calls if its owner let it."""
+    why = owner.refusal(capacity)
+    return Standing(standing.status, "paused", why) if why and standing.state == "ready" else standing
 
 
 def _capacity(capacity: Capacity | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import NamedTuple
 
 import psutil
@@ -71,7 +72,7 @@ class Processes:
             with contextlib.suppress(psutil.Error, OSError):
                 process = psutil.Process(number)
                 with process.oneshot():
-                    self._seen[number] = _Seen(process.ppid(), _plain(process.name()))
+                    self._seen[number] = _Seen(process.ppid(), _named(process))
         if afresh and self._engine_port is not None and not self._engine_roots():
             self._listeners = _listening(self._engine_port)
 
@@ -87,6 +88,16 @@ class Processes:
                 found.add(number)
                 waiting += below[number]
         return found
+
+
+def _named(process: psutil.Process) -> str:
+    """In small letters; that of the script, where Python runs one and the system calls it after Python."""
+    name = _plain(process.name())
+    if name.startswith("python"):
+        with contextlib.suppress(psutil.AccessDenied, OSError):
+            script = _plain(PurePath([*process.cmdline(), "", ""][1]).name)
+            return script if script in FLEETS else name
+    return name
 
 
 def _plain(name: str) -> str:

@@ -41,6 +41,11 @@ async def is_paused(fleet: Herd) -> bool:
     return bool(found and found["mode"] == "paused")
 
 
+async def state_is(fleet: Herd, state: str) -> bool:
+    """By /fleet/status."""
+    return bool((await fleet.nodes())["node-1"]["state"] == state)
+
+
 async def is_as_before(fleet: Herd) -> bool:
     """Whether nothing is asked any more."""
     return await capacity(fleet) is None
@@ -102,8 +107,7 @@ async def test_a_pause_survives_a_restart_and_ends_in_time(tmp_path: Path) -> No
         await eventually(lambda: is_paused(fleet), SEEN_S)
         assert await fleet.agents["node-1"].stop() == 0
         async with node(tmp_path, fleet.address, "node-1", ollama=fake.address):
-            await fleet.ready("node-1")
-            assert await is_paused(fleet)
+            await eventually(lambda: state_is(fleet, "paused"), 10)
             reply = await ask(fleet)
             assert reply.status == 503
             assert "node-1 is paused by its owner" in reply.error

@@ -1,11 +1,13 @@
 """Real processes of this machine."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,8 +15,10 @@ import pytest
 from agent.capacity.owner import processor_pct, spent_ms
 from agent.capacity.processes import Processes
 
+WAITS = "import sys\nprint('up', flush=True)\nsys.stdin.read()"
 BURNS = "import sys\nprint('up', flush=True)\nwhile True: pass"
-LISTENS_AND_BURNS = """
+LISTENS_AND_WAITS = "import sys\nprint('up', flush=True)\nsys.stdin.read()"
+BURNS = """
 import socket, subprocess, sys
 door = socket.create_server(("127.0.0.1", 0))
 print(door.getsockname()[1], flush=True)
@@ -84,6 +88,21 @@ def test_an_engine_is_found_by_its_port_and_its_ended_children_count() -> None:
         assert 20 <= int(spent) <= 2_000
         engine.stdin.write("end\n")
         engine.stdin.flush()
+
+
+@pytest.mark.parametrize(("script", "counts"), [("herd", True), ("herd-node", True), ("herdsman", False)])
+def test_a_coordinator_or_agent_beside_is_the_fleets(script: str, counts: bool, tmp_path: Path) -> None:
+    """Also where the system calls it after the Python that runs it."""
+    (tmp_path / script).write_text(WAITS)
+    look = "from agent.capacity.processes import Processes\nprint([each for each, _ in Processes(None).look().own])"
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as beside:
+        assert beside.stdout is not None
+        assert beside.stdout.readline() == "up\n"
+        told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+        beside.communicate()
+    assert (beside.pid in json.loads(told.stdout)) == counts
 
 
 def test_an_engine_that_is_nowhere_cannot_be_read() -> None:
