@@ -17,8 +17,7 @@ from agent.capacity.processes import Processes
 
 WAITS = "import sys\nprint('up', flush=True)\nsys.stdin.read()"
 BURNS = "import sys\nprint('up', flush=True)\nwhile True: pass"
-LISTENS_AND_WAITS = "import sys\nprint('up', flush=True)\nsys.stdin.read()"
-BURNS = """
+LISTENS_AND_BURNS = """
 import socket, subprocess, sys
 door = socket.create_server(("127.0.0.1", 0))
 print(door.getsockname()[1], flush=True)
