@@ -70,8 +70,8 @@ async def test_what_was_learned_is_kept_at_the_end_and_gone_on_with(tmp_path: Pa
         await watch.end()
         week = msgspec.json.decode((tmp_path / FILE).read_bytes(), type=Week)
         samples.append(sum(slot.samples for slot in week.slots))
-    assert samples[1] >= samples[0] + 10
-    assert 40 < max(slot.use_pct for slot in week.slots) < 80
+    assert samples[1] > samples[0] + 9
+    assert 40 < sum(slot.use_pct * slot.samples for slot in week.slots) / samples[1] < 80
 
 
 async def test_a_change_of_mode_is_told_at_once_and_an_odd_reading_ends_nothing(
