@@ -39,6 +39,8 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
 
 def _owners_refusal(node: Node, spot: Spot) -> Refusal | None:
     capacity, name = node.heartbeat.capacity, node.node_id
+    if capacity is None:
+        return None
     if why := owner.refusal(capacity):
         return Refusal(f"{name} is {why}")
     if spot.replicas:

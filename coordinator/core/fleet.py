@@ -102,7 +102,9 @@ class Fleet:
             in_flight=node.in_flight[key],
             node_in_flight=node.in_flight.total(),
             model_bytes=spot.model.size_bytes,
-            free_bytes=owner.room(beat.capacity, free, owner.resident(beat)),
+            free_bytes=free
+            if beat.capacity is None
+            else owner.room(beat.capacity, free, owner.resident(beat)),
             memory_bytes=sum(gpu.vram_total_bytes for gpu in beat.gpus)
             if discrete
             else beat.memory.total_bytes,

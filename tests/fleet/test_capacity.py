@@ -113,5 +113,5 @@ async def test_a_pause_survives_a_restart_and_ends_in_time(tmp_path: Path) -> No
             assert "node-1 is paused by its owner" in reply.error
             assert int(reply.headers["Retry-After"]) >= 1
             await herd_node(tmp_path, "pause", "--for", "2s")
-            await eventually(lambda: is_as_before(fleet), 2 + SEEN_S)
+            await eventually(lambda: is_as_before(fleet), 2 + 2 * SEEN_S)
             (await ask(fleet)).must_be_from("node-1")
