@@ -56,7 +56,7 @@ class Learner:
     def judge(self, now: Moment, memory_pct: float, memory_bytes: int) -> Capacity:
         """1. The owner works the machine hard. 2. Too little is known: all of it. 3. By what was learned.
 
-        `memory_pct`: the owner's, of the host; `memory_bytes`: all of the memory where models live.
+        `memory_pct`: the owner's, of the host; `memory_bytes`: all of the memory where models live, 0: not known yet.
         """
         week, recent = self.week, self._recent
         days = slots.days_observed(week, now.wall)
@@ -68,7 +68,9 @@ class Learner:
             days_observed=days,
         )
         if recent.worked_hard():
-            ceiling = judgement.bounded(memory_bytes, judgement.HIGH_USE_GIB, judgement.HIGH_USE_SHARE)
+            ceiling = (
+                judgement.bounded(memory_bytes, judgement.HIGH_USE_GIB, judgement.HIGH_USE_SHARE) or None
+            )
             return replace(
                 known,
                 mode="paused",
@@ -85,12 +87,13 @@ class Learner:
         sure = judgement.certainty(slots.samples_at(slot, now.wall))
         score = judgement.availability(slot.use_pct, use_pct, memory_pct, self._recent.trend(), sure)
         found = tier(score)
+        ceiling = judgement.ceiling_bytes(score, memory_bytes) if memory_bytes else None
         busy = "historically_busy_slot" if slot.use_pct * sure >= use_pct else "currently_busy"
         return replace(
             known,
             mode=found.mode,
             reason=found.reason or busy,
-            ceiling_bytes=judgement.ceiling_bytes(score, memory_bytes),
+            ceiling_bytes=ceiling,
             availability=score,
         )
 
@@ -106,7 +109,7 @@ def overridden(
         return None
     return Capacity(
         mode=wish.mode,
-        ceiling_bytes=0 if paused else int(memory_bytes * judgement.FULL_SHARE),
+        ceiling_bytes=0 if paused else int(memory_bytes * judgement.FULL_SHARE) or None,
         availability=0.0 if paused else 1.0,
         trend=learned.trend if learned else 0.0,
         reason="manual_override",

@@ -68,7 +68,12 @@ class Sampler:
 
     async def sample(self) -> Sample:
         """Of this moment."""
+        ended = Counter(
+            self._traffic.ended
+        )  # before the look: what ends during it may still be in the next one
         snapshot = await self._looks.value()
+        carried = {name for name, count in self._traffic.begun.items() if count > self._ended_before[name]}
+        self._ended_before = ended
         gpus = await self._machine.gpus()
         memory = self._machine.memory()
         discrete = not self._machine.unified_memory and any(gpu.vram_total_bytes for gpu in gpus)
@@ -76,14 +81,14 @@ class Sampler:
         now = self._clock()
         seconds, self._at = now - self._at, now
         return Sample(
-            use_pct=self._use_pct(snapshot, gpus),
+            use_pct=self._use_pct(snapshot, gpus, carried),
             seconds=seconds,
             memory_pct=owner.memory_pct(memory, replicas, discrete=discrete),
             memory_bytes=sum(gpu.vram_total_bytes for gpu in gpus) if discrete else memory.total_bytes,
         )
 
-    def _use_pct(self, snapshot: Snapshot | None, gpus: list[Gpu]) -> float | None:
-        carried = self._carried()
+    def _use_pct(self, snapshot: Snapshot | None, gpus: list[Gpu], carried: set[str]) -> float | None:
+        """`carried`: engines that had a call since the last sample."""
         before, self._before = self._before, snapshot
         was_quiet, self._was_quiet = self._was_quiet, not carried
         if before is None or snapshot is None:
@@ -93,10 +98,3 @@ class Sampler:
             return None
         # Drivers tell the mean of a while: right after a call it is the fleet's.
         return max(use, owner.graphics_pct(gpus)) if was_quiet and not carried else use
-
-    def _carried(self) -> set[str]:
-        """Engines that had a call since the last sample."""
-        begun, ended = self._traffic.begun, Counter(self._traffic.ended)
-        carried = {name for name, count in begun.items() if count > self._ended_before[name]}
-        self._ended_before = ended
-        return carried

@@ -182,6 +182,17 @@ def test_full_is_full_whatever_was_learned() -> None:
     assert overridden(None, Wish("full"), 10 * GIB, MONDAY) is None
 
 
+def test_without_a_reading_of_memory_there_is_no_ceiling() -> None:
+    """A restarted agent judges by its history before its first sample."""
+    learner = Learner(new_week(MONDAY))
+    live(learner, office, MONDAY, 8 * DAY_S)
+    judged = learner.judge(at(MONDAY + 8 * DAY_S), 0.0, 0)
+    assert (judged.mode, judged.ceiling_bytes) == ("full", None)
+    full = overridden(LEARNED, Wish("full"), 0, MONDAY)
+    assert full is not None
+    assert full.ceiling_bytes is None
+
+
 def test_what_is_judged_passes_the_wire_whatever_the_clock_shows() -> None:
     for wall in (-1e12, 0.0, MONDAY, 1e12):
         learner = Learner(new_week(MONDAY))
