@@ -71,6 +71,18 @@ def resume(context: click.Context, /, *, full: bool, lasting: str, **flags: str 
     _ask(context, flags, lambda settings: resumed(settings, lasting, full=full))
 
 
+@main.command()
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def capacity(context: click.Context, /, *, output: Any, **flags: str | None) -> None:
+    """How busy the owner is at each hour of the week, as the agent has learned it."""
+    from agent.verbs.capacity import capacity as learned
+
+    _ask(context, flags, lambda settings: learned(settings, output))
+
+
 def _ask(context: click.Context, flags: dict[str, str | None], verb: "Callable[[Settings], int]") -> None:
     """Runs a verb for the agent that the verb's own flags mean, else those before the verb; and ends."""
     from agent.verbs.directory import NoNode, settings_of

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-SLOTS = 7 * 24
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+SLOTS = len(DAYS) * 24
 DAY_S = 86_400.0
 HALF_LIFE_S = 15 * DAY_S
 """After so long a reading counts half."""
@@ -75,3 +76,28 @@ def days_observed(week: Week, now: float) -> float:
 def mean_samples(week: Week, now: float) -> float:
     """Of all slots."""
     return sum(samples_at(slot, now) for slot in week.slots) / len(week.slots)
+
+
+class Hour(Struct, frozen=True):
+    """One hour of the week, for a person."""
+
+    slot: int
+    day: str
+    hour: int
+    use_pct: float
+    samples: float
+    """0: nothing is known."""
+
+
+def hours(week: Week, now: float) -> list[Hour]:
+    """All of them, Monday's first."""
+    return [
+        Hour(
+            number,
+            DAYS[number // 24],
+            number % 24,
+            round(slot.use_pct, 1),
+            round(samples_at(slot, now), 1),
+        )
+        for number, slot in enumerate(week.slots)
+    ]
