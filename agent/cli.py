@@ -46,6 +46,18 @@ _node_id = click.option("--node-id", help="Which agent of this machine.  [defaul
 _data_dir = click.option("--data-dir", help="Where it keeps its state.  [default: ~/.fleet-manager]")
 
 
+def _ask(context: click.Context, flags: dict[str, str | None], verb: "Callable[[Settings], int]") -> None:
+    """Runs a verb for the agent that the verb's own flags mean, else those before the verb; and ends."""
+    from agent.verbs.directory import NoNode, settings_of
+
+    before = context.parent.params if context.parent else {}
+    try:
+        sys.exit(verb(settings_of({name: flag or before.get(name) for name, flag in flags.items()})))
+    except NoNode as error:
+        click.echo(f"herd-node: {error}", err=True)
+        sys.exit(error.code)
+
+
 @main.command()
 @click.option("--for", "lasting", default="", help="How long, as 30m or 2h.  [default: until resume]")
 @_node_id
@@ -81,18 +93,6 @@ def capacity(context: click.Context, /, *, output: Any, **flags: str | None) -> 
     from agent.verbs.capacity import capacity as learned
 
     _ask(context, flags, lambda settings: learned(settings, output))
-
-
-def _ask(context: click.Context, flags: dict[str, str | None], verb: "Callable[[Settings], int]") -> None:
-    """Runs a verb for the agent that the verb's own flags mean, else those before the verb; and ends."""
-    from agent.verbs.directory import NoNode, settings_of
-
-    before = context.parent.params if context.parent else {}
-    try:
-        sys.exit(verb(settings_of({name: flag or before.get(name) for name, flag in flags.items()})))
-    except NoNode as error:
-        click.echo(f"herd-node: {error}", err=True)
-        sys.exit(error.code)
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
