@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
+from agent.capacity.processes import Processes
+from agent.capacity.sampling import Machine, Sampler
+from agent.capacity.watch import Watch
 from agent.config import Settings
 from agent.control import FILE as CONTROL
 from agent.control import ControlFile, watched
@@ -71,16 +74,21 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
 
         gateway = Gateway(settings.name, secret, engines, session, settings.body_limit, announce)
         port = await stack.enter_async_context(_listening(gateway.app, settings))
+        watch = Watch(data_dir)
+        host, gpu = HostSensor(data_dir, measure_memory=settings.measure_memory), GpuSensor()
         reporter = Reporter(
             settings.name,
             time.time_ns() // 1_000_000,
             secret,
             settings.advertise,
-            HostSensor(data_dir, measure_memory=settings.measure_memory),
+            host,
             gpu,
             engines.values(),
             lambda: gateway.draining,
+            watch.capacity,
         )
+        learns = settings.enable_capacity_learning
+        sampler = Sampler(_machine(host, gpu, reporter, engines), gateway) if learns else None
         wake = asyncio.Event()
         mdns = Mdns([settings.mdns_service_type], wake.set)
         mark = await asyncio.to_thread(kept_id, data_dir / "id")
@@ -92,9 +100,25 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         stack.push_async_callback(cancelled, listening_to)
         for engine in engines.values():
             stack.push_async_callback(engine.stop)
+        stack.push_async_callback(watch.end)
+        await watch.begin(sampler, link.wake)
         if settings.mdns and not is_loopback(router_url):
             stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
         await _serve(settings, engines, gateway, reporter, link, port, with_parent=with_parent)
+
+
+def _machine(host: HostSensor, gpu: GpuSensor, reporter: Reporter, engines: dict[str, Engine]) -> Machine:
+    """As the capacity learner reads it. An Ollama may also work for the machine's owner."""
+    ollama = engines.get(Ollama.name)
+    processes = Processes(urlsplit(ollama.url).port if ollama and ollama.url else None)
+    return Machine(
+        processes=processes.look,
+        gpus=gpu.gpus,
+        memory=host.memory,
+        engines=reporter.engines,
+        unified_memory=host.hardware().unified_memory,
+        found=frozenset({Ollama.name}),
+    )
 
 
 def _route(

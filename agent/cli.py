@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
 @click.option("--advertise", help="Host under which the coordinator reaches this node's gateway.")
 @click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: what is found]")
+@click.option(
+    "--learn-capacity",
+    "enable_capacity_learning",
+    is_flag=True,
+    default=None,
+    help="Learn when the owner uses this machine, and leave it alone then.",
+)
 @click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
 @click.option("--data-dir", help="Where logs and state are kept.  [default: ~/.fleet-manager]")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
@@ -33,6 +40,59 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     """
     if context.invoked_subcommand is None:
         sys.exit(_run(flags, with_parent=with_parent))
+
+
+_node_id = click.option("--node-id", help="Which agent of this machine.  [default: the one that runs]")
+_data_dir = click.option("--data-dir", help="Where it keeps its state.  [default: ~/.fleet-manager]")
+
+
+def _ask(context: click.Context, flags: dict[str, str | None], verb: "Callable[[Settings], int]") -> None:
+    """Runs a verb for the agent that the verb's own flags mean, else those before the verb; and ends."""
+    from agent.verbs.directory import NoNode, settings_of
+
+    before = context.parent.params if context.parent else {}
+    try:
+        sys.exit(verb(settings_of({name: flag or before.get(name) for name, flag in flags.items()})))
+    except NoNode as error:
+        click.echo(f"herd-node: {error}", err=True)
+        sys.exit(error.code)
+
+
+@main.command()
+@click.option("--for", "lasting", default="", help="How long, as 30m or 2h.  [default: until resume]")
+@_node_id
+@_data_dir
+@click.pass_context
+def pause(context: click.Context, /, *, lasting: str, **flags: str | None) -> None:
+    """The owner wants the machine: no new calls, running ones finish. Lasts over restarts of the agent."""
+    from agent.verbs.pause import pause as paused
+
+    _ask(context, flags, lambda settings: paused(settings, lasting))
+
+
+@main.command()
+@click.option("--full", is_flag=True, help="Also while the owner uses it, whatever was learned.")
+@click.option("--for", "lasting", default="", help="With --full: how long, as 30m or 2h.")
+@_node_id
+@_data_dir
+@click.pass_context
+def resume(context: click.Context, /, *, full: bool, lasting: str, **flags: str | None) -> None:
+    """Ends a pause: this machine takes calls again, as far as its owner's use leaves room."""
+    from agent.verbs.pause import resume as resumed
+
+    _ask(context, flags, lambda settings: resumed(settings, lasting, full=full))
+
+
+@main.command()
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def capacity(context: click.Context, /, *, output: Any, **flags: str | None) -> None:
+    """How busy the owner is at each hour of the week, as the agent has learned it."""
+    from agent.verbs.capacity import capacity as learned
+
+    _ask(context, flags, lambda settings: learned(settings, output))
 
 
 def _seconds(_context: click.Context, _option: click.Parameter, typed: str | None) -> float | None:
@@ -75,18 +135,6 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     from agent.verbs.drain import undrain as undrained
 
     _ask(context, flags, undrained)
-
-
-def _ask(context: click.Context, flags: dict[str, str | None], verb: "Callable[[Settings], int]") -> None:
-    """Runs a verb for the agent that the verb's own flags mean, else those before the verb; and ends."""
-    from agent.verbs.directory import NoNode, settings_of
-
-    before = context.parent.params if context.parent else {}
-    try:
-        sys.exit(verb(settings_of({name: flag or before.get(name) for name, flag in flags.items()})))
-    except NoNode as error:
-        click.echo(f"herd-node: {error}", err=True)
-        sys.exit(error.code)
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -51,6 +51,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     measure_memory: Annotated[
         bool, _about("whether the speed of memory is measured, once, where no table knows the chip")
     ] = True
+    enable_capacity_learning: Annotated[
+        bool,
+        _about("whether the owner's use of this machine is learned, and the fleet's share bounded by it"),
+    ] = False
     data_dir: Annotated[str, _about("where logs and state are kept")] = DEFAULT_DATA_DIR
     log_level: Annotated[Level, _about("level of the log file")] = "DEBUG"
     console_log_level: Annotated[Level, _about("level of the terminal")] = "INFO"

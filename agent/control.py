@@ -47,6 +47,8 @@ class Control(Struct, frozen=True, kw_only=True):
 
     drain: Drain | None = None
     pause: Pause | None = None
+    share: Pause | None = None
+    """The other way round: the fleet may have the machine, whatever was learned."""
 
 
 def read(path: Path) -> Control:

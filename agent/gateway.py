@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
@@ -61,6 +62,10 @@ class Gateway:
         """Whether a person of this machine wants no new calls here."""
         self.cut_calls = 0
         """Answers that `cut` broke off, since the start."""
+        self.begun: Counter[str] = Counter()
+        """Calls taken, by engine."""
+        self.ended: Counter[str] = Counter()
+        """Of these."""
         self._stopping = False
         self._node_id = node_id
         self._expected = f"Bearer {secret}".encode()
@@ -122,6 +127,7 @@ class Gateway:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - handlers run in tasks
         self._calls.add(task)
+        self.begun[engine.name] += 1
         self._idle.clear()
         try:
             return await self._pass_on(request, engine, engine.url, path)
@@ -133,6 +139,7 @@ class Gateway:
             engine.relayed(path)
             self._calls.discard(task)
             self._cut.discard(task)
+            self.ended[engine.name] += 1
             if not self._calls:
                 self._idle.set()
 

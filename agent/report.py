@@ -10,8 +10,8 @@ from agent.sensors.gpu import GpuSensor
 from agent.sensors.hardware import with_gpus, with_measured
 from agent.sensors.host import HostSensor, Surroundings
 from shared import __version__
+from shared.wire import Capacity, Gpu, Hardware, Heartbeat
 from shared.wire import Engine as Report
-from shared.wire import Gpu, Hardware, Heartbeat
 
 
 class Reporter:
@@ -27,6 +27,7 @@ class Reporter:
         gpu: GpuSensor,
         engines: Iterable[Engine],
         draining: Callable[[], bool],
+        capacity: Callable[[], Capacity | None] = lambda: None,
     ) -> None:
         self._node_id = node_id
         self._epoch = epoch
@@ -36,14 +37,17 @@ class Reporter:
         self._gpu = gpu
         self._engines = list(engines)
         self._draining = draining
+        self._capacity = capacity
         self._hardware: Hardware = host.hardware()
         self._seq = 0
         self._last_up: dict[str, Report] = {}
+        self._told: list[Report] = []
 
     async def beat(self, gateway_port: int, *, leaving: bool = False) -> Heartbeat:
         """Readings of this moment. All are asked side by side, so that a slow one delays no other."""
         looked, (around, gpus) = await asyncio.gather(self._engines_now(leaving), self._machine_now())
         self._seq += 1
+        self._told = [self._remembering(report) for report in looked]
         return Heartbeat(
             node_id=self._node_id,
             epoch=self._epoch,
@@ -61,8 +65,13 @@ class Reporter:
             thermal=around.thermal,
             power=around.power,
             gpus=gpus,
-            engines=[self._remembering(report) for report in looked],
+            engines=self._told,
+            capacity=self._capacity(),
         )
+
+    def engines(self) -> list[Report]:
+        """As the last beat told them."""
+        return self._told
 
     async def _engines_now(self, leaving: bool) -> list[Report]:
         return [] if leaving else await asyncio.gather(*(engine.look() for engine in self._engines))

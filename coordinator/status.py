@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 
+from coordinator.core import owner
 from coordinator.core.call import Place
 from coordinator.core.cordon import Cordon
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node
+from coordinator.core.node import Node, Standing
 from coordinator.waiting_calls import waiting_calls
 from shared.names import ModelName, NodeId, normalise
-from shared.wire import Engine, Heartbeat, Memory, Thermal
+from shared.wire import Capacity, Engine, Heartbeat, Memory, Thermal
 
 GIB = 2**30
 WARM_C = 85.0
@@ -81,6 +82,7 @@ class StatusReader:
             node.standing(now, self._limits).status == "online"
             and not node.draining
             and not node.cordoned
+            and owner.refusal(node.heartbeat.capacity) is None
             and any(spot.engine.up for spots in node.spots.values() for spot in spots)
             for node in self._desk.fleet.nodes.values()
         )
@@ -99,7 +101,7 @@ class StatusReader:
 
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
-        standing = node.standing(self._clock(), self._limits)
+        standing = _with_owner(node.standing(self._clock(), self._limits), beat.capacity)
         return {
             "node_id": node.node_id,
             "status": standing.status,
@@ -112,7 +114,7 @@ class StatusReader:
             **_machine(beat),
             "engines": [_engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
-            "capacity": None,
+            "capacity": _capacity(beat.capacity),
             "gateway_url": node.address,
             "ollama_url": node.address,
             "requests_active": node.in_flight.total(),
@@ -214,6 +216,30 @@ def _thermal(thermal: Thermal) -> dict[str, Any]:
     celsius = thermal.temperature_c
     state = "unknown" if celsius is None else "warning" if celsius >= WARM_C else "nominal"
     return {"state": state, "temperature_c": celsius, "source": thermal.source}
+
+
+def _with_owner(standing: Standing, capacity: Capacity | None) -> Standing:
+    """`paused`, and until when, for a node that would take calls if its owner let it."""
+    why = owner.refusal(capacity)
+    return Standing(standing.status, "paused", why) if why and standing.state == "ready" else standing
+
+
+def _capacity(capacity: Capacity | None) -> dict[str, Any] | None:
+    """The reference's shape and more; null: nothing is learned there."""
+    if capacity is None:
+        return None
+    ceiling = capacity.ceiling_bytes
+    return {
+        "mode": capacity.mode,
+        "ceiling_gb": None if ceiling is None else _gib(ceiling),
+        "availability_score": round(capacity.availability, 4),
+        "trend": round(capacity.trend, 4),
+        "reason": capacity.reason,
+        "override_active": capacity.override,
+        "until": capacity.until,
+        "learning_confidence": round(capacity.confidence, 4),
+        "days_observed": round(capacity.days_observed, 3),
+    }
 
 
 def _engine(engine: Engine, node: Node) -> dict[str, Any]:

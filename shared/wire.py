@@ -193,6 +193,8 @@ class Capacity(Struct, frozen=True, kw_only=True):
     reason: Label = ""
     override: bool = False
     """Whether somebody set it by hand."""
+    until: Annotated[float, Meta(ge=0, le=1e12)] | None = None
+    """When that ends, in seconds since the epoch; None: it does not end by itself."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
     days_observed: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
 

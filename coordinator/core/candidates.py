@@ -2,6 +2,7 @@
 
 import msgspec
 
+from coordinator.core import owner
 from coordinator.core.call import Place
 from coordinator.core.candidate import Candidate
 from coordinator.core.fleet import Fleet
@@ -9,6 +10,7 @@ from coordinator.core.latencies import expected_s
 from coordinator.core.memory import free_bytes, total_bytes
 from coordinator.core.node import Node, Spot, Standing
 from shared.names import ModelName
+from shared.wire import Heartbeat
 
 USUAL_CONTEXT = 4096
 """Tokens with which an engine is taken to load a model, where it does not tell."""
@@ -35,7 +37,7 @@ class Candidates:
             node_in_flight=node.in_flight.total(),
             others_s=self._others_s(node, key),
             model_bytes=spot.model.size_bytes,
-            free_bytes=max(0, free_bytes(beat) - _loading_bytes(node, key)),
+            free_bytes=max(0, _owners_leave(beat) - _loading_bytes(node, key)),
             memory_bytes=total_bytes(beat),
             kv_bytes_per_token=self._fleet.facts.kv_bytes.get(model, 0.0) or spot.model.kv_bytes_per_token,
             load_context=_load_context(spot),
@@ -48,6 +50,7 @@ class Candidates:
             fleet_bandwidth_gbps=self._fleet.facts.bandwidth_gbps,
             latency_p75_s=self._fleet.latencies.p75(node.node_id, model),
             troubled=node.troubled(*key, now) or standing.status != "online",
+            availability_trend=owner.trend(beat.capacity),
             last_used=node.last_used[key],
         )
 
@@ -82,6 +85,12 @@ def _loading_bytes(node: Node, own: tuple[str, ModelName]) -> int:
     """Memory that other models will take, which calls there are having loaded."""
     loading = [node.spot(*key) for key in node.in_flight if key != own]
     return sum(spot.model.size_bytes for spot in loading if spot and not spot.replicas)
+
+
+def _owners_leave(beat: Heartbeat) -> int:
+    """Free memory, within what the machine's owner leaves to models."""
+    free = free_bytes(beat)
+    return free if beat.capacity is None else owner.room(beat.capacity, free, owner.resident(beat))
 
 
 def _load_context(spot: Spot) -> int:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from coordinator.core import context
+from coordinator.core import context, owner
 from coordinator.core.call import Call
 from coordinator.core.memory import both_bytes
 from coordinator.core.node import Node, Spot, Standing
@@ -50,7 +50,19 @@ def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:
         return Refusal(f"{name} is draining")
     if node.cordoned:
         return Refusal(f"{name} is cordoned")
-    return None
+    return _owners_refusal(node, spot)
+
+
+def _owners_refusal(node: Node, spot: Spot) -> Refusal | None:
+    capacity, name = node.heartbeat.capacity, node.node_id
+    if capacity is None:
+        return None
+    if why := owner.refusal(capacity):
+        return Refusal(f"{name} is {why}")
+    if spot.replicas:
+        return None
+    why = owner.cold_refusal(capacity, spot.model.size_bytes, owner.resident(node.heartbeat))
+    return Refusal(f"on {name} it {why}") if why else None
 
 
 def _no_load(node: Node, spot: Spot) -> Refusal | None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from agent.cli import main
 from agent.config import PREFIX, Settings
 from shared.settings import SettingsError, resolve
 from tests.fakes.builders import a_beat
@@ -77,3 +78,20 @@ def test_engines_may_be_named_more_than_once() -> None:
     )
     environment = {**NOWHERE, "FLEET_NODE_ENGINE": "ollama,embedded"}
     assert resolve(Settings, PREFIX, {"engine": ()}, environment).values.engine == ("ollama", "embedded")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "learns"),
+    [
+        ([], {}, False),
+        ([], {"FLEET_NODE_ENABLE_CAPACITY_LEARNING": "true"}, True),
+        (["--learn-capacity"], {}, True),
+        (["--learn-capacity"], {"FLEET_NODE_ENABLE_CAPACITY_LEARNING": "false"}, True),
+    ],
+)
+def test_a_flag_that_is_left_out_hides_no_environment(
+    arguments: list[str], environment: dict[str, str], learns: bool
+) -> None:
+    flags = main.make_context("herd-node", arguments).params
+    del flags["with_parent"]
+    assert resolve(Settings, PREFIX, flags, NOWHERE | environment).values.enable_capacity_learning is learns

@@ -8,7 +8,7 @@ import pytest
 from coordinator.core.limits import Limits
 from coordinator.status import StatusReader
 from coordinator.traces import StoreStatus
-from shared.wire import Gpu, Heartbeat, Memory, Power, Thermal
+from shared.wire import Capacity, Gpu, Heartbeat, Memory, Power, Thermal
 from tests.fakes.builders import GIB, a_beat, a_desk, with_loaded
 
 TRACES = StoreStatus(path="latency.db", written=3, dropped=1, queued=0, error="latency.db: disk full")
@@ -45,3 +45,34 @@ def test_gpus_in_bytes_and_null_for_what_is_not_told() -> None:
         **{"vram_free_bytes": 0, "utilization_pct": None, "temperature_c": None, "power_watts": None},
         **{"processes": None, "bus": "", "pcie": None, "links": None},
     }
+
+
+def test_capacity_is_null_until_something_is_learned_or_asked() -> None:
+    assert shown()["capacity"] is None
+    learned = Capacity(
+        mode="learned_low",
+        ceiling_bytes=4 * GIB,
+        availability=0.33333,
+        trend=-0.5,
+        reason="low_availability",
+        confidence=0.54,
+        days_observed=8.25,
+    )
+    node = shown(capacity=learned)
+    assert node["capacity"] == {
+        **{"mode": "learned_low", "ceiling_gb": 4.0, "availability_score": 0.3333, "trend": -0.5},
+        **{"reason": "low_availability", "override_active": False, "until": None},
+        **{"learning_confidence": 0.54, "days_observed": 8.25},
+    }
+    assert node["state"] == "ready"
+
+
+def test_a_paused_node_says_so_and_is_none_that_takes_calls() -> None:
+    paused = Capacity(mode="paused", override=True, until=1_795_262_400.0)
+    desk = a_desk(msgspec.structs.replace(a_beat("n1", with_loaded()), capacity=paused))
+    reader = StatusReader(desk, Limits(), {}, clock=lambda: 0.0)
+    (node,) = reader.fleet()["nodes"]
+    assert (node["status"], node["state"]) == ("online", "paused")
+    assert node["reason"] == "paused by its owner until 2026-11-21 12:00 UTC"
+    assert reader.callable_nodes() == 0
+    assert StatusReader(a_desk(a_beat("n1", with_loaded())), Limits(), {}, lambda: 0.0).callable_nodes() == 1
