@@ -49,6 +49,8 @@ class Choice:
         The rank outweighs all points; a busy place of it is worth waiting for.
         """
         call = subject.call
+        if len(found.best) + len(found.full) == 1:
+            return found
         needed = context.needed_tokens(call)
         if needed <= context.SMALL and found.all_have(needed):
             return found  # as nearly always: this is on the path of every call

@@ -75,7 +75,7 @@ class Desk(Taught):
         self.budget.arrived(now)
         call = context.measured(call, self._limits.context_protection, self.fleet.densities.most)
         arrival = OpenCall(call, self._turns, now)
-        if not self.holding.waits_for(arrival.key):
+        if not self.holding or not self.holding.waits_for(arrival.key):
             decision = self._decide(arrival, now)
             if decision is not None:
                 self._apply(arrival, decision, now)

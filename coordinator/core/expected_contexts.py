@@ -16,14 +16,11 @@ class ExpectedContexts(Generic[Key]):
         self._expected: dict[Key, int] = {}
         self._idle: dict[Key, int] = {}
 
-    def expect(self, key: Key, context: int | None) -> bool:
-        """A call was sent whose model will have that context. Whether that is news."""
-        if not context:
-            return False
-        before = self._expected.get(key)
-        self._expected[key] = context
-        self._idle.pop(key, None)
-        return before != context
+    def expect(self, key: Key, context: int | None) -> None:
+        """A call was sent whose model will have that context."""
+        if context:
+            self._expected[key] = context
+            self._idle.pop(key, None)
 
     def forget(self, key: Key) -> None:
         """A call failed there: it may not have been loaded."""

@@ -158,13 +158,22 @@ class Fleet:
         self._placements += 1
         node.in_flight[key] += 1
         node.last_used[key] = self._placements
-        self._load_changed(node, key)
-        if node.contexts.expect(key, context):
-            self.touch(node)
-        self.loads.placed(place, node, now)
-        if spot := node.spot(*key):
+        node.load_points = None
+        spot = node.spot(*key)
+        if spot is not None:
+            self._taken(node, spot, place, context, now)
             self._touch_at(self.seats.took(call_id, place, spot, node.in_flight[key], now))
         if self.circuits.placed(place, now):
+            self.touch(node)
+
+    def _taken(self, node: Node, spot: Spot, place: Place, context: int | None, now: float) -> None:
+        """What it means for its model's memory: a load begins, or one with another context."""
+        if not spot.replicas:
+            self.changed.add(node.node_id)
+            self.loads.placed(place, node, now)
+        key = (place.engine, place.model)
+        if context and context != node.contexts.get(key, spot.context_length):
+            node.contexts.expect(key, context)
             self.touch(node)
 
     def free(self, call_id: CallId, place: Place, placed_at: float) -> None:

@@ -224,7 +224,7 @@ class Index:
         candidate, of_place = entry.fixed.candidate, entry.fixed.points
         if call.num_ctx and not candidate.loaded:  # its cache would take another part of the memory
             of_place = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_place)
-        of_call = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_call)
+        of_call = [score(candidate, call) * weight + 0.0 for score, weight in self._of_call]
         points = (*of_place, *(entry.node.load_points or self._load(entry)), *of_call)
         return Chosen(entry, points, sum(points))
 

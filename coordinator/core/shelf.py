@@ -137,9 +137,10 @@ class Found(NamedTuple):
 
     def all_have(self, tokens: int) -> bool:
         """Whether none is known to have less context."""
-        return all(
-            (each.entry.fixed.candidate.context_length or tokens) >= tokens for each in self.best
-        ) and all((group.kind.context_length or tokens) >= tokens for group in self.full)
+        for each in self.best:
+            if (each.entry.fixed.candidate.context_length or tokens) < tokens:
+                return False
+        return not any((group.kind.context_length or tokens) < tokens for group in self.full)
 
 
 def rank(chosen: Chosen) -> tuple[float, int, Place]:

@@ -59,9 +59,8 @@ class Substitute(NamedTuple):
 
 def allowed(call: Call, fleet_allows: bool) -> bool:
     """The caller's word, else the fleet's. An embedding is comparable with those of its own model only."""
-    if call.operation == "embed" or category_of(call.model) in NEVER:
-        return False
-    return fleet_allows if call.may_substitute is None else call.may_substitute
+    wished = fleet_allows if call.may_substitute is None else call.may_substitute
+    return wished and call.operation != "embed" and category_of(call.model) not in NEVER
 
 
 def same_kind(asked: ModelName, names: Iterable[ModelName]) -> list[ModelName]:
