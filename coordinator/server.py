@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
+from coordinator.journal import CALLER_LEFT
 from coordinator.members import Members
 from coordinator.requests import BEGUN, REQUEST_ID, identify
 from coordinator.status import StatusReader
@@ -112,7 +113,9 @@ class Server:
             except web.HTTPNotFound:
                 return self._error(request, RouteNotFound(f"no such address: {_short(request.path)}"))
             except ConnectionResetError:
-                raise  # the caller has gone: nobody to answer
+                if request.transport is not None and not request.transport.is_closing():
+                    raise
+                return web.Response(status=CALLER_LEFT)  # nobody gets it, and nothing went wrong here
             except Exception:
                 log.exception(
                     "a fault of ours", extra={"request_id": identify(request), "route": request.path}

@@ -23,6 +23,8 @@ NODES_KEPT = 4_096
 MODELS_KEPT = 4_096
 ANSWER_S = 10.0
 """How long a call is taken to run where none has been measured."""
+SHOWN_S = 1.0
+"""A beat that comes so long after the end of a load shows it, or it is gone again; an earlier one may be older."""
 UNSHOWN_S = 15.0
 """How long a load that ended is believed in before a beat shows it."""
 
@@ -95,6 +97,8 @@ class Loads:
             if any(spot.replicas for spot in spots if spot.engine.name == place.engine):
                 self.ended(place, now, ok=True)
                 self._unshown.pop(place, None)
+            elif now - self._unshown.get(place, now) >= SHOWN_S:
+                del self._unshown[place]  # it has left memory again
 
     def loading(self, model: ModelName) -> Loading | None:
         """The load of `model` that should end first; None: none is under way."""

@@ -99,7 +99,7 @@ class Pulls:
         """
         if not self._rules.on or not isinstance(decision, Refused):
             return decision
-        if not isinstance(decision.error, ModelNotFound):
+        if type(decision.error) is not ModelNotFound:  # not ModelGone: a beat named it a moment ago
             return decision
         pull = self._known(call.model, now)
         if pull is not None:

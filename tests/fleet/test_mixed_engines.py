@@ -52,7 +52,11 @@ async def _only_node_1_has_it_loaded(herd: Herd, fake: FakeEngine) -> None:
         assert response.status == 200
 
     async def alone() -> bool:
-        return [row["fleet_node"] for row in (await herd.get("/api/ps"))["models"]] == ["node-1"]
+        if [row["fleet_node"] for row in (await herd.get("/api/ps"))["models"]] != ["node-1"]:
+            return False
+        async with herd.session.post(f"{herd.address}/fleet/explain", json=CHAT) as response:
+            found = (await response.json())["candidates"]
+        return all(each["scores_breakdown"]["thermal"] < 50 for each in found if each["node_id"] == "node-2")
 
     await eventually(alone, 10)
 

@@ -155,7 +155,7 @@ async def test_an_agents_own_drain_outlives_its_restart(tmp_path: Path) -> None:
 
 async def test_ctrl_c_leaves_the_drain_going(tmp_path: Path) -> None:
     async with (
-        FakeEngine.run(["m"], loaded=["m"], name="node-1", token_delay_s=0.1, tokens=100) as fake,
+        FakeEngine.run(["m"], loaded=["m"], name="node-1", token_delay_s=0.1, tokens=600) as fake,
         fleet_of_fakes(tmp_path, [fake]) as fleet,
     ):
         stream = await Streaming.begin(fleet)

@@ -48,7 +48,6 @@ async def served(herd: Herd, dialect: Dialect, model: str, *headers: tuple[str, 
 
 async def test_a_caller_may_allow_it_and_forbid_it(tmp_path: Path) -> None:
     async with fleet(tmp_path) as (herd, small, _):
-        assert await served(herd, "ollama", "large-0:70b") == "large-0:70b", "it is off by default"
         for dialect in DIALECTS:
             assert await served(herd, dialect, "large-1:70b", fallback=True, fallback_models=[]) == SMALL
             body = msgspec.json.decode((await small.state()).calls[-1].body)
@@ -63,6 +62,7 @@ async def test_a_caller_may_allow_it_and_forbid_it(tmp_path: Path) -> None:
         assert seen == "large-2:70b", "the small one does not see"
         wide = await served(herd, "ollama", "large-3:70b", fallback=True, options={"num_ctx": 8192})
         assert wide == "large-3:70b", "the small one has 4096 tokens"
+        assert await served(herd, "ollama", "large-0:70b") == "large-0:70b", "it is off by default"
         never = ("X-Fleet-No-Fallback", "true")
         assert await served(herd, "openai", "large-4:70b", never, fallback=True) == "large-4:70b"
 

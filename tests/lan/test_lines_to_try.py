@@ -96,6 +96,12 @@ def is_explained(printed: str) -> None:
     assert set(candidate["scores_breakdown"]) >= SHARES
 
 
+def is_context_usage(printed: str) -> None:
+    answer = json.loads(printed)
+    assert answer["days"] == 7
+    assert [row["model"] for row in answer["models"]] in ([], [f"{MODEL}:latest"])
+
+
 def names_models(printed: str) -> None:
     names = {model["name"] for model in json.loads(printed)["models"]}
     assert names == {f"{MODEL}:latest", "nomic-embed-text:latest"}
@@ -210,6 +216,7 @@ EXPECTED: list[tuple[str, Callable[[str], None]]] = [
     (r"/dashboard/api/health$", is_health),
     (r"/dashboard/api/recommendations$", is_advice),
     (r"/dashboard/api/usage", is_usage),
+    (r"/dashboard/api/context-usage", is_context_usage),
     (r"/dashboard/api/model-management$", manages_models),
     (r"/dashboard/api/pull ", went_well),
     (r"/dashboard/api/delete ", went_well),

@@ -5,9 +5,9 @@ import pytest
 from coordinator.core.call import Place
 from coordinator.core.loads import Loads, may_load_elsewhere
 from coordinator.core.node import Node
-from shared.names import NodeId, normalise
+from shared.names import CallId, NodeId, normalise
 from shared.wire import Engine
-from tests.fakes.builders import MODEL, a_beat, a_model, an_address, an_engine, with_loaded
+from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, a_model, an_address, an_engine, with_loaded
 
 GB = 1_000_000_000
 M = normalise(MODEL)
@@ -93,3 +93,15 @@ def test_a_load_three_times_overdue_is_not_waited_for_alone(now: float, elsewher
     loads.began(N1, 0.0, GB)
     assert may_load_elsewhere(loads.loading(M), now) is elsewhere
     assert may_load_elsewhere(None, now)
+
+
+def test_what_was_loaded_a_moment_ago_is_believed_until_a_later_beat_shows_otherwise() -> None:
+    desk = a_desk(a_beat("n1", an_engine(a_model("m"))))
+    place = Place(NodeId("n1"), "ollama", normalise("m"))
+    desk.arrived(a_call("c1", "m"), 1.0)
+    desk.finished(CallId("c1"), 3.0)
+    warm = []
+    for seq, now in ((2, 3.5), (3, 4.5)):
+        desk.heard(a_beat("n1", an_engine(a_model("m")), seq=seq), an_address("n1"), now)
+        warm.append(desk.loads.warm(place, now))
+    assert warm == [True, False]
