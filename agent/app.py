@@ -67,6 +67,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         session = await stack.enter_async_context(_engine_session(settings))
         control = await stack.enter_async_context(_control_session())
         gpu = GpuSensor()
+        await gpu.gpus()  # a driver takes a while to wake: not within an engine's look
         engines = {engine.name: engine for engine in await _engines(settings, session, data_dir, gpu)}
 
         async def announce() -> None:
@@ -75,7 +76,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         gateway = Gateway(settings.name, secret, engines, session, settings.body_limit, announce)
         port = await stack.enter_async_context(_listening(gateway.app, settings))
         watch = Watch(data_dir)
-        host, gpu = HostSensor(data_dir, measure_memory=settings.measure_memory), GpuSensor()
+        host = HostSensor(data_dir, measure_memory=settings.measure_memory)
         reporter = Reporter(
             settings.name,
             time.time_ns() // 1_000_000,

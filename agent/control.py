@@ -52,12 +52,15 @@ class Control(Struct, frozen=True, kw_only=True):
 
 
 def read(path: Path) -> Control:
-    """What the file asks; nothing where there is none. One that cannot be read is told in the log, and asks nothing."""
+    """What the file asks; nothing where there is none. One that makes no sense is told in the log, and asks nothing.
+
+    Raises OSError where it is there and cannot be read.
+    """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Control)
     except FileNotFoundError:
         return Control()
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         log.warning("%s cannot be read, so nothing is asked of this agent: %s", path, error)
         return Control()
 
@@ -74,11 +77,18 @@ class ControlFile:
         self._path = path
         self._known = Control()
         self._seen: tuple[int, int, int] | None = None
+        self._problem = ""
 
     async def control(self) -> Control:
-        """What it asks now."""
-        if (now := await asyncio.to_thread(_signature, self._path)) != self._seen:
-            self._known, self._seen = await asyncio.to_thread(read, self._path), now
+        """What it asks now; while it cannot be read, what it asked before."""
+        try:
+            if (now := await asyncio.to_thread(_signature, self._path)) != self._seen:
+                self._known, self._seen = await asyncio.to_thread(read, self._path), now
+            self._problem = ""
+        except OSError as error:
+            if self._problem != str(error):
+                self._problem = str(error)
+                log.warning("%s cannot be read, what it asked before stands: %s", self._path, error)
         return self._known
 
 
@@ -95,9 +105,9 @@ async def watched(
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:
-    """Changes with the file, which is replaced and never written into; None: there is none, or it cannot be seen."""
+    """Changes with the file, which is replaced and never written into; None: there is none. Raises OSError."""
     try:
         found = path.stat()
-    except OSError:
+    except FileNotFoundError:
         return None
     return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -49,7 +49,10 @@ class Contexts:
         await self.look(first=True)
         while True:
             await asyncio.sleep(EVERY_S)
-            await self.look(first=False)
+            try:
+                await self.look(first=False)
+            except Exception:  # a file of strange numbers must not end this for good
+                log.exception("a fault of ours")
 
     async def look(self, *, first: bool) -> None:
         """Once. `first`: since the start."""

@@ -31,7 +31,9 @@ def is_model_name(name: str) -> bool:
 
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Up to `most` known names that look like this one, best first."""
+    """Up to `most` known names that look like this one, best first; none for what is too long to be a name."""
+    if len(name) > MODEL_NAME_LIMIT:
+        return []
     spelt = {each.removesuffix(":latest"): each for each in known}
     if len(spelt) > COMPARED:
         spelt = {short: each for short, each in spelt.items() if short[:2] == name[:2]}

@@ -44,7 +44,7 @@ def of_server(
     """`ours`: the agent's environment, where somebody may tell it; `its`: the server's, None where it cannot be read;
     `vram_bytes` None: unknown. None: unknown, and never a guess, since a wrong one costs reloads.
     """
-    for environment in (ours, its or {}):
+    for environment in (its or {}, ours):
         text = environment.get(VARIABLE, "").strip()
         if text.isdecimal() and 0 < int(text) <= LARGEST_COUNT:
             return int(text)

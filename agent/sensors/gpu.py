@@ -22,6 +22,7 @@ class GpuSensor:
         self._nvidia = Nvidia(clock)
         self._latest: Latest[list[Gpu]] = Latest("gpus", self.read, [])
         self._seen = False
+        self._was_read = False
         self.reason = ""
         """Why NVIDIA's are not there, or not all."""
 
@@ -30,9 +31,11 @@ class GpuSensor:
         return await self._latest.value()
 
     async def vram_bytes(self) -> int | None:
-        """Of all cards together; None where GPUs work in the host's memory, or may be others than are read here."""
+        """Of all cards together; None where GPUs work in the host's memory, may be others than are read
+        here, or have not been read yet.
+        """
         gpus = await self.gpus()
-        if sys.platform != "linux" or any(not each.vram_total_bytes for each in gpus):
+        if not self._was_read or sys.platform != "linux" or any(not each.vram_total_bytes for each in gpus):
             return None
         return sum(each.vram_total_bytes for each in gpus)
 
@@ -40,7 +43,9 @@ class GpuSensor:
         """Asks the drivers. Empty where there is none. May block."""
         gpus, reason = self._nvidia.read()
         self._tell(bool(gpus), reason)
-        return gpus + amd_gpus(self._drm)
+        found = gpus + amd_gpus(self._drm)
+        self._was_read = True
+        return found
 
     def _tell(self, seen: bool, reason: str) -> None:
         """A reason is worth a line where there were cards before; most machines never have one."""

@@ -50,7 +50,7 @@ class ContextUse(Struct, frozen=True, kw_only=True):
 def recommended(p99_total: int, max_total_24h: int) -> int:
     """1.5 times the larger, as the next power of two, 4096 at the least."""
     needed = HEADROOM * max(p99_total, max_total_24h)
-    return max(LEAST, 2 ** math.ceil(math.log2(needed))) if needed else LEAST
+    return max(LEAST, 2 ** math.ceil(math.log2(needed))) if needed > 0 else LEAST
 
 
 def percentile(ordered: tuple[int, ...], percent: float) -> int:

@@ -60,7 +60,7 @@ class Cordons:
         """Sets the node aside. A cordon does not end a drain; a drain that is ordered again has the new deadline."""
         cordon = self._by_node.setdefault(node_id, Cordon(node_id))
         if deadline is not None:
-            cordon.deadline = deadline
+            cordon.deadline, cordon.cut = deadline, 0
 
     def lifted(self, node_id: NodeId) -> None:
         """New calls may come again; running ones take their time."""

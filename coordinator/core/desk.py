@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from coordinator.core import context, failure, hold_time, patience, retry
 from coordinator.core.budget import RetryBudget
 from coordinator.core.call import Call, Decisions, Freed, Moved, Place, Placed, Refused, Target
+from coordinator.core.explaining import explained
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding
@@ -241,7 +242,7 @@ class Desk(Taught):
 
     def explain(self, call: Call, now: float) -> Explanation:
         """What would become of this call now; nothing changes."""
-        return self._scorer.explain(OpenCall(call, 0, now), now)
+        return explained(call, now, self.fleet, self._scorer, self.pulls, self._limits)
 
     def waits_for(self, waiting: OpenCall, now: float) -> str:
         """What a held call waits for, for a person."""

@@ -113,6 +113,13 @@ class Pulls:
         self._wishes.append(call.model)
         return None
 
+    def would_fetch(self, model: ModelName, now: float) -> bool:
+        """Whether a call for it would wait for a pull, were nobody to have it. No wish is taken down."""
+        pull = self._known(model, now)
+        if not self._rules.on or pull is not None:
+            return self._rules.on and pull is not None and pull.stage != "failed"
+        return not self._forbidden(model, now)
+
     def awaited(self, call: Call, fleet: Fleet) -> bool:
         """Whether its model is on its way, and no node has any that may serve it: nothing else need be weighed."""
         pull = self._pulls.get(call.model)

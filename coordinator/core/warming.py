@@ -35,6 +35,8 @@ class Load(Struct, frozen=True, kw_only=True):
     why: str
     for_ever: bool = False
     """Until it is put out by order; else as long as the node keeps a model that nobody uses."""
+    lets_go: bool = False
+    """It was loaded for ever, and is not any more: Ollama's usual time from here on."""
     embeds: bool = False
     """Whether embedding is all it can do."""
 
@@ -122,7 +124,8 @@ def pins_missing(
             continue
         for model in sorted(models):
             spot = _on_disk(node, room, model)
-            if spot is not None and not spot.replicas and (node_id, model) not in seen.barred:
+            wanting = spot is not None and not spot.replicas and (node_id, model) not in seen.barred
+            if wanting and spot is not None and needs(spot) <= room.roomy:
                 orders.append(_order(room, spot, f"{model} is pinned", for_ever=True))
     for model in sorted(anywhere):
         if any(spot.replicas for _, spot in seen.fleet.having(model)) or any(

@@ -10,6 +10,8 @@ from coordinator.core.explanation import Explanation, Kept
 from coordinator.journal import Trace
 
 CALLS_KEPT = 1_000
+ATTEMPTS_KEPT = 20
+"""Of calls of one id: more than any call makes. Ids are the callers' own, and may repeat."""
 UNPLACED_EVERY_S = 0.2
 """Weighing anew what a refused call might have had costs time on the path of calls: in a flood, only a few of them."""
 
@@ -28,7 +30,9 @@ class Recent:
         if not trace.node_id and trace.decision is None:
             trace = self._unplaced(trace)
         call_id = trace.call.id
-        self._traces.setdefault(call_id, []).append(trace)
+        kept = self._traces.setdefault(call_id, [])
+        kept.append(trace)
+        del kept[:-ATTEMPTS_KEPT]
         self._traces.move_to_end(call_id)
         if len(self._traces) > CALLS_KEPT:
             self._traces.popitem(last=False)

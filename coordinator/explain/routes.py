@@ -113,7 +113,8 @@ class Explain:
                 raise
             rows = []
         written = {row["timestamp"] for row in rows}
-        return rows + [trace_row(trace) for trace in recent if trace.timestamp not in written]
+        unwritten = [trace_row(trace) for trace in recent if trace.timestamp not in written]
+        return sorted(rows + unwritten, key=lambda row: row["timestamp"] or 0)
 
     def _row_of_open(self, record: CallRecord) -> Row:
         trace = record.trace("completed", self._clock())

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from coordinator.core.desk import Desk
+from coordinator.core.node import Node
 from coordinator.core.warming import Key, Load
 from coordinator.forward import EngineRequest, Forwarder, engine_error_text
 from shared.errors import EngineFault, FleetError, Stuck
@@ -22,6 +23,9 @@ SHOWN_WITHIN = 2
 PAUSE_S = 60.0
 """After a failure; doubled by each further one."""
 LONGEST_PAUSE_S = 900.0
+
+USUAL_KEEP_ALIVE = "5m"
+"""Ollama's own default: what was loaded for ever must be told a time, or it stays."""
 
 log = logging.getLogger("herd.loads")
 
@@ -117,13 +121,21 @@ class Loader:
         finally:
             under.ended.set()
 
+    def _context(self, node: Node, order: Load) -> int | None:
+        """What is loaded stays as it is; else the fleet's own choice for the model. None: the engine's own."""
+        spot = node.spot(order.engine, order.model)
+        return (spot.context_length if spot else None) or self._desk.fleet.overrides.get(order.model)
+
     async def _ask(self, order: Load) -> None:
         node = self._desk.fleet.nodes.get(order.node_id)
         if node is None:
             raise FleetError("the node is gone")
         fields: dict[str, object] = {"model": order.engine_model}
         fields |= {"input": ""} if order.embeds else {"stream": False}
-        fields |= {"keep_alive": -1} if order.for_ever else {}
+        if order.for_ever or order.lets_go:
+            fields["keep_alive"] = -1 if order.for_ever else USUAL_KEEP_ALIVE
+        if context := self._context(node, order):
+            fields["options"] = {"num_ctx": context}
         path = "/api/embed" if order.embeds else "/api/generate"
         request = EngineRequest(
             path, msgspec.json.encode(fields), {"Content-Type": "application/json"}, whole=True

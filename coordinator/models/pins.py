@@ -21,12 +21,16 @@ from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name
 from coordinator.models.loader import Loader
+from shared.atomic import replaced
 from shared.errors import CallerFault, Conflict, ModelNotFound, RouteNotFound, Unavailable
 from shared.names import ModelName, NodeId, near, normalise
 
 FILE = "pinned_models.json"
 PINNED_AT_MOST = 256
 """On one node by order: far more than fits."""
+
+SHOWN = 128
+"""Characters of a name that an error repeats."""
 
 log = logging.getLogger("herd.pins")
 
@@ -136,7 +140,8 @@ class Pins:
                 raise Conflict(refusal)
             await self._keep(node.node_id, self._ordered.get(node.node_id, set()) | {model})
         self._loader.forgive((node.node_id, model))
-        self._have_loaded(node, room, model, "it was pinned", for_ever=True)
+        if not room.closed:  # else it is loaded once the node takes calls again
+            self._have_loaded(node, room, model, "it was pinned", for_ever=True)
         log.info("%s was pinned on %s", model, node.node_id, extra={"node_id": node.node_id, "model": model})
         loaded = any(spot.replicas for spot in node.spots.get(model, ()))
         return self._done(model, node.node_id, "pinned_node", loaded=loaded)
@@ -170,7 +175,7 @@ class Pins:
         if node_id is not None and node_id not in self._desk.fleet.nodes:
             close = near(node_id, self._desk.fleet.nodes)
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise RouteNotFound(f'no node is named "{node_id}"{hint}')
+            raise RouteNotFound(f'no node is named "{node_id[:SHOWN]}"{hint}')
         found = [
             (bool(spot.replicas), room.roomy, node, room)
             for node, spot in self._desk.fleet.having(model)
@@ -185,11 +190,11 @@ class Pins:
 
     def _have_loaded(self, node: Node, room: Room, model: ModelName, why: str, *, for_ever: bool) -> None:
         if order := order_for(node, room, model, why, for_ever=for_ever):
-            self._orders.append(order)
+            self._orders.append(msgspec.structs.replace(order, lets_go=not for_ever))
             self.changed = True
 
     def _let_go(self, node_id: NodeId, model: ModelName) -> None:
-        """Loaded once more without a time of ours, it gets the node's own, and goes when nobody uses it."""
+        """Loaded once more for Ollama's usual time, it goes when nobody uses it."""
         node = self._desk.fleet.nodes.get(node_id)
         if node is None:
             return
@@ -203,13 +208,15 @@ class Pins:
         kept = {name: each for name, each in (self._ordered | {node_id: models}).items() if each}
         now = time.time()
         file = _File({name: sorted(each) for name, each in kept.items()}, now)
+        before = self._ordered, self._updated_at
+        self._ordered, self._updated_at = kept, now  # a caller that leaves meanwhile changes nothing
         try:
-            await asyncio.to_thread(_write, self._path, msgspec.json.encode(file))
+            await asyncio.to_thread(replaced, self._path, msgspec.json.encode(file))
         except OSError as error:
+            self._ordered, self._updated_at = before
             raise Unavailable(
                 f"{self._path.name} cannot be written: {error.strerror}", retry_after=5
             ) from error
-        self._ordered, self._updated_at = kept, now
 
     def _not_pinned(self, asked: str, model: ModelName) -> CallerFault:
         if model in self.anywhere or any(model in models for models in self._fixed.values()):
@@ -231,10 +238,3 @@ def _read(path: Path) -> _File:
         log.warning("%s makes no sense, it is put aside as %s.corrupt: %s", path.name, path.name, error)
         path.replace(path.with_name(f"{path.name}.corrupt"))
         return _File()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)

@@ -74,7 +74,10 @@ class Puller:
             log.exception("a fault of ours", extra={"model": model})
         if setback is not None:
             log.info("%s is not pulled: %s", model, setback.reason, extra={"model": model})
-        self._apply(self._desk.pulled(model, setback, self._clock()))
+        try:
+            self._apply(self._desk.pulled(model, setback, self._clock()))
+        except Exception:
+            log.exception("a fault of ours", extra={"model": model})
 
     async def _fetched(self, model: ModelName) -> Setback | None:
         """1. Somebody could pull at all. 2. The registry knows it. 3. It is not too large. 4. A node has room."""

@@ -21,7 +21,7 @@ TOLD = {"OLLAMA_CONTEXT_LENGTH": "16384"}
     [
         (TOLD, None, "", None, 16384),
         ({}, TOLD, "0.30.0", 80, 16384),
-        ({"OLLAMA_CONTEXT_LENGTH": "8192"}, TOLD, "0.30.0", 80, 8192),
+        ({"OLLAMA_CONTEXT_LENGTH": "8192"}, TOLD, "0.30.0", 80, 16384),
         ({"OLLAMA_CONTEXT_LENGTH": "much"}, TOLD, "0.30.0", 80, 16384),
         ({"OLLAMA_CONTEXT_LENGTH": "0"}, {}, "0.30.0", 0, 4096),
         # Nobody tells, but the server's environment could be read: it is by its VRAM.

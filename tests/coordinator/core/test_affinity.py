@@ -5,18 +5,15 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from coordinator.core.affinity import MOST, TTL_S, WORTH_TOKENS, Affine, Affinity, points
+from coordinator.core.affinity import MOST, TTL_S, WORTH_TOKENS, Affinity, points
 from coordinator.core.call import Call, Place, Placed, Placement
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Weights
-from coordinator.core.policies.favoured import favoured
-from coordinator.core.policies.weighted import order
 from shared.names import CallId, NodeId, normalise
 from tests.fakes.builders import (
     MODEL,
     a_beat,
     a_call,
-    a_candidate,
     a_desk,
     a_model,
     a_replica,
@@ -59,26 +56,16 @@ def test_the_reference_points(depth: int, session: float, prefix: float) -> None
     assert points(weights.prefix_affinity, depth) == pytest.approx(prefix, abs=0.05)
 
 
-def test_the_points_are_in_the_breakdown_and_the_total_and_decay_with_all_load_of_the_node() -> None:
-    ranked = order(
-        [a_candidate("n1"), a_candidate("n2", node_in_flight=2), a_candidate("n3")], a_call(), Weights()
-    )
-    before = {str(each.candidate.place.node_id): each.total for each in ranked}
-    preferred: dict[Place, Affine] = {place("n2"): "session_affinity", place("n3"): "prefix_affinity"}
-    favourites = favoured(ranked, preferred, Weights())
-    after = {str(each.candidate.place.node_id): each for each in favourites}
-    assert after["n1"].total == before["n1"]
-    assert set(after["n1"].scores) == set(ranked[0].scores), "no key where there is nothing"
-    assert after["n2"].scores["session_affinity"] == 10.0
-    assert after["n2"].total == before["n2"] + 10.0
-    assert after["n3"].scores["prefix_affinity"] == 10.0
-    assert after["n3"].total == sum(value for key, value in after["n3"].scores.items() if key != "total")
-    assert next(iter(after)) == "n3"
-
-
-def test_a_model_that_is_not_in_memory_has_nothing_cached() -> None:
-    ranked = order([a_candidate("n1", loaded=False)], a_call(), Weights())
-    assert favoured(ranked, {place("n1"): "session_affinity"}, Weights()) == ranked
+def test_the_points_are_in_the_total_and_decay_with_all_load_of_the_node() -> None:
+    both = [a_model(MODEL), a_model("other")]
+    engine = an_engine(*both, replicas=[a_replica(MODEL, slots=4), a_replica("other", slots=4)])
+    desk = a_desk(a_beat("n1", engine))
+    turn(desk, talk("c1", session="s"), 1.0)
+    desk.arrived(a_call("running", "other"), 2.0)
+    scores = turn(desk, talk("c2", session="s"), 3.0).scores
+    assert scores["session_affinity"] == pytest.approx(20 / 1.5)
+    assert scores["total"] == pytest.approx(sum(scores.values()) - scores["total"])
+    assert "session_affinity" not in turn(desk, talk("c3", session="new"), 4.0).scores
 
 
 def test_a_conversation_returns_while_its_node_is_no_worse() -> None:
