@@ -76,15 +76,20 @@ class Choice:
         loading = self._loading_entry(subject, model, now)
         if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
-        return None if not last_chance and self._better_wait(found, best, subject, model) else best
+        if last_chance or not self._better_wait(found, best, subject, model):
+            return best
+        # Whoever is better served by a warm place than by a load takes the warm one that is free, before it waits.
+        return next((each for each in found.best if each.entry.fixed.candidate.loaded), None)
 
     def _loading_entry(self, subject: OpenCall, model: ModelName, now: float) -> Entry | None:
         """The place where the model is on its way into memory, and for which the call could wait."""
-        loading = self._fleet.loads.loading(model)
-        if loading is None or may_load_elsewhere(loading, now):
-            return None
-        entry = self._index.entry(loading.place)
-        return entry if entry is not None and self._may_take(entry, subject, now) else None
+        for loading in self._fleet.loads.under_way(model):
+            entry = self._index.entry(loading.place)
+            if may_load_elsewhere(loading, now) or entry is None:
+                continue  # of several, one that hangs does not hide the others
+            if self._may_take(entry, subject, now):
+                return entry
+        return None
 
     def _as_good(self, loading: Entry, best: Chosen, subject: OpenCall) -> bool:
         """Whether what is being loaded will have the context that the call needs, if the best has it."""

@@ -152,8 +152,19 @@ def needed_tokens(call: Call) -> int:
 
 def bucket(call: Call) -> int:
     """Calls of one bucket may stand in one line: places have enough context for all of them, or for none."""
-    needed = needed_tokens(call)
-    return 0 if needed <= SMALL else power_of_two(needed)
+    return _bucket(needed_tokens(call))
+
+
+def prompt_bucket(call: Call) -> int:
+    """The same, by the length of its prompt: a place may have the context that is asked for, and yet be too small."""
+    return _bucket(max(call.estimated_tokens, call.least_tokens)) if is_whole(call) else 0
+
+
+def _bucket(needed: int) -> int:
+    if needed <= SMALL:
+        return 0
+    step = power_of_two(needed) // 16
+    return -(-needed // step) * step
 
 
 def preferred(candidates: list[Candidate], call: Call) -> list[Candidate]:

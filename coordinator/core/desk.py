@@ -124,9 +124,10 @@ class Desk(Taught):
             return []
         failure.blame(ended.place, ended.placed_at, error, self.fleet, self._limits, now)
         models = self._models_at(ended.place)
-        if stands := failure.what_stands(ended, error, self._limits, self.budget, now):
+        stands = failure.what_stands(ended, error, self._limits, self.budget, now)
+        if stands or self._closed:
             self.failures += 1
-            return [Refused(call_id, stands), *self._release(now, models)]
+            return [Refused(call_id, stands or error), *self._release(now, models)]
         failure.goes_on(ended, error)
         self._open[call_id] = ended
         decisions = self._waiting.again(ended, now)
@@ -188,8 +189,7 @@ class Desk(Taught):
     def cordoned(self, node_id: NodeId, now: float, *, on: bool, deadline: float | None = None) -> Decisions:
         """New calls go elsewhere, and what runs ends by the deadline, if there is one; with `on=False`, come again."""
         self.fleet.set_aside(node_id, on=on, deadline=deadline)
-        node = self.fleet.nodes.get(node_id)
-        return self._release(now, node.spots if node else ())
+        return self._release(now)
 
     def pulled(self, model: ModelName, setback: Setback | None, now: float) -> Decisions:
         """A model that calls wait for is there, or will not be. For a place they wait from now on."""

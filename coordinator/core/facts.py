@@ -5,6 +5,8 @@ import statistics
 from coordinator.core.node import Node
 from shared.names import ModelName, NodeId
 
+MOVED = 0.1
+
 
 class Facts:
     """Learned from beats."""
@@ -37,5 +39,8 @@ class Facts:
 
     def _moved(self) -> bool:
         before = self.bandwidth_gbps
-        self.bandwidth_gbps = statistics.median([each for each in self._bandwidths.values() if each] or [0.0])
-        return self.bandwidth_gbps != before
+        median = statistics.median([each for each in self._bandwidths.values() if each] or [0.0])
+        if before and abs(median - before) <= MOVED * before:
+            return False
+        self.bandwidth_gbps = median
+        return median != before

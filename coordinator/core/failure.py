@@ -6,7 +6,7 @@ from coordinator.core.call import Place, Target
 from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Limits
 from coordinator.core.open_call import OpenCall
-from shared.errors import CrashesEngines, FleetError, Stuck
+from shared.errors import CrashesEngines, EngineBusy, FleetError, Stuck
 
 CRASHES_ALLOWED = 2
 """Engines that may break under one call: the third one is spared."""
@@ -34,6 +34,8 @@ def blame(
 ) -> None:
     """What the failure of an attempt, placed at `placed_at`, says of its place and node."""
     node = fleet.nodes[place.node_id]
+    if isinstance(error, EngineBusy) and fleet.loads.at(place):
+        return  # its queue is full while the model loads, for the others that are there
     if retry.is_attempt(error):
         fleet.load_ended(place, now, ok=False)
     if trouble_s := retry.trouble_for(error, limits.trouble_s):

@@ -219,6 +219,13 @@ class Index:
         shelf = self._shelves.get(model)
         return len(shelf.entries) if shelf else 0
 
+    def some_troubled(self, model: ModelName, now: float) -> bool:
+        """Whether a place is left for those who take what there is: not barred, and not healthy."""
+        return any(
+            each.fixed.barred is None and (not each.fixed.open or self._late(each, now))
+            for each in self.weighed(model)
+        )
+
     def chosen(self, entry: Entry, call: Call) -> Chosen:
         """The entry with its points for the call."""
         candidate, of_place = entry.fixed.candidate, entry.fixed.points

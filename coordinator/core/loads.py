@@ -105,6 +105,14 @@ class Loads:
         loads = self._under_way.get(model)
         return min(loads.values(), key=lambda each: each.since + each.predicted_s) if loads else None
 
+    def at(self, place: Place) -> bool:
+        """Whether its model is being loaded there."""
+        return place in self._under_way.get(place.model, ())
+
+    def under_way(self, model: ModelName) -> list[Loading]:
+        """Every load of `model`, the one that should end first at the beginning."""
+        return sorted(self._under_way.get(model, {}).values(), key=lambda each: each.since + each.predicted_s)
+
     def ended_at(self, model: ModelName) -> float | None:
         """When a load of `model` last ended, well or not."""
         return self._ended_at.get(model)

@@ -4,12 +4,17 @@ import math
 from typing import TypeAlias
 
 from coordinator.core.call import Call, Place
-from coordinator.core.context import bucket
+from coordinator.core.context import bucket, prompt_bucket
 from shared.errors import FleetError
 from shared.names import ModelName, NodeId
 
 GroupKey: TypeAlias = tuple[
-    tuple[ModelName, ...], frozenset[str], frozenset[NodeId], frozenset[Place], int, bool | None
+    tuple[ModelName, ...],
+    frozenset[str],
+    frozenset[NodeId],
+    frozenset[Place],
+    tuple[int, int, bool],
+    bool | None,
 ]
 
 LEVELS = {"interactive": 0, "batch": 1, "background": 2}
@@ -89,14 +94,14 @@ class OpenCall:
 
     @property
     def key(self) -> GroupKey:
-        """Calls with equal keys can take the same places. Contexts count by powers of two, so that there are few."""
+        """Calls with equal keys can take the same places. Contexts count by steps, so that there are few."""
         call = self.call
         return (
             call.models,
             call.abilities,
             self.excluded,
             self.passed_over,
-            bucket(call),
+            (bucket(call), prompt_bucket(call), call.asks_thinking),
             call.may_substitute,
         )
 

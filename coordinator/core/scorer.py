@@ -54,15 +54,16 @@ class Scorer:
         self._index.settle(now)
 
     def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
-        """For each allowed model in order: 1. the best healthy place with room; 2. wait for a healthy one, unless
-        this is the call's last chance; 3. a troubled one with room, or wait for it. 4. No place at all: the last
-        error, a refusal, or wait (None).
+        """For each allowed model in order: 1. the best healthy place with room; 2. wait for a healthy one, at the
+        call's last chance look at its next fallback; 3. a troubled one with room, or wait for it. 4. No place at all:
+        the last error, a refusal, or wait (None).
         """
         self._index.settle(now)
         refusals: list[Refusal] = []
         busy = False
         for model in subject.call.models:
             found = self._choice.favoured(self._index.find(subject, model, now), subject, model, now)
+            full = bool(found.full)
             if not last_chance or found.best:
                 found = self._choice.tiered(found if not last_chance else found.only_with_room(), subject)
             chosen = self._substitutes.instead(found, subject, model, now)
@@ -70,8 +71,11 @@ class Scorer:
                 chosen = self._choice.among(found, subject, model, now, last_chance=last_chance)
             if chosen is not None:
                 return self._place(subject, chosen, found)
-            if found.best or (found.full and not last_chance):
+            if (found.best or found.full) and not last_chance:
                 return None
+            if found.best or (full and not self._index.some_troubled(model, now)):
+                busy = True  # it is being loaded, or every place is healthy and full: perhaps a fallback
+                continue
             usable = self._usable(subject, model, now, refusals)
             acceptable = usable if last_chance else context.preferred(usable, subject.call)
             with_room = context.preferred([each for each in acceptable if each.has_room], subject.call)
@@ -100,11 +104,14 @@ class Scorer:
     def explain(self, subject: OpenCall, now: float) -> Explanation:
         """The decision of this moment with every place that was weighed. Costs time: not for the path of a call."""
         decision = self.decide(subject, now)
-        for model in subject.call.models:
-            self._index.look_anew(model, now)
-        entries = [each for model in subject.call.models for each in self._index.weighed(model)]
+        models = dict.fromkeys(subject.call.models)
+        if isinstance(decision, Placed):
+            models[decision.placement.place.model] = None  # it may be a substitute
+        entries: list[Entry] = []
         best: list[Chosen] = []
-        for model in subject.call.models:
+        for model in models:
+            self._index.look_anew(model, now)
+            entries += self._index.weighed(model)
             best += self._choice.favoured(self._index.find(subject, model, now), subject, model, now).best
         return self._record(
             subject,
@@ -181,12 +188,22 @@ class Scorer:
         count = self._index.count(model)
         small = count <= RECORDED
         entries = self._index.weighed(model) if small else [each.entry for each in found.best]
-        omitted, fallback = count - len(entries), model != subject.call.model
+        fallback = model != subject.call.model
+        if (
+            entry not in entries
+        ):  # a substitute, the place of a load, a troubled one: none of the best of each kind
+            entries.append(entry)
+        omitted = count - len(entries)
         if fallback and small:
             entries += self._index.weighed(subject.call.model)
         protection = self.protection(entry.fixed.candidate, subject.call)
         record = self._record(
-            subject, entries, found=found, chosen=entry.place, protection=protection, omitted=omitted
+            subject,
+            entries,
+            found=found._replace(best=(*found.best, chosen)),
+            chosen=entry.place,
+            protection=protection,
+            omitted=omitted,
         )
         placement = self._fleet.placement(
             entry.node,

@@ -30,10 +30,9 @@ class Seats:
         """A beat came: its engines may tell of calls that are not ours."""
         for model, spots in node.spots.items():
             for spot in spots:
-                if spot.replicas:
-                    key = (spot.engine.name, model)
-                    busy = sum(replica.slots_busy for replica in spot.replicas)
-                    self._foreign.heard(Place(node.node_id, *key), busy, node.in_flight[key])
+                key = (spot.engine.name, model)
+                busy = sum(replica.slots_busy for replica in spot.replicas)
+                self._foreign.heard(Place(node.node_id, *key), busy, node.in_flight[key])
 
     def took(self, call_id: CallId, place: Place, spot: Spot, running: int, now: float) -> list[Place]:
         """One of ours began there; `running` counts it."""

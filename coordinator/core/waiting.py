@@ -8,7 +8,7 @@ from coordinator.core.call import Decisions, Held, Placed, Refused
 from coordinator.core.holding import Holding
 from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
-from coordinator.core.open_call import OpenCall
+from coordinator.core.open_call import GroupKey, OpenCall
 from coordinator.core.pulls import Pulls
 from coordinator.core.scorer import Scorer
 from shared.names import ModelName
@@ -100,6 +100,7 @@ class Waiting:
     def overdue(self, now: float) -> Decisions:
         """Calls whose time is over wait on for a load, take what there is, or are refused."""
         decisions: Decisions = []
+        reasons: dict[GroupKey, str] = {}
         positions: dict[ModelName, dict[int, int]] = {}  # as they were before the first of them went
         for waiting in self._holding.overdue(now):
             until = hold_time.until(waiting, self._loads, self._limits, now)
@@ -110,7 +111,10 @@ class Waiting:
                 continue
             decision = self._decide(waiting, now, last_chance=True)
             if decision is None:
-                why, model = self._scorer.why_not(waiting, now), waiting.call.model
+                model, key = waiting.call.model, waiting.key
+                if key not in reasons:  # walks over the fleet
+                    reasons[key] = self._scorer.why_not(waiting, now)
+                why = reasons[key]
                 if model not in positions:
                     order = self._holding.ordered_of(model)
                     positions[model] = {each.turn: position for position, each in enumerate(order)}

@@ -92,3 +92,18 @@ async def test_a_fault_does_not_make_it_deaf(tmp_path: Path, caplog: pytest.LogC
     finally:
         await cancelled(watching)
     assert "a fault of ours" in caplog.records[0].getMessage()
+
+
+async def test_what_it_asked_stands_while_it_cannot_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "control.json"
+    write(path, ASKED)
+    file = ControlFile(path)
+    assert await file.control() == ASKED
+    path.unlink()
+    path.mkdir()  # there, and not to be read
+    assert [await file.control() for _ in range(3)] == [ASKED] * 3
+    path.rmdir()
+    assert await file.control() == Control()
+    assert len([each for each in caplog.records if "stands" in each.getMessage()]) == 1

@@ -48,3 +48,7 @@ def test_a_request_id_of_the_caller_is_kept(text: str) -> None:
 @pytest.mark.parametrize("text", [None, "", "x" * 129, "a b", "a\n", "a\r\nX: y", "ä", 'a"'])
 def test_a_request_id_that_could_do_harm_is_not(text: str | None) -> None:
     assert acceptable_call_id(text) is None
+
+
+def test_what_is_too_long_for_a_name_is_near_to_none() -> None:
+    assert near("x" * 10_000_000, ["x"]) == []

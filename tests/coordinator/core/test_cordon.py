@@ -142,3 +142,14 @@ def test_an_agents_own_drain_stands_beside_the_order_here() -> None:
     assert desk.fleet.nodes[N1].draining, "that is the agent's word"
     desk.heard(beat(seq=3), an_address("n1"), 2.0)
     assert standing(desk, 2.0).state == "ready"
+
+
+def test_a_drain_that_is_ordered_again_counts_its_own_cuts() -> None:
+    desk = a_desk(beat())
+    desk.arrived(a_call(), 1.0)
+    desk.first_byte(C1, 1.5)
+    drain(desk, 1.0, deadline_s=10.0)
+    desk.expired(12.0)
+    assert cut(desk) == 1
+    drain(desk, 13.0, deadline_s=10.0)
+    assert cut(desk) == 0
