@@ -22,5 +22,5 @@ def explained(
     found = scorer.explain(OpenCall(call, 0, now), now)
     nobody = found.outcome == "refused" and fleet.nodes and not any(map(fleet.has, call.models))
     if nobody and pulls.would_fetch(call.model, now):
-        return replace(found, outcome="waits", reason=PULLED)
+        return replace(found, outcome="waits", reason=f"{PULLED}; {found.reason}")
     return found

@@ -154,7 +154,8 @@ async def test_what_cannot_be_explained_is_said_plainly(tmp_path: Path) -> None:
         wrong = await explained(fleet, {"model": "m", "prompt": "hello"}, 400, "?operation=sing")
         assert wrong["error"] == "operation is one of chat, generate, embed"
         unknown = await explained(fleet, body("llama3.3", stream=False))
-        assert (unknown["outcome"], unknown["chosen"], unknown["candidates"]) == ("refused", None, [])
+        assert (unknown["outcome"], unknown["chosen"], unknown["candidates"]) == ("waits", None, [])
+        assert "would be pulled" in unknown["reason"]
         assert "near: llama3.2:latest" in unknown["reason"]
         assert (await ask(fleet, model="llama3.3", call_id="refused")).status == 404
         told = await fleet.get("/fleet/explain/refused")

@@ -59,7 +59,7 @@ async def test_a_pin_holds_over_restarts_of_engine_and_coordinator(tmp_path: Pat
 
             async def time_given_back() -> bool:
                 sent = msgspec.json.decode((await last_call(fake, "/api/generate")).body)
-                return bool(sent == {"model": "a", "stream": False})
+                return bool(sent["model"] == "a" and sent.get("keep_alive") == "5m")
 
             await eventually(time_given_back)
             assert (await pin(herd, "DELETE", model="a")).status == 404

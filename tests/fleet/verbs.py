@@ -19,6 +19,11 @@ class Said(NamedTuple):
     err: str
 
 
+def _heeds_ctrl_c() -> None:
+    """Where the tests themselves run in the background, it is ignored, and a child would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Verb:
     """One that runs."""
 
@@ -34,6 +39,7 @@ class Verb:
             env=_environment(),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=_heeds_ctrl_c,
         )
         return cls(process)
 
