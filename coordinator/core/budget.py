@@ -19,7 +19,8 @@ class RetryBudget:
     def arrived(self, now: float) -> None:
         """A call came in."""
         self._calls.append(now)
-        self._drop(now)
+        if self._calls[0] <= now - WINDOW_S:
+            self._drop(now)
 
     def allows(self, now: float) -> bool:
         """Whether one more retry may begin."""

@@ -1,7 +1,5 @@
 """A place of the fleet as one flat value: where memory, cache and load are put together for the signals."""
 
-import msgspec
-
 from coordinator.core import owner
 from coordinator.core.call import Place
 from coordinator.core.candidate import Candidate
@@ -9,11 +7,14 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.latencies import expected_s
 from coordinator.core.memory import free_bytes, total_bytes
 from coordinator.core.node import Node, Spot, Standing
-from shared.names import ModelName
+from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
 
 USUAL_CONTEXT = 4096
 """Tokens with which an engine is taken to load a model, where it does not tell."""
+
+
+NOWHERE = Place(NodeId(""), "", ModelName(""))
 
 
 class Candidates:
@@ -54,25 +55,29 @@ class Candidates:
             last_used=node.last_used[key],
         )
 
-    def with_load(self, node: Node, candidate: Candidate) -> Candidate:
-        """As that candidate, with what runs there now."""
-        place = candidate.place
-        key = (place.engine, place.model)
-        return msgspec.structs.replace(
-            candidate,
-            in_flight=node.in_flight[key],
-            node_in_flight=node.in_flight.total(),
-            others_s=self._others_s(node, key),
-            latency_p75_s=self._fleet.latencies.p75(node.node_id, place.model),
+    def loaded(self, node: Node) -> Candidate:
+        """The node as the signals of its load see it, who count its calls alike, whatever place they are at."""
+        return Candidate(
+            place=NOWHERE,
+            engine_model="",
+            loaded=False,
+            slots=0,
+            in_flight=0,
+            node_in_flight=sum(node.in_flight.values()),
+            others_s=self._others_s(node),
+            latency_p75_s=0.0,
+            bandwidth_gbps=node.heartbeat.hardware.memory_bandwidth_gbps,
+            fleet_bandwidth_gbps=self._fleet.facts.bandwidth_gbps,
         )
 
-    def _others_s(self, node: Node, own: tuple[str, ModelName]) -> float:
+    def _others_s(self, node: Node, own: tuple[str, ModelName] | None = None) -> float:
         """What the calls for other models there are expected to take together."""
         seconds = 0.0
+        known = self._fleet.latencies.of(node.node_id)
         for key, number in node.in_flight.items():
             if key == own:
                 continue
-            latency = self._fleet.latencies.p75(node.node_id, key[1])
+            latency = known.get(key[1])
             if latency is None:
                 spot = node.spot(*key)
                 size = spot.model.size_bytes if spot else 0

@@ -51,8 +51,7 @@ class Choice:
         call = subject.call
         if len(found.best) + len(found.full) == 1:
             return found
-        needed = context.needed_tokens(call)
-        if needed <= context.SMALL and found.all_have(needed):
+        if subject.needed <= context.SMALL and found.all_have(subject.needed):
             return found  # as nearly always: this is on the path of every call
         ranks = {each.entry.place: context.rank(each.entry.fixed.candidate, call) for each in found.best}
         waits = [context.rank(group.sample, call) for group in found.full]

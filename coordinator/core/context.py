@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -110,7 +111,9 @@ def on(candidate: Candidate, call: Call, mode: Mode, override: int | None = None
     most = most_tokens(call) if is_whole(call) else 0
     loaded, default = candidate.context_length, candidate.default_context
     if call.num_ctx is None and override is None and loaded and loaded == default and most <= loaded:
-        return UNTOUCHED  # as nearly always
+        return UNTOUCHED
+    if mode == "strip" and override is None and _holds(candidate, call):  # as nearly always
+        return _kept(call.num_ctx, loaded, default, candidate.max_context, most > (loaded or 0))
     return protect(
         mode,
         asked=call.num_ctx,
@@ -120,6 +123,24 @@ def on(candidate: Candidate, call: Call, mode: Mode, override: int | None = None
         default=default,
         maximum=candidate.max_context,
         override=override,
+    )
+
+
+def _holds(candidate: Candidate, call: Call) -> bool:
+    """Whether what is loaded is what any call gets, and enough for this one."""
+    loaded = candidate.context_length
+    if not loaded or (candidate.max_context and candidate.max_context < loaded):
+        return False
+    return loaded >= needed_tokens(call)
+
+
+@lru_cache(maxsize=4_096)
+def _kept(
+    asked: int | None, loaded: int, default: int | None, maximum: int | None, longer: bool
+) -> Protection:
+    """Where what is loaded stays. `longer`: the prompt may be. Few contexts are in use, so few values are made."""
+    return protect(
+        "strip", asked=asked, most=loaded + longer, loaded=loaded, default=default, maximum=maximum
     )
 
 
@@ -150,17 +171,13 @@ def needed_tokens(call: Call) -> int:
     return max(call.num_ctx or 0, call.estimated_tokens if is_whole(call) else 0)
 
 
-def bucket(call: Call) -> int:
-    """Calls of one bucket may stand in one line: places have enough context for all of them, or for none."""
-    return _bucket(needed_tokens(call))
-
-
 def prompt_bucket(call: Call) -> int:
-    """The same, by the length of its prompt: a place may have the context that is asked for, and yet be too small."""
-    return _bucket(max(call.estimated_tokens, call.least_tokens)) if is_whole(call) else 0
+    """By the length of its prompt: a place may have the context that is asked for, and yet be too small for that."""
+    return bucket(max(call.estimated_tokens, call.least_tokens)) if is_whole(call) else 0
 
 
-def _bucket(needed: int) -> int:
+def bucket(needed: int) -> int:
+    """Calls of one bucket may stand in one line: places have enough context for all of them, or for none."""
     if needed <= SMALL:
         return 0
     step = power_of_two(needed) // 16

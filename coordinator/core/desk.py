@@ -266,7 +266,7 @@ class Desk(Taught):
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self.fleet.take(subject.call.id, subject.place, now, decision.placement.protection.context)
+            self.fleet.take(subject.call.id, decision.placement, now)
             self.holding.placed(subject)
             self._open[subject.call.id] = subject
         else:

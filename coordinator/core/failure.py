@@ -66,7 +66,8 @@ def goes_on(failed: OpenCall, error: FleetError) -> None:
     """It may be tried elsewhere: not on the node that failed, or not at the place that only lacks something."""
     assert failed.place is not None  # noqa: S101 - it ran there
     failed.error, failed.retries = error, failed.retries + retry.is_attempt(error)
-    before, failed.call = failed.call, context.counted(failed.call, error)
+    before = failed.call
+    failed.becomes(context.counted(before, error))
     if failed.call is not before:
         pass  # only more context was wanting: the same node may have it
     elif retry.only_this_place(error):

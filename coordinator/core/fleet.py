@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from coordinator.core.affinity import Affinity
-from coordinator.core.call import Call, Considered, Place, Placement
+from coordinator.core.call import Call, Place, Placement
 from coordinator.core.circuits import Circuits
 from coordinator.core.context import CHARACTERS_A_TOKEN
 from coordinator.core.cordon import Cordons
@@ -14,7 +14,6 @@ from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
 from coordinator.core.node import Node, Spot
-from coordinator.core.protection import Protection
 from coordinator.core.seats import Seats
 from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
@@ -99,7 +98,7 @@ class Fleet:
 
     def touch(self, node: Node) -> None:
         """Something is different there, beside its load."""
-        node.load_points = None
+        node.load = None
         self.changed.add(node.node_id)
         self.next_change_at = min(self.next_change_at, node.trouble_ends_at(), self.circuits.next_change_at())
 
@@ -151,29 +150,26 @@ class Fleet:
             for spot in node.spots[model]:
                 yield node, spot
 
-    def take(self, call_id: CallId, place: Place, now: float, context: int | None = None) -> None:
-        """A call starts there, after which the model has that context (None: unknown)."""
+    def take(self, call_id: CallId, placement: Placement, now: float) -> None:
+        """A call starts there."""
+        place = placement.place
         node = self.nodes[place.node_id]
         key = (place.engine, place.model)
         self._placements += 1
-        node.in_flight[key] += 1
+        node.in_flight[key] = running = node.in_flight.get(key, 0) + 1
         node.last_used[key] = self._placements
-        node.load_points = None
+        node.load = None
         spot = node.spot(*key)
         if spot is not None:
-            self._taken(node, spot, place, context, now)
-            self._touch_at(self.seats.took(call_id, place, spot, node.in_flight[key], now))
-        if self.circuits.placed(place, now):
-            self.touch(node)
-
-    def _taken(self, node: Node, spot: Spot, place: Place, context: int | None, now: float) -> None:
-        """What it means for its model's memory: a load begins, or one with another context."""
-        if not spot.replicas:
-            self.changed.add(node.node_id)
-            self.loads.placed(place, node, now)
-        key = (place.engine, place.model)
-        if context and context != node.contexts.get(key, spot.context_length):
+            if not spot.replicas:
+                self.changed.add(node.node_id)
+                self.loads.placed(place, node, now)
+            self._touch_at(self.seats.took(call_id, place, spot, running, now))
+        context = placement.protection.context
+        if context and context != placement.context_length:  # it is loaded with another from here on
             node.contexts.expect(key, context)
+            self.touch(node)
+        if self.circuits.placed(place, now):
             self.touch(node)
 
     def free(self, call_id: CallId, place: Place, placed_at: float) -> None:
@@ -213,10 +209,11 @@ class Fleet:
         return self._touch_at(self.seats.wanted(models, now))
 
     def _touch_at(self, places: Iterable[Place]) -> bool:
-        touched = [self.nodes[place.node_id] for place in places]
-        for node in touched:
-            self.touch(node)
-        return bool(touched)
+        touched = False
+        for place in places:
+            self.touch(self.nodes[place.node_id])
+            touched = True
+        return touched
 
     def went_well(self, call: Call, place: Place, placed_at: float, now: float) -> None:
         """A call there was answered."""
@@ -226,41 +223,12 @@ class Fleet:
         self.latencies.add(place.node_id, place.model, now - placed_at)
         if self.circuits.succeeded(place, placed_at, now):
             self.touch(node)
-        node.load_points = None
+        node.load = None
         self.relieved.add(place.node_id)
         node.trouble_over(place)
 
     def _load_changed(self, node: Node, key: tuple[str, ModelName]) -> None:
-        node.load_points = None
+        node.load = None
         spot = node.spot(*key)
         if spot is not None and not spot.replicas:  # a load of its own begins or ends: memory for the others
             self.changed.add(node.node_id)
-
-    def placement(
-        self,
-        node: Node,
-        spot: Spot,
-        model: ModelName,
-        scores: dict[str, float],
-        retries: int,
-        decision: Considered,
-        *,
-        fallback: bool,
-        context_length: int | None,
-        protection: Protection,
-    ) -> Placement:
-        """Everything needed to carry a call to that place."""
-        engine = spot.engine
-        return Placement(
-            place=Place(node.node_id, engine.name, model),
-            target=node.target(engine.name),
-            engine_kind=engine.kind,
-            engine_model=spot.model.name,
-            dialects=engine.dialects,
-            context_length=context_length,
-            scores=scores,
-            retries=retries,
-            fallback=fallback,
-            decision=decision,
-            protection=protection,
-        )

@@ -6,6 +6,7 @@ never too bad: what gets better is pushed when the change is taken in (`settle`)
 to the top.
 """
 
+import math
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush, heapreplace
 
@@ -15,8 +16,10 @@ from coordinator.core.candidates import Candidates
 from coordinator.core.eligibility import Refusal
 from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Limits, Weights
+from coordinator.core.node import Node
+from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
-from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, rank
+from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, Weighed, rank
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
 from coordinator.core.signals.thermal import WARM_FOR_S
 from shared.names import CallId, ModelName, NodeId
@@ -39,6 +42,7 @@ class Index:
         self._of_place = [(known[name], getattr(weights, name)) for name in OF_PLACE]
         self._of_load = [(known[name], getattr(weights, name)) for name in OF_LOAD]
         self._of_call = [(known[name], getattr(weights, name)) for name in OF_CALL]
+        self._most_of_call = sum(abs(weight) for _, weight in self._of_call)
         self._shelves: dict[ModelName, Shelf] = {}
         self._of_node: dict[NodeId, dict[Place, Entry]] = {}
 
@@ -104,9 +108,7 @@ class Index:
             candidate.fixed_context,
             entry.fixed.spot.model.abilities,
         )
-        group = shelf.groups.get(kind)
-        if group is None:
-            group = shelf.groups[kind] = Group(kind, candidate)
+        group = shelf.group(kind, candidate)
         if entry.group is not group:
             self._leave(entry)
             entry.group = group
@@ -134,7 +136,7 @@ class Index:
         group.full.pop(entry.place, None)
         group.members -= 1
         if not group.members:
-            del self._shelves[entry.place.model].groups[group.kind]
+            self._shelves[entry.place.model].drop(group)
 
     def _relieve(self, node_id: NodeId) -> None:
         """A call has ended there: its places may stand better, and have room."""
@@ -163,37 +165,44 @@ class Index:
 
     def _key(self, entry: Entry) -> Key:
         node = entry.node
-        if node.load_points is None:
-            self._load(entry)
-        return (-(entry.base + node.load_total), node.last_used[entry.pair], entry.place, entry)
+        load = node.load or self._load(node)
+        return (-(entry.base + load.total), node.last_used[entry.pair], entry.place, entry)
 
-    def _load(self, entry: Entry) -> tuple[float, ...]:
-        """The same for each place of the node."""
-        candidate = self._candidates.with_load(entry.node, entry.fixed.candidate)
-        points = tuple(score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load)
-        entry.node.load_points, entry.node.load_total = points, sum(points)
-        return points
+    def _load(self, node: Node) -> NodeLoad:
+        candidate = self._candidates.loaded(node)
+        points = tuple([score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load])
+        node.load = NodeLoad(points, sum(points), dict(node.in_flight))
+        return node.load
 
     # Questions
 
     def find(self, subject: OpenCall, model: ModelName, now: float) -> Found:
-        """The best place of each kind, and whether open ones are full."""
+        """The best place of each kind, and whether open ones are full. Kinds that are behind a place that has the model
+        in memory, with context enough, are left out: nothing about them would be asked.
+        """
         shelf = self._shelves.get(model)
         if shelf is None:
             return Found((), ())
         best: list[Chosen] = []
         full: list[Group] = []
-        for group in list(shelf.groups.values()):
-            if not group.kind.can(subject.call):
+        enough = -math.inf
+        for group in shelf.ordered:
+            if self._at_most(group) < enough or not group.kind.can(subject.call):
                 continue
             chosen = self._best(group, subject, now)
             if chosen is not None:
                 best.append(chosen)
+                if group.kind.ready_for(subject.needed):
+                    enough = max(enough, chosen.total)
             elif self._some_full(group, subject, now):
                 full.append(group)
         if len(best) > 1:
             best.sort(key=rank)
         return Found(tuple(best), tuple(full))
+
+    def _at_most(self, group: Group) -> float:
+        """No place of the group that has room gets more points."""
+        return self._most_of_call - group.heap[0][0] if group.heap else -math.inf
 
     def entry(self, place: Place) -> Entry | None:
         """As it is kept for that place."""
@@ -205,9 +214,9 @@ class Index:
         shelf = self._shelves.get(model)
         return list(shelf.entries.values()) if shelf else []
 
-    def loads(self, entries: Iterable[Entry]) -> tuple[tuple[float, ...], ...]:
-        """Points of the load of the node of each, as of now, in the order of OF_LOAD."""
-        return tuple([each.node.load_points or self._load(each) for each in entries])
+    def weighed_now(self, entries: Iterable[Entry]) -> tuple[Weighed, ...]:
+        """Values of this moment, to be kept."""
+        return tuple([(each.fixed, each.node.load or self._load(each.node)) for each in entries])
 
     def look_anew(self, model: ModelName, now: float) -> None:
         """Reasons tell of seconds that are left: before they are shown they are made of this moment."""
@@ -232,7 +241,8 @@ class Index:
         if call.num_ctx and not candidate.loaded:  # its cache would take another part of the memory
             of_place = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_place)
         of_call = [score(candidate, call) * weight + 0.0 for score, weight in self._of_call]
-        points = (*of_place, *(entry.node.load_points or self._load(entry)), *of_call)
+        load = entry.node.load or self._load(entry.node)
+        points = (*of_place, *load.points, *of_call)
         return Chosen(entry, points, sum(points))
 
     def _best(self, group: Group, subject: OpenCall, now: float) -> Chosen | None:
@@ -245,10 +255,7 @@ class Index:
                 chosen = self.chosen(entry, subject.call)
                 if best is None or rank(chosen) < rank(best):
                     best = chosen
-                if (
-                    exact
-                    or entry.base + entry.node.load_total + sum(chosen.points[-len(OF_CALL) :]) <= best.total
-                ):
+                if exact or sum(chosen.points[-len(OF_CALL) :]) - self._key(entry)[0] <= best.total:
                     break
             aside.append(entry)
             heappop(group.heap)
@@ -279,9 +286,8 @@ class Index:
                 entry.key = None
                 group.full[entry.place] = entry
             else:
-                if node.load_points is None:
-                    self._load(entry)
-                if key[0] == -(entry.base + node.load_total) and key[1] == node.last_used[entry.pair]:
+                load = node.load or self._load(node)
+                if key[0] == -(entry.base + load.total) and key[1] == node.last_used[entry.pair]:
                     return entry
                 entry.key = self._key(entry)
                 heapreplace(heap, entry.key)

@@ -1,6 +1,7 @@
 """How long finished calls took, per node and model; what the wait signal reads."""
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
 
 from shared.names import ModelName, NodeId
 
@@ -9,6 +10,7 @@ KEPT = 64
 ANSWER_TOKENS = 100
 """Length of the answer assumed where nothing was measured yet."""
 GB = 1e9
+_NONE: Mapping[ModelName, float] = {}
 
 
 class Latencies:
@@ -18,22 +20,27 @@ class Latencies:
         self._seconds: defaultdict[tuple[NodeId, ModelName], deque[float]] = defaultdict(
             lambda: deque(maxlen=KEPT)
         )
-        self._p75: dict[tuple[NodeId, ModelName], float] = {}
+        self._p75: dict[NodeId, dict[ModelName, float]] = {}
 
     def add(self, node_id: NodeId, model: ModelName, seconds: float) -> None:
         """A call for `model` ended well on `node_id`."""
         kept = self._seconds[node_id, model]
         kept.append(seconds)
-        self._p75[node_id, model] = sorted(kept)[int(len(kept) * 0.75)]
+        self._p75.setdefault(node_id, {})[model] = sorted(kept)[int(len(kept) * 0.75)]
 
     def forget(self, node_id: NodeId) -> None:
         """The node is gone for good."""
         for key in [key for key in self._seconds if key[0] == node_id]:
-            del self._seconds[key], self._p75[key]
+            del self._seconds[key]
+        self._p75.pop(node_id, None)
 
     def p75(self, node_id: NodeId, model: ModelName) -> float | None:
         """Seconds; None before the first call."""
-        return self._p75.get((node_id, model))
+        return self.of(node_id).get(model)
+
+    def of(self, node_id: NodeId) -> Mapping[ModelName, float]:
+        """The same for each model of which that node has finished a call."""
+        return self._p75.get(node_id, _NONE)
 
 
 def expected_s(model_bytes: int, bandwidth_gbps: float) -> float:

@@ -11,6 +11,7 @@ from coordinator.core.call import Place, Target
 from coordinator.core.cordon import Cordon
 from coordinator.core.expected_contexts import ExpectedContexts
 from coordinator.core.limits import Limits
+from coordinator.core.node_load import NodeLoad
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Heartbeat, Model, Replica
 
@@ -96,9 +97,8 @@ class Node:
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
         """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
-        self.load_points: tuple[float, ...] | None = None
-        """What the calls running here cost it in points; None: to be worked out anew."""
-        self.load_total = 0.0
+        self.load: NodeLoad | None = None
+        """None: to be worked out anew."""
         self._trouble_until: dict[tuple[str, ModelName], float] = {}
         self._accept(heartbeat, address, now)
         self._probe_anew(now)
@@ -164,7 +164,10 @@ class Node:
 
     def spot(self, engine: str, model: ModelName) -> Spot | None:
         """That model on that engine; None where a beat has taken it away meanwhile."""
-        return next((each for each in self.spots.get(model, ()) if each.engine.name == engine), None)
+        for each in self.spots.get(model, ()):
+            if each.engine.name == engine:
+                return each
+        return None
 
     # Trouble of one model on one engine
 

@@ -4,7 +4,7 @@ import math
 from typing import TypeAlias
 
 from coordinator.core.call import Call, Place
-from coordinator.core.context import bucket, prompt_bucket
+from coordinator.core.context import bucket, needed_tokens, prompt_bucket
 from shared.errors import FleetError
 from shared.names import ModelName, NodeId
 
@@ -33,6 +33,7 @@ class OpenCall:
         "excluded",
         "first_byte",
         "level",
+        "needed",
         "passed_over",
         "place",
         "placed_at",
@@ -47,7 +48,7 @@ class OpenCall:
 
     def __init__(self, call: Call, turn: int, now: float) -> None:
         """`turn` orders calls by arrival."""
-        self.call = call
+        self.becomes(call)
         self.turn = turn
         self.arrived_at = now
         self.place: Place | None = None
@@ -72,6 +73,12 @@ class OpenCall:
         """Where the engine broke while it worked on this call."""
         self.retries = 0
         self.error: FleetError | None = None
+
+    def becomes(self, call: Call) -> None:
+        """The same, with more known of it."""
+        self.call = call
+        self.needed = needed_tokens(call)
+        """Tokens of context."""
 
     def begins_to_wait(self, now: float) -> float:
         """It is held; the time from which its waiting counts."""
@@ -101,7 +108,7 @@ class OpenCall:
             call.abilities,
             self.excluded,
             self.passed_over,
-            (bucket(call), prompt_bucket(call), call.asks_thinking),
+            (bucket(self.needed), prompt_bucket(call), call.asks_thinking),
             call.may_substitute,
         )
 

@@ -7,8 +7,9 @@ from coordinator.core.call import Call, Place
 from coordinator.core.candidate import Candidate
 from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
+from coordinator.core.node_load import NodeLoad
 from coordinator.core.protection import Protection, describe
-from coordinator.core.shelf import Fixed, breakdown
+from coordinator.core.shelf import Fixed, Weighed, breakdown
 from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, functions
 from shared.names import NodeId
 
@@ -21,11 +22,7 @@ class Record(Struct, frozen=True, kw_only=True):
     policy: str
     weights: Weights
     call: Call
-    weighed: tuple[Fixed, ...]
-    loads: tuple[tuple[float, ...], ...]
-    """Points of the load of each one's node, in the order of OF_LOAD."""
-    rooms: tuple[bool, ...]
-    """Whether each would have begun the call at once."""
+    weighed: tuple[Weighed, ...]
     extras: dict[Place, tuple[tuple[str, float], ...]] = {}
     """Named points beside the seven signals."""
     omitted: int = 0
@@ -42,7 +39,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
     def explanation(self) -> Explanation:
         """In full: eligible places by points, then the refusals."""
-        judged = list(map(self._judged, self.weighed, self.loads, self.rooms))
+        judged = [self._judged(*each) for each in self.weighed]
         judged.sort(key=lambda each: (not each.eligible, each.troubled, -(each.score or 0.0), each.node_id))
         return Explanation(
             policy=self.policy,
@@ -57,19 +54,19 @@ class Record(Struct, frozen=True, kw_only=True):
             omitted=self.omitted,
         )
 
-    def _judged(self, each: Fixed, load: tuple[float, ...], has_room: bool) -> Judged:
+    def _judged(self, each: Fixed, load: NodeLoad) -> Judged:
         place = each.place
         refusal = eligibility.unable(place.node_id, each.spot, self.call) or each.barred
         if refusal is None and (place.node_id in self.excluded or place in self.passed_over):
             refusal = eligibility.Refusal(f"it has failed on {place.node_id}")
-        scores = self._scores(each, load) if refusal is None else None
+        scores = self._scores(each, load.points) if refusal is None else None
         return Judged(
             node_id=place.node_id,
             engine=place.engine,
             model=place.model,
             eligible=refusal is None,
             refusal=refusal.reason if refusal else "",
-            has_room=has_room,
+            has_room=load.running.get((place.engine, place.model), 0) < each.candidate.slots,
             troubled=refusal is None and not each.open,
             score=scores["total"] if scores else None,
             scores_breakdown=scores,

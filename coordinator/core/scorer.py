@@ -1,7 +1,9 @@
 """Filter, score, choose: where one call goes, that it must wait, or why it never can."""
 
+from collections.abc import Iterable
+
 from coordinator.core import context, eligibility, retry
-from coordinator.core.call import Call, Place, Placed, Refused
+from coordinator.core.call import Call, Place, Placed, Placement, Refused
 from coordinator.core.candidate import Candidate
 from coordinator.core.candidates import Candidates
 from coordinator.core.choice import Choice
@@ -116,7 +118,7 @@ class Scorer:
         return self._record(
             subject,
             entries,
-            found=Found(tuple(best), ()),
+            best=best,
             outcome="waits" if decision is None else "placed" if isinstance(decision, Placed) else "refused",
             chosen=decision.placement.place if isinstance(decision, Placed) else None,
             protection=decision.placement.protection if isinstance(decision, Placed) else None,
@@ -128,7 +130,7 @@ class Scorer:
         subject: OpenCall,
         entries: list[Entry],
         *,
-        found: Found,
+        best: Iterable[Chosen],
         chosen: Place | None,
         protection: Protection | None = None,
         outcome: Outcome = "placed",
@@ -139,10 +141,8 @@ class Scorer:
             policy=self._policy.name,
             weights=self._weights,
             call=subject.call,
-            weighed=tuple([each.fixed for each in entries]),
-            loads=self._index.loads(entries),
-            rooms=tuple([each.node.in_flight.get(each.pair, 0) < each.slots for each in entries]),
-            extras={each.entry.place: each.extra for each in found.best if each.extra},
+            weighed=self._index.weighed_now(entries),
+            extras={each.entry.place: each.extra for each in best if each.extra},
             omitted=omitted,
             excluded=subject.excluded,
             passed_over=subject.passed_over,
@@ -200,20 +200,23 @@ class Scorer:
         record = self._record(
             subject,
             entries,
-            found=found._replace(best=(*found.best, chosen)),
+            best=(*found.best, chosen),
             chosen=entry.place,
             protection=protection,
             omitted=omitted,
         )
-        placement = self._fleet.placement(
-            entry.node,
-            entry.fixed.spot,
-            model,
-            chosen.breakdown(),
-            subject.retries,
-            record,
-            fallback=fallback,
+        engine = entry.fixed.spot.engine
+        placement = Placement(
+            place=entry.place,
+            target=entry.node.target(engine.name),
+            engine_kind=engine.kind,
+            engine_model=entry.fixed.candidate.engine_model,
+            dialects=engine.dialects,
             context_length=entry.fixed.candidate.context_length,
+            scores=chosen.breakdown(),
+            retries=subject.retries,
+            fallback=fallback,
+            decision=record,
             protection=protection,
         )
         return Placed(subject.call.id, placement)

@@ -7,6 +7,7 @@ from coordinator.core.call import Call, Place
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
 from coordinator.core.node import Node, Spot
+from coordinator.core.node_load import NodeLoad
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 
 Key = tuple[float, int, Place, "Entry"]
@@ -30,6 +31,10 @@ class Kind(NamedTuple):
         largest = self.context_length if self.fixed_context else self.max_context
         return not largest or call.least_tokens <= largest
 
+    def ready_for(self, needed: int) -> bool:
+        """Whether the model is in memory with so much context."""
+        return self.loaded and (self.context_length is None or self.context_length >= needed)
+
 
 class Fixed(NamedTuple):
     """What does not change at a place until something changes at its node: a value, which decisions keep."""
@@ -43,6 +48,10 @@ class Fixed(NamedTuple):
     """Eligible for calls, and healthy."""
     barred: Refusal | None
     """Why it is not eligible."""
+
+
+Weighed = tuple[Fixed, NodeLoad]
+"""A place and the load of its node, at the time of a decision."""
 
 
 class Entry:
@@ -99,11 +108,29 @@ class Group:
 class Shelf:
     """All places of one model."""
 
-    __slots__ = ("entries", "groups")
+    __slots__ = ("entries", "groups", "ordered")
 
     def __init__(self) -> None:
         self.entries: dict[Place, Entry] = {}
         self.groups: dict[Kind, Group] = {}
+        self.ordered: tuple[Group, ...] = ()
+        """Those that have the model in memory first."""
+
+    def group(self, kind: Kind, sample: Candidate) -> Group:
+        """Of that kind; a new one, where there is none."""
+        found = self.groups.get(kind)
+        if found is None:
+            found = self.groups[kind] = Group(kind, sample)
+            self._order()
+        return found
+
+    def drop(self, group: Group) -> None:
+        """It has no places any more."""
+        del self.groups[group.kind]
+        self._order()
+
+    def _order(self) -> None:
+        self.ordered = tuple(sorted(self.groups.values(), key=lambda group: not group.kind.loaded))
 
 
 class Chosen(NamedTuple):
@@ -152,8 +179,10 @@ def rank(chosen: Chosen) -> tuple[float, int, Place]:
 def breakdown(points: tuple[float, ...], extra: tuple[tuple[str, float], ...] = ()) -> dict[str, float]:
     """Points in the order of OF_PLACE, OF_LOAD and OF_CALL, by name in the order of SIGNALS, and their `total`."""
     result = dict(zip(_ORDER, _in_order(points), strict=True))
-    result.update(extra)
-    result["total"] = sum(result.values()) if extra else sum(points)
+    if extra:
+        result.update(extra)
+        points = tuple(result.values())
+    result["total"] = sum(points)
     return result
 
 

@@ -1,0 +1,15 @@
+"""What the calls that run on a node cost it in points."""
+
+from typing import NamedTuple
+
+from shared.names import ModelName
+
+
+class NodeLoad(NamedTuple):
+    """The same for each place of the node: a value, which decisions keep."""
+
+    points: tuple[float, ...]
+    """In the order of OF_LOAD."""
+    total: float
+    running: dict[tuple[str, ModelName], int]
+    """Calls by engine and model, when the points were worked out."""
