@@ -10,10 +10,10 @@ from types import TracebackType
 import msgspec
 
 from coordinator.core import context, retry
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement, Tokens
 from coordinator.core.desk import Desk
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
-from coordinator.journal import CallRecord, Status, Tokens, Trace, write
+from coordinator.journal import CallRecord, Status, Trace, write
 from shared.errors import CallerFault, FleetError
 from shared.names import CallId
 
@@ -164,7 +164,7 @@ class Dispatcher:
         """Tells the Desk and the journal how a call ended that had an answer."""
         call_id, now = record.call.id, self._clock()
         if status in ("completed", "refused"):
-            self.apply(self._desk.finished(call_id, now, good=status == "completed"))
+            self.apply(self._desk.finished(call_id, now, good=status == "completed", tokens=record.tokens))
             if status == "refused" and error is None:
                 error = FleetError(f"the engine answered {record.answered}")
         elif error is not None:

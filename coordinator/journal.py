@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from coordinator.core.call import Call, Considered, Placement
+from coordinator.core.call import NOT_COUNTED, Call, Considered, Placement, Tokens
 from coordinator.core.context import overflow
 from coordinator.core.protection import UNPROTECTED
 from shared.errors import FleetError
@@ -24,16 +24,6 @@ NO_SCORES: Mapping[str, float] = MappingProxyType({})
 log = logging.getLogger("herd.calls")
 
 _LEVELS = {"failed": logging.WARNING, "incomplete": logging.WARNING}
-
-
-class Tokens(Struct, frozen=True):
-    """As the engine counted them; None where it did not say."""
-
-    prompt: int | None = None
-    completion: int | None = None
-
-
-NOT_COUNTED = Tokens()
 
 
 class Trace(Struct, frozen=True, kw_only=True):

@@ -69,6 +69,16 @@ class Call(Struct, frozen=True, kw_only=True):
         return (self.model, *self.fallbacks)
 
 
+class Tokens(Struct, frozen=True):
+    """As the engine counted them; None where it did not say."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+
+NOT_COUNTED = Tokens()
+
+
 class Place(NamedTuple):
     """Where a call can run: a model on an engine of a node. Concurrency is counted here."""
 

@@ -4,7 +4,18 @@ from collections.abc import Iterable
 
 from coordinator.core import context, failure, hold_time, patience, retry
 from coordinator.core.budget import RetryBudget
-from coordinator.core.call import Call, Decisions, Freed, Moved, Place, Placed, Refused, Target
+from coordinator.core.call import (
+    NOT_COUNTED,
+    Call,
+    Decisions,
+    Freed,
+    Moved,
+    Place,
+    Placed,
+    Refused,
+    Target,
+    Tokens,
+)
 from coordinator.core.explaining import explained
 from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
@@ -99,11 +110,13 @@ class Desk(Taught):
             return []
         running.first_byte = True
         running.progress_at = now
-        if not good or running.place is None or not self.fleet.first_byte(running.call, running.place, now):
+        if not good or running.place is None or not self.fleet.first_byte(running, running.place, now):
             return []
         return self._release(now, [running.place.model])
 
-    def finished(self, call_id: CallId, now: float, *, good: bool = True) -> Decisions:
+    def finished(
+        self, call_id: CallId, now: float, *, good: bool = True, tokens: Tokens = NOT_COUNTED
+    ) -> Decisions:
         """The answer is complete; not `good` where the engine found fault with the call (a 4xx)."""
         ended = self._end(call_id, now, loaded=good)
         if ended is None or ended.place is None:
@@ -112,7 +125,7 @@ class Desk(Taught):
             self.failures += 1
             return self._release(now, self._models_at(ended.place))
         self.completed += 1
-        self.fleet.went_well(ended.call, ended.place, ended.placed_at, now)
+        self.fleet.went_well(ended, ended.place, tokens, now)
         return self._release(now, self._models_at(ended.place))
 
     def failed(self, call_id: CallId, error: FleetError, now: float) -> Decisions:
@@ -266,7 +279,7 @@ class Desk(Taught):
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
             subject.stops_waiting(now)
-            self.fleet.take(subject.call.id, decision.placement, now)
+            self.fleet.take(subject, decision.placement, now)
             self.holding.placed(subject)
             self._open[subject.call.id] = subject
         else:
@@ -286,7 +299,7 @@ class Desk(Taught):
         if ended.place is None:
             self.holding.remove(ended)
         else:
-            self.fleet.free(call_id, ended.place, ended.placed_at)
+            self.fleet.free(call_id, ended.place, ended.placed_at, now)
             self.holding.ended(ended, now)
             if loaded or not self.fleet.nodes[ended.place.node_id].in_flight[ended.place[1:]]:
                 self.fleet.load_ended(ended.place, now, ok=loaded)

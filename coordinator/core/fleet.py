@@ -3,17 +3,22 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
+from coordinator.core import measuring
 from coordinator.core.affinity import Affinity
-from coordinator.core.call import Call, Place, Placement
+from coordinator.core.call import Place, Placement, Tokens
 from coordinator.core.circuits import Circuits
 from coordinator.core.context import CHARACTERS_A_TOKEN
 from coordinator.core.cordon import Cordons
+from coordinator.core.demand import Demand
 from coordinator.core.densities import Densities
 from coordinator.core.facts import Facts
 from coordinator.core.latencies import Latencies
+from coordinator.core.lengths import Lengths
 from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
 from coordinator.core.node import Node, Spot
+from coordinator.core.open_call import OpenCall
+from coordinator.core.paces import Paces
 from coordinator.core.seats import Seats
 from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
@@ -27,6 +32,9 @@ class Fleet:
     def __init__(self, limits: Limits) -> None:
         self.nodes: dict[NodeId, Node] = {}
         self.latencies = Latencies()
+        self.paces = Paces()
+        self.lengths = Lengths()
+        self.demand = Demand()
         self.facts = Facts()
         self.circuits = Circuits(limits)
         self.loads = Loads()
@@ -128,6 +136,7 @@ class Fleet:
             self.changed.add(node.node_id)
             self.seats.forget(node.node_id)
             self.latencies.forget(node.node_id)
+            self.paces.forget(node.node_id)
             self.circuits.forget(node.node_id)
             for model in node.spots:
                 self._having[model].discard(node.node_id)
@@ -143,6 +152,11 @@ class Fleet:
         """Whether some node has it, reachable or not."""
         return bool(self._having.get(model))
 
+    def copies(self, model: ModelName) -> int:
+        """Nodes that have it in memory, by their last beats; at least 1."""
+        loaded = (node_id for node_id in self._having.get(model, ()) if self.nodes[node_id].has_loaded(model))
+        return max(1, sum(1 for _ in loaded))
+
     def having(self, model: ModelName) -> Iterator[tuple[Node, Spot]]:
         """The nodes and engines that have the model."""
         for node_id in sorted(self._having.get(model, ())):
@@ -150,21 +164,24 @@ class Fleet:
             for spot in node.spots[model]:
                 yield node, spot
 
-    def take(self, call_id: CallId, placement: Placement, now: float) -> None:
+    def take(self, subject: OpenCall, placement: Placement, now: float) -> None:
         """A call starts there."""
         place = placement.place
         node = self.nodes[place.node_id]
+        subject.work_at_start, subject.first_byte_at = node.work(now), None
+        subject.found_cached = place in self.affinity.preferred(subject.call, now)
+        self.demand.asked(place.model, now)
         key = (place.engine, place.model)
         self._placements += 1
-        node.in_flight[key] = running = node.in_flight.get(key, 0) + 1
+        running = node.begins(key, now)
         node.last_used[key] = self._placements
-        node.load = None
         spot = node.spot(*key)
         if spot is not None:
+            subject.found_loaded = bool(spot.replicas) or self.loads.warm(place, now)
             if not spot.replicas:
                 self.changed.add(node.node_id)
                 self.loads.placed(place, node, now)
-            self._touch_at(self.seats.took(call_id, place, spot, running, now))
+            self._touch_at(self.seats.took(subject.call.id, place, spot, running, now))
         context = placement.protection.context
         if context and context != placement.context_length:  # it is loaded with another from here on
             node.contexts.expect(key, context)
@@ -172,16 +189,12 @@ class Fleet:
         if self.circuits.placed(place, now):
             self.touch(node)
 
-    def free(self, call_id: CallId, place: Place, placed_at: float) -> None:
+    def free(self, call_id: CallId, place: Place, placed_at: float, now: float) -> None:
         """A call has ended there."""
         self.seats.ended(call_id)
         node = self.nodes[place.node_id]
-        running = node.in_flight
         key = (place.engine, place.model)
-        running[key] -= 1
-        assert running[key] >= 0, f"more calls ended than began at {place}"  # noqa: S101 - an invariant
-        if not running[key]:
-            del running[key]
+        node.ends(key, now)
         self.relieved.add(node.node_id)
         self._load_changed(node, key)
         if self.circuits.left(place, placed_at):
@@ -194,10 +207,11 @@ class Fleet:
             self.touch(self.nodes[place.node_id])
         return ended
 
-    def first_byte(self, call: Call, place: Place, now: float) -> bool:
+    def first_byte(self, running: OpenCall, place: Place, now: float) -> bool:
         """Its answer has begun there. Whether other calls may go now."""
-        self.affinity.served(call, place, now)
-        roomier = self._touch_at(self.seats.first_byte(call.id, now))
+        running.first_byte_at, running.work_at_first_byte = now, self.nodes[place.node_id].work(now)
+        self.affinity.served(running.call, place, now)
+        roomier = self._touch_at(self.seats.first_byte(running.call.id, now))
         return self.load_ended(place, now, ok=True) or roomier
 
     def no_room(self, call_id: CallId, now: float) -> None:
@@ -215,17 +229,27 @@ class Fleet:
             touched = True
         return touched
 
-    def went_well(self, call: Call, place: Place, placed_at: float, now: float) -> None:
+    def went_well(self, ended: OpenCall, place: Place, tokens: Tokens, now: float) -> None:
         """A call there was answered."""
         node = self.nodes[place.node_id]
-        self.affinity.served(call, place, now)
+        self.affinity.served(ended.call, place, now)
         self.usage.add(place.model, now)
-        self.latencies.add(place.node_id, place.model, now - placed_at)
-        if self.circuits.succeeded(place, placed_at, now):
+        self.latencies.add(place.node_id, place.model, now - ended.placed_at)
+        if tokens.completion:
+            self.lengths.add(ended.call, place.model, tokens.completion)
+        self._learn(ended, node, place, tokens, now)
+        if self.circuits.succeeded(place, ended.placed_at, now):
             self.touch(node)
         node.load = None
         self.relieved.add(place.node_id)
         node.trouble_over(place)
+
+    def _learn(self, ended: OpenCall, node: Node, place: Place, tokens: Tokens, now: float) -> None:
+        spot = node.spot(place.engine, place.model)
+        run = measuring.run(ended, node, tokens, now) if spot is not None else None
+        if spot is not None and run is not None:
+            gbps = node.heartbeat.hardware.memory_bandwidth_gbps
+            self.paces.learn(node.node_id, place.model, spot.model.size_bytes, gbps, run)
 
     def _load_changed(self, node: Node, key: tuple[str, ModelName]) -> None:
         node.load = None

@@ -171,7 +171,8 @@ class Index:
     def _load(self, node: Node) -> NodeLoad:
         candidate = self._candidates.loaded(node)
         points = tuple([score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load])
-        node.load = NodeLoad(points, sum(points), dict(node.in_flight))
+        number, seconds = candidate.node_in_flight, candidate.others_s
+        node.load = NodeLoad(points, sum(points), dict(node.in_flight), number, seconds)
         return node.load
 
     # Questions

@@ -107,7 +107,11 @@ class Loads:
 
     def at(self, place: Place) -> bool:
         """Whether its model is being loaded there."""
-        return place in self._under_way.get(place.model, ())
+        return self.of(place) is not None
+
+    def of(self, place: Place) -> Loading | None:
+        """The load that is under way there."""
+        return self._under_way.get(place.model, {}).get(place)
 
     def under_way(self, model: ModelName) -> list[Loading]:
         """Every load of `model`, the one that should end first at the beginning."""

@@ -99,6 +99,7 @@ class Node:
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
         self.load: NodeLoad | None = None
         """None: to be worked out anew."""
+        self._work, self._worked_at = 0.0, now
         self._trouble_until: dict[tuple[str, ModelName], float] = {}
         self._accept(heartbeat, address, now)
         self._probe_anew(now)
@@ -121,6 +122,10 @@ class Node:
             self._probe_anew(now)
         elif silent > limits.beat_late_s:
             self.suspect(f"it was silent for {silent:.0f} s", now)
+
+    def has_loaded(self, model: ModelName) -> bool:
+        """Whether that one is."""
+        return any(spot.replicas for spot in self.spots.get(model, ()))
 
     def loaded(self) -> set[ModelName]:
         """Models that are in memory here."""
@@ -168,6 +173,28 @@ class Node:
             if each.engine.name == engine:
                 return each
         return None
+
+    # Work
+
+    def work(self, now: float) -> float:
+        """Call-seconds since it joined: its calls, added up over time."""
+        return self._work + sum(self.in_flight.values()) * (now - self._worked_at)
+
+    def begins(self, key: tuple[str, ModelName], now: float) -> int:
+        """A call starts there; how many run there now."""
+        self._work, self._worked_at = self.work(now), now
+        self.in_flight[key] = running = self.in_flight.get(key, 0) + 1
+        self.load = None
+        return running
+
+    def ends(self, key: tuple[str, ModelName], now: float) -> None:
+        """A call has ended there."""
+        self._work, self._worked_at = self.work(now), now
+        self.in_flight[key] -= 1
+        assert self.in_flight[key] >= 0, f"more calls ended than began at {key} of {self.node_id}"  # noqa: S101 - an invariant
+        if not self.in_flight[key]:
+            del self.in_flight[key]
+        self.load = None
 
     # Trouble of one model on one engine
 

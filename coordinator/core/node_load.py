@@ -13,3 +13,7 @@ class NodeLoad(NamedTuple):
     total: float
     running: dict[tuple[str, ModelName], int]
     """Calls by engine and model, when the points were worked out."""
+    number: int
+    """Of them all."""
+    seconds: float
+    """That they are expected to take together, from their beginnings."""

@@ -32,6 +32,9 @@ class OpenCall:
         "error",
         "excluded",
         "first_byte",
+        "first_byte_at",
+        "found_cached",
+        "found_loaded",
         "level",
         "needed",
         "passed_over",
@@ -44,6 +47,8 @@ class OpenCall:
         "until",
         "waited_s",
         "waits_since",
+        "work_at_first_byte",
+        "work_at_start",
     )
 
     def __init__(self, call: Call, turn: int, now: float) -> None:
@@ -71,6 +76,11 @@ class OpenCall:
         """Places that cannot be told what it says, or that lack the model after all."""
         self.crashed: tuple[Place, ...] = ()
         """Where the engine broke while it worked on this call."""
+        self.first_byte_at: float | None = None
+        self.found_loaded = self.found_cached = False
+        """At its placement: whether the model was in memory, and a part of its prompt perhaps read before."""
+        self.work_at_start = self.work_at_first_byte = 0.0
+        """Of its node, in call-seconds."""
         self.retries = 0
         self.error: FleetError | None = None
 

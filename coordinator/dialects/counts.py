@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
-from coordinator.journal import Tokens
+from coordinator.core.call import Tokens
 from shared.frames import data_of
 
 MOST = 2**53

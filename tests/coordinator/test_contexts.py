@@ -8,8 +8,7 @@ import pytest
 
 from coordinator.config import Settings
 from coordinator.contexts import Contexts
-from coordinator.core.call import Placed
-from coordinator.journal import Tokens
+from coordinator.core.call import Placed, Tokens
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from shared.names import normalise

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.core.call import Tokens
 from coordinator.dialects.body import ABSENT
 from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.tags import LONGEST, MOST, tags_of
-from coordinator.journal import Tokens
 
 
 @pytest.mark.parametrize(

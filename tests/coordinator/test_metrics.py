@@ -2,9 +2,9 @@
 
 import msgspec
 
-from coordinator.core.call import Origin
+from coordinator.core.call import Origin, Tokens
 from coordinator.core.limits import Limits
-from coordinator.journal import Tokens, Trace
+from coordinator.journal import Trace
 from coordinator.metrics import MODELS_NAMED, Metrics
 from shared.errors import NodeFailure
 from shared.names import CallId

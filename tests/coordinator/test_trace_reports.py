@@ -13,10 +13,10 @@ from sqlite_utils import Database
 from coordinator.advice.holdings import holdings
 from coordinator.advice.inventory import inventory
 from coordinator.advice.recommend import recommendations
-from coordinator.core.call import Call, Origin
+from coordinator.core.call import Call, Origin, Tokens
 from coordinator.health.report import report
 from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
-from coordinator.journal import Tokens, Trace
+from coordinator.journal import Trace
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from shared.errors import Unavailable

@@ -10,9 +10,8 @@ import msgspec
 import pytest
 from sqlite_utils import Database
 
-from coordinator.core.call import Origin
+from coordinator.core.call import Origin, Tokens
 from coordinator.core.desk import Desk
-from coordinator.journal import Tokens
 from coordinator.trace_reader import TraceReader
 from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, with_loaded
 from tests.fakes.traces import a_trace, count, rows, storing

@@ -10,8 +10,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from coordinator import trace_tables
-from coordinator.core.call import Call
-from coordinator.journal import Status, Tokens, Trace
+from coordinator.core.call import Call, Tokens
+from coordinator.journal import Status, Trace
 from coordinator.traces import TraceStore
 from tests.fakes.builders import MODEL, a_call
 

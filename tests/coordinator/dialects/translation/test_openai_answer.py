@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.core.call import Tokens
 from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.translation.openai_answer import EmbeddingDecoder, GenerationDecoder
-from coordinator.journal import Tokens
 from shared.errors import NodeFailure, StreamBroken
 
 LIMIT = 1 << 16

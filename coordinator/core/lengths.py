@@ -1,0 +1,72 @@
+"""How long answers are, by model and tag: learned, since nobody knows it of the next one."""
+
+import statistics
+from collections import OrderedDict, deque
+
+from coordinator.core.call import Call
+from shared.names import ModelName
+
+USUAL_TOKENS = 200.0
+"""Expected before the first answer."""
+KEPT = 64
+"""Newest answers of one kind that count."""
+ENOUGH = 3
+"""Answers of a narrow kind, from which it is believed instead of a broader one."""
+LONGEST = 4.0
+"""Over the median: so much of an answer counts, so that a runaway does not spoil the mean."""
+KINDS = 4_096
+"""Of models and tags that are remembered; the ones longest unused go first."""
+
+Kind = tuple[str, ...]
+
+
+class Lengths:
+    """In tokens. A call's kind: its model and tags, else its model, else any."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[Kind, deque[float]] = OrderedDict()
+        self._means: dict[Kind, float] = {}
+
+    def add(self, call: Call, model: ModelName, tokens: int) -> None:
+        """`model` answered with so many."""
+        for kind in _kinds(call, model):
+            kept = self._answers.setdefault(kind, deque(maxlen=KEPT))
+            kept.append(float(tokens))
+            self._answers.move_to_end(kind)
+            self._means[kind] = _mean(kept)
+        while len(self._answers) > KINDS:
+            gone, _ = self._answers.popitem(last=False)
+            del self._means[gone]
+
+    def expected(self, call: Call, model: ModelName) -> float:
+        """Of its answer, were it to come from `model`."""
+        for kind in _kinds(call, model):
+            if len(self._answers.get(kind, ())) >= ENOUGH:
+                return self._means[kind]
+        return USUAL_TOKENS
+
+    def usual(self, model: ModelName) -> float:
+        """Of any call to it."""
+        kept = self._answers.get((model,), ())
+        return self._means[model,] if len(kept) >= ENOUGH else USUAL_TOKENS
+
+    def kept(self) -> dict[Kind, tuple[float, ...]]:
+        """All there is to keep, the kinds longest unused first."""
+        return {kind: tuple(answers) for kind, answers in self._answers.items()}
+
+    def restore(self, kept: dict[Kind, tuple[float, ...]]) -> None:
+        """As it was kept."""
+        for kind, answers in kept.items():
+            self._answers[kind] = deque(answers, maxlen=KEPT)
+            self._means[kind] = _mean(self._answers[kind])
+
+
+def _kinds(call: Call, model: ModelName) -> tuple[Kind, ...]:
+    """The narrowest first."""
+    tags = call.origin.tags
+    return ((model, *tags), (model,), ()) if tags else ((model,), ())
+
+
+def _mean(answers: deque[float]) -> float:
+    most = LONGEST * max(1.0, statistics.median(answers))
+    return sum(min(each, most) for each in answers) / len(answers)

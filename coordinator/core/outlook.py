@@ -1,0 +1,153 @@
+"""When a call would be done at a place: the seven signals in seconds. See DESIGN.md.
+
+wait (its load), load (residency), evict (memory fit), prefill and decode (bandwidth and context, by learned paces),
+harm (what it costs the calls that run there), owner (the trend of the machine's availability).
+"""
+
+from typing import NamedTuple
+
+from coordinator.core.affinity import Affine
+from coordinator.core.call import Call
+from coordinator.core.candidate import Candidate
+from coordinator.core.fleet import Fleet
+from coordinator.core.node import Node
+from coordinator.core.node_load import NodeLoad
+from coordinator.core.paces import SETUP_TOKENS
+from coordinator.core.signals.memory_fit import needed_bytes
+from shared.names import ModelName
+
+USUAL_PROMPT = 500
+"""Tokens, where places are compared for no call in particular."""
+LEFT = 0.5
+"""Of a running call, on average."""
+CACHED: dict[Affine | None, float] = {"session_affinity": 0.75, "prefix_affinity": 0.5, None: 0.0}
+"""Part of a prompt that is taken to be cached where the conversation, or its beginning, was served before."""
+WANTED_WITHIN_S = 60.0
+"""A model that is evicted costs its next load, as far as it is expected to be asked for so soon."""
+OWNER_COMES = 0.5
+"""Part of its own seconds that a call is expected to lose where the owner is certain to come back."""
+
+
+class Predicted(NamedTuple):
+    """Seconds."""
+
+    wait: float
+    load: float
+    evict: float
+    prefill: float
+    decode: float
+    harm: float
+    owner: float
+
+    @property
+    def total(self) -> float:
+        """What placing it there costs everybody: its own time, and what it takes from others."""
+        return sum(self)
+
+    def shown(self) -> dict[str, float]:
+        """By name, and their `total`."""
+        return {**self._asdict(), "total": self.total}
+
+
+class Outlook:
+    """Reads the fleet, changes nothing."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def of(
+        self,
+        node: Node,
+        candidate: Candidate,
+        load: NodeLoad,
+        call: Call,
+        now: float,
+        *,
+        wait_s: float = 0.0,
+        cached: Affine | None = None,
+    ) -> Predicted:
+        """For that call there. `wait_s`: until it begins; `cached`: what of it was served there before."""
+        model = candidate.place.model
+        fresh_tokens = call.estimated_tokens * (1 - CACHED[cached] * candidate.loaded)
+        beside = max(0, load.number - (wait_s > 0))  # a place that it waits for is free of one by then
+        prefill_s, decode_s = self._alone(
+            node, candidate, fresh_tokens, self._fleet.lengths.expected(call, model)
+        )
+        crowded = 1 + self._fleet.paces.crowding(node.node_id) * beside
+        prefill_s, decode_s = prefill_s * crowded, decode_s * crowded
+        own_s = prefill_s + decode_s
+        return Predicted(
+            wait=wait_s,
+            load=self._load_s(candidate, now),
+            evict=0.0 if candidate.loaded else self._evict_s(node, candidate, call, now),
+            prefill=prefill_s,
+            decode=decode_s,
+            harm=self._harm_s(node, load, own_s, beside),
+            owner=max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES * own_s,
+        )
+
+    def usual_s(self, node: Node, candidate: Candidate, load: NodeLoad) -> float:
+        """Of any call there, without what memory costs: to sort places by. Grows with the node's load."""
+        model = candidate.place.model
+        own_s = sum(self._alone(node, candidate, USUAL_PROMPT, self._fleet.lengths.usual(model)))
+        own_s *= 1 + self._fleet.paces.crowding(node.node_id) * load.number
+        load_s = (
+            0.0 if candidate.loaded else self._fleet.loads.predicted_s(node.node_id, candidate.model_bytes)
+        )
+        return load_s + own_s + self._harm_s(node, load, own_s, load.number)
+
+    def _alone(
+        self, node: Node, candidate: Candidate, prompt_tokens: float, answer_tokens: float
+    ) -> tuple[float, float]:
+        """Of reading and of writing, were nothing else to run there."""
+        model, size, gbps = candidate.place.model, candidate.model_bytes, candidate.bandwidth_gbps
+        paces = self._fleet.paces
+        return (
+            (prompt_tokens + SETUP_TOKENS) * paces.read_s(node.node_id, model, size, gbps),
+            answer_tokens * paces.write_s(node.node_id, model, size, gbps),
+        )
+
+    def _load_s(self, candidate: Candidate, now: float) -> float:
+        if candidate.loaded:
+            return 0.0
+        place = candidate.place
+        under_way = self._fleet.loads.of(place)
+        if under_way is not None:
+            return under_way.left_s(now)
+        return self._fleet.loads.predicted_s(place.node_id, candidate.model_bytes)
+
+    def _harm_s(self, node: Node, load: NodeLoad, own_s: float, beside: int) -> float:
+        """What those that run there lose together: as long as both run, each is slowed by one more."""
+        if not beside:
+            return 0.0
+        crowding = self._fleet.paces.crowding(node.node_id)
+        left_s = LEFT * load.seconds / max(1, load.number)
+        return beside * min(own_s, left_s) * crowding / (1 + crowding * (beside - 1))
+
+    def _evict_s(self, node: Node, candidate: Candidate, call: Call, now: float) -> float:
+        """What the models that have to go are expected to cost when they are asked for again; where those that are idle
+        are not enough, the calls of the others have to end before.
+        """
+        lacking = needed_bytes(candidate, call) - candidate.free_bytes
+        cost_s = 0.0
+        for model, size in self._idle(node):
+            if lacking <= 0:
+                return cost_s
+            lacking -= size
+            again = min(1.0, self._fleet.demand.per_s(model, now) * WANTED_WITHIN_S)
+            cost_s += again * self._fleet.loads.predicted_s(node.node_id, size) / self._fleet.copies(model)
+        if lacking > 0 and node.load is not None:
+            cost_s += LEFT * node.load.seconds
+        return cost_s
+
+    def _idle(self, node: Node) -> list[tuple[ModelName, int]]:
+        """Models in memory there that no call uses, with their bytes, the ones used longest ago first."""
+        found = [
+            (node.last_used.get((engine.name, model), 0), model, replica.size_bytes)
+            for model, spots in node.spots.items()
+            for spot in spots
+            for engine in (spot.engine,)
+            for replica in spot.replicas
+            if not node.in_flight.get((engine.name, model))
+        ]
+        return [(model, size) for _, model, size in sorted(found)]
