@@ -4,12 +4,11 @@ from coordinator.core import context
 from coordinator.core.affinity import points
 from coordinator.core.fleet import Fleet
 from coordinator.core.index import Index
-from coordinator.core.latencies import expected_s
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.loads import may_load_elsewhere
 from coordinator.core.open_call import OpenCall
-from coordinator.core.shelf import Chosen, Entry, Found, rank
-from coordinator.core.warmth import better_wait
+from coordinator.core.policies.policy import Policy
+from coordinator.core.shelf import Chosen, Entry, Found
 from shared.names import ModelName
 
 
@@ -22,8 +21,10 @@ class Choice:
         index: Index,
         limits: Limits,
         weights: Weights,
+        policy: Policy,
     ) -> None:
         self._fleet = fleet
+        self._policy = policy
         self._index = index
         self._limits = limits
         self._weights = weights
@@ -42,7 +43,7 @@ class Choice:
                 bonus = points(getattr(self._weights, name), entry.node.in_flight.total())
                 best = [each for each in best if each.entry is not entry]
                 best.append(self._index.chosen(entry, subject.call).with_bonus(name, bonus))
-        return found._replace(best=tuple(sorted(best, key=rank)))
+        return found._replace(best=tuple(self._policy.order(best, subject, now)))
 
     def tiered(self, found: Found, subject: OpenCall) -> Found:
         """Only those of the least rank by context: where one has what the call needs, another need not reload for it.
@@ -62,21 +63,22 @@ class Choice:
         )
 
     def among(
-        self, found: Found, subject: OpenCall, model: ModelName, now: float, *, last_chance: bool
+        self, found: Found, subject: OpenCall, model: ModelName, now: float, *, last_chance: bool, ahead: int
     ) -> Chosen | None:
-        """The best that starts at once, unless it would load the model and: 1. that is under way elsewhere; 2. a busy
-        place that has it loaded is free sooner, unless this is its last chance. None: wait.
+        """The best that starts at once, unless: 1. it would load the model, and that is under way elsewhere; 2. by the
+        policy a busy place that has it loaded is worth waiting for, and this is not its last chance. None: wait.
         """
         if not found.best:
             return None
         best = found.best[0]
-        if best.entry.fixed.candidate.loaded:
-            return best
-        loading = self._loading_entry(subject, model, now)
+        loading = None if best.entry.fixed.candidate.loaded else self._loading_entry(subject, model, now)
         if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
-        if last_chance or not self._better_wait(found, best, subject, model):
+        busy = (each for each in self._index.busy(model, subject, now) if self._as_good(each, best, subject))
+        if last_chance or not self._policy.better_wait(found, best, busy, subject, now, ahead):
             return best
+        if best.entry.fixed.candidate.loaded:
+            return None
         # Whoever is better served by a warm place than by a load takes the warm one that is free, before it waits.
         return next((each for each in found.best if each.entry.fixed.candidate.loaded), None)
 
@@ -90,10 +92,10 @@ class Choice:
                 return entry
         return None
 
-    def _as_good(self, loading: Entry, best: Chosen, subject: OpenCall) -> bool:
-        """Whether what is being loaded will have the context that the call needs, if the best has it."""
+    def _as_good(self, other: Entry, best: Chosen, subject: OpenCall) -> bool:
+        """Whether it has, or will have, the context that the call needs, if the best has it."""
         call = subject.call
-        return context.rank(loading.fixed.candidate, call) <= context.rank(best.entry.fixed.candidate, call)
+        return context.rank(other.fixed.candidate, call) <= context.rank(best.entry.fixed.candidate, call)
 
     def _may_take(self, entry: Entry, subject: OpenCall, now: float) -> bool:
         """Whether the place is healthy and could serve the call, with room or not."""
@@ -108,24 +110,3 @@ class Choice:
         if loaded is not None or not loading.has_room:
             return loaded
         return self._index.chosen(loading, subject.call)
-
-    def _better_wait(self, found: Found, cold: Chosen, subject: OpenCall, model: ModelName) -> bool:
-        busy = [
-            entry
-            for group in found.full
-            if group.kind.loaded
-            for entry in group.full.values()
-            if subject.may_try(entry.place)
-        ]
-        if not busy:
-            return False
-        call_s = max(self._call_s(each, model) for each in busy)
-        place, candidate = cold.entry.place, cold.entry.fixed.candidate
-        load_s = self._fleet.loads.predicted_s(place.node_id, candidate.model_bytes)
-        return better_wait(sum(each.slots for each in busy), call_s, load_s)
-
-    def _call_s(self, entry: Entry, model: ModelName) -> float:
-        measured = self._fleet.latencies.p75(entry.place.node_id, model)
-        if measured is not None:
-            return measured
-        return expected_s(entry.fixed.candidate.model_bytes, entry.fixed.candidate.bandwidth_gbps)

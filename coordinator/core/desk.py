@@ -23,8 +23,8 @@ from coordinator.core.holding import Holding
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import NotReached
 from coordinator.core.open_call import OpenCall
-from coordinator.core.policies.policy import Policy
-from coordinator.core.policies.weighted import WEIGHTED
+from coordinator.core.policies.policy import MakePolicy
+from coordinator.core.policies.weighted import Weighted
 from coordinator.core.pulls import PullRules, Pulls, Setback
 from coordinator.core.scorer import Scorer
 from coordinator.core.stillness import Stillness
@@ -46,7 +46,7 @@ class Desk(Taught):
         limits: Limits,
         weights: Weights,
         now: float,
-        policy: Policy = WEIGHTED,
+        policy: MakePolicy = Weighted,
         pulls: PullRules | None = None,
     ) -> None:
         """Without `pulls`, a model that nobody has is not fetched."""
@@ -87,8 +87,9 @@ class Desk(Taught):
         self.budget.arrived(now)
         call = context.measured(call, self._limits.context_protection, self.fleet.densities.most)
         arrival = OpenCall(call, self._turns, now)
-        if not self.holding or not self.holding.waits_for(arrival.key):
-            decision = self._decide(arrival, now)
+        ahead = self.holding.ahead(arrival.key) if self.holding else 0
+        if not ahead or self._scorer.policy.passes:
+            decision = self._decide(arrival, now, ahead=ahead)
             if decision is not None:
                 self._apply(arrival, decision, now)
                 return [decision]
@@ -268,10 +269,12 @@ class Desk(Taught):
 
     # Inside
 
-    def _decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
+    def _decide(
+        self, subject: OpenCall, now: float, *, last_chance: bool = False, ahead: int = 0
+    ) -> Placed | Refused | None:
         if self.pulls.awaited(subject.call, self.fleet):
             return None
-        decision = self._scorer.decide(subject, now, last_chance=last_chance)
+        decision = self._scorer.decide(subject, now, last_chance=last_chance, ahead=ahead)
         return self.pulls.instead(subject.call, decision, now)
 
     def _apply(self, subject: OpenCall, decision: Placed | Refused, now: float) -> None:

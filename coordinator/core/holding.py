@@ -95,9 +95,10 @@ class Holding:
 
     # Turns
 
-    def waits_for(self, key: GroupKey) -> bool:
-        """Whether a call with this key would have to stand in a line."""
-        return key in self._lines
+    def ahead(self, key: GroupKey) -> int:
+        """How many stand in the line in which a call with this key would have to."""
+        line = self._lines.get(key)
+        return len(line) if line else 0
 
     def round(self, now: float, models: Iterable[ModelName] | None = None) -> Round:
         """Whose turn it is, among the calls that could be served by one of `models` (None: all)."""

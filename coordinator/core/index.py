@@ -7,7 +7,7 @@ to the top.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush, heapreplace
 
 from coordinator.core import eligibility
@@ -19,6 +19,7 @@ from coordinator.core.limits import Limits, Weights
 from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
+from coordinator.core.policies.policy import Policy
 from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, Weighed, rank
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
 from coordinator.core.signals.thermal import WARM_FOR_S
@@ -34,8 +35,9 @@ SLACK = 16
 class Index:
     """Kept by whoever decides; reads the fleet."""
 
-    def __init__(self, fleet: Fleet, limits: Limits, weights: Weights) -> None:
+    def __init__(self, fleet: Fleet, limits: Limits, weights: Weights, policy: Policy) -> None:
         self._fleet = fleet
+        self._policy = policy
         self._candidates = Candidates(fleet)
         self._limits = limits
         known = functions(weights)
@@ -166,7 +168,7 @@ class Index:
     def _key(self, entry: Entry) -> Key:
         node = entry.node
         load = node.load or self._load(node)
-        return (-(entry.base + load.total), node.last_used[entry.pair], entry.place, entry)
+        return (self._policy.cost(entry, load), node.last_used[entry.pair], entry.place, entry)
 
     def _load(self, node: Node) -> NodeLoad:
         candidate = self._candidates.loaded(node)
@@ -190,16 +192,14 @@ class Index:
         for group in shelf.ordered:
             if self._at_most(group) < enough or not group.kind.can(subject.call):
                 continue
-            chosen = self._best(group, subject, now)
-            if chosen is not None:
-                best.append(chosen)
-                if group.kind.ready_for(subject.needed):
-                    enough = max(enough, chosen.total)
+            first = self._first(group, subject, now)
+            if first:
+                best += first
+                if self._policy.shortlist == 1 and group.kind.ready_for(subject.needed):
+                    enough = max(enough, first[0].total)
             elif self._some_full(group, subject, now):
                 full.append(group)
-        if len(best) > 1:
-            best.sort(key=rank)
-        return Found(tuple(best), tuple(full))
+        return Found(tuple(self._policy.order(best, subject, now)), tuple(full))
 
     def _at_most(self, group: Group) -> float:
         """No place of the group that has room gets more points."""
@@ -264,6 +264,31 @@ class Index:
             heappush(group.heap, each.key or self._key(each))
         return best
 
+    def _first(self, group: Group, subject: OpenCall, now: float) -> list[Chosen]:
+        """As many as the policy looks at."""
+        if self._policy.shortlist == 1:
+            best = self._best(group, subject, now)
+            return [best] if best else []
+        aside: list[Entry] = []
+        found: list[Chosen] = []
+        while len(found) < self._policy.shortlist and (entry := self._top(group, now)) is not None:
+            if subject.may_try(entry.place):
+                found.append(self.chosen(entry, subject.call))
+            aside.append(entry)
+            heappop(group.heap)
+        for each in aside:
+            heappush(group.heap, each.key or self._key(each))
+        return found
+
+    def busy(self, model: ModelName, subject: OpenCall, now: float) -> Iterator[Entry]:
+        """Places that have the model in memory and could serve the call, were they not full."""
+        shelf = self._shelves.get(model)
+        for group in shelf.ordered if shelf else ():
+            if group.kind.loaded and group.kind.can(subject.call):
+                for entry in group.full.values():
+                    if not self._late(entry, now) and subject.may_try(entry.place):
+                        yield entry
+
     def _top(self, group: Group, now: float) -> Entry | None:
         """The first of the heap that is what its key says; those that are not are put where they belong.
 
@@ -288,7 +313,7 @@ class Index:
                 group.full[entry.place] = entry
             else:
                 load = node.load or self._load(node)
-                if key[0] == -(entry.base + load.total) and key[1] == node.last_used[entry.pair]:
+                if key[0] == self._policy.cost(entry, load) and key[1] == node.last_used[entry.pair]:
                     return entry
                 entry.key = self._key(entry)
                 heapreplace(heap, entry.key)

@@ -4,8 +4,6 @@ wait (its load), load (residency), evict (memory fit), prefill and decode (bandw
 harm (what it costs the calls that run there), owner (the trend of the machine's availability).
 """
 
-from typing import NamedTuple
-
 from coordinator.core.affinity import Affine
 from coordinator.core.call import Call
 from coordinator.core.candidate import Candidate
@@ -13,6 +11,7 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.paces import SETUP_TOKENS
+from coordinator.core.predicted import Predicted
 from coordinator.core.signals.memory_fit import needed_bytes
 from shared.names import ModelName
 
@@ -26,27 +25,6 @@ WANTED_WITHIN_S = 60.0
 """A model that is evicted costs its next load, as far as it is expected to be asked for so soon."""
 OWNER_COMES = 0.5
 """Part of its own seconds that a call is expected to lose where the owner is certain to come back."""
-
-
-class Predicted(NamedTuple):
-    """Seconds."""
-
-    wait: float
-    load: float
-    evict: float
-    prefill: float
-    decode: float
-    harm: float
-    owner: float
-
-    @property
-    def total(self) -> float:
-        """What placing it there costs everybody: its own time, and what it takes from others."""
-        return sum(self)
-
-    def shown(self) -> dict[str, float]:
-        """By name, and their `total`."""
-        return {**self._asdict(), "total": self.total}
 
 
 class Outlook:

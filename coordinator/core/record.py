@@ -1,5 +1,7 @@
 """What a decision was made from, kept as values, so that it can be explained later and elsewhere."""
 
+import math
+
 from msgspec import Struct
 
 from coordinator.core import eligibility
@@ -8,6 +10,7 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
+from coordinator.core.predicted import Predicted
 from coordinator.core.protection import Protection, describe
 from coordinator.core.shelf import Fixed, Weighed, breakdown
 from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, functions
@@ -29,6 +32,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Places of a large fleet that are not among `weighed`."""
     excluded: frozenset[NodeId] = frozenset()
     """Nodes where the call has failed before."""
+    predicted: dict[Place, Predicted] = {}
+    """By a policy that predicts."""
     passed_over: frozenset[Place] = frozenset()
     """Places that cannot be told what it says, or that lack the model after all."""
     outcome: Outcome = "placed"
@@ -40,7 +45,7 @@ class Record(Struct, frozen=True, kw_only=True):
     def explanation(self) -> Explanation:
         """In full: eligible places by points, then the refusals."""
         judged = [self._judged(*each) for each in self.weighed]
-        judged.sort(key=lambda each: (not each.eligible, each.troubled, -(each.score or 0.0), each.node_id))
+        judged.sort(key=_order)
         return Explanation(
             policy=self.policy,
             weights={
@@ -70,6 +75,7 @@ class Record(Struct, frozen=True, kw_only=True):
             troubled=refusal is None and not each.open,
             score=scores["total"] if scores else None,
             scores_breakdown=scores,
+            predicted_seconds=self.predicted[place].shown() if place in self.predicted else None,
         )
 
     def _scores(self, each: Fixed, load: tuple[float, ...]) -> dict[str, float]:
@@ -83,3 +89,9 @@ class Record(Struct, frozen=True, kw_only=True):
     def _points(self, names: tuple[str, ...], candidate: Candidate) -> tuple[float, ...]:
         known = functions(self.weights)
         return tuple(known[name](candidate, self.call) * getattr(self.weights, name) + 0.0 for name in names)
+
+
+def _order(each: Judged) -> tuple[bool, bool, float, float, str]:
+    """Best first: by seconds where they were predicted, else by points."""
+    seconds = (each.predicted_seconds or {}).get("total", math.inf)
+    return (not each.eligible, each.troubled, seconds, -(each.score or 0.0), each.node_id)

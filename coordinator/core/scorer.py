@@ -13,7 +13,8 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.open_call import OpenCall
-from coordinator.core.policies.policy import Policy
+from coordinator.core.policies import weighted
+from coordinator.core.policies.policy import MakePolicy
 from coordinator.core.protection import Protection
 from coordinator.core.record import Record
 from coordinator.core.shelf import Chosen, Entry, Found
@@ -37,7 +38,7 @@ class Scorer:
         fleet: Fleet,
         limits: Limits,
         weights: Weights,
-        policy: Policy,
+        policy: MakePolicy,
         started_at: float,
     ) -> None:
         """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
@@ -45,9 +46,9 @@ class Scorer:
         self._candidates = Candidates(fleet)
         self._limits = limits
         self._weights = weights
-        self._policy = policy
-        self._index = Index(fleet, limits, weights)
-        self._choice = Choice(fleet, self._index, limits, weights)
+        self.policy = policy(fleet, weights)
+        self._index = Index(fleet, limits, weights, self.policy)
+        self._choice = Choice(fleet, self._index, limits, weights, self.policy)
         self._substitutes = Substitutes(fleet, self._index, self._choice, by_fleet=limits.substitute)
         self._settled_at = started_at + limits.settle_s
 
@@ -55,7 +56,9 @@ class Scorer:
         """Takes in what has changed in the fleet, so that the next decision need not."""
         self._index.settle(now)
 
-    def decide(self, subject: OpenCall, now: float, *, last_chance: bool = False) -> Placed | Refused | None:
+    def decide(
+        self, subject: OpenCall, now: float, *, last_chance: bool = False, ahead: int = 0
+    ) -> Placed | Refused | None:
         """For each allowed model in order: 1. the best healthy place with room; 2. wait for a healthy one, at the
         call's last chance look at its next fallback; 3. a troubled one with room, or wait for it. 4. No place at all:
         the last error, a refusal, or wait (None).
@@ -70,7 +73,7 @@ class Scorer:
                 found = self._choice.tiered(found if not last_chance else found.only_with_room(), subject)
             chosen = self._substitutes.instead(found, subject, model, now)
             if chosen is None:
-                chosen = self._choice.among(found, subject, model, now, last_chance=last_chance)
+                chosen = self._choice.among(found, subject, model, now, last_chance=last_chance, ahead=ahead)
             if chosen is not None:
                 return self._place(subject, chosen, found)
             if (found.best or found.full) and not last_chance:
@@ -138,11 +141,12 @@ class Scorer:
         omitted: int = 0,
     ) -> Record:
         return Record(
-            policy=self._policy.name,
+            policy=self.policy.name,
             weights=self._weights,
             call=subject.call,
             weighed=self._index.weighed_now(entries),
             extras={each.entry.place: each.extra for each in best if each.extra},
+            predicted={each.entry.place: each.seconds for each in best if each.seconds},
             omitted=omitted,
             excluded=subject.excluded,
             passed_over=subject.passed_over,
@@ -228,7 +232,7 @@ class Scorer:
 
     def _place_anyhow(self, subject: OpenCall, candidates: list[Candidate]) -> Placed:
         """Where only troubled places are left."""
-        best = self._policy.order(candidates, subject.call, self._weights)[0]
+        best = weighted.order(candidates, subject.call, self._weights)[0]
         entry = self._index.entry(best.candidate.place)
         assert entry is not None  # noqa: S101 - every place of the fleet has one
         return self._place(subject, self._index.chosen(entry, subject.call), Found((), ()))

@@ -8,6 +8,7 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
 from coordinator.core.node import Node, Spot
 from coordinator.core.node_load import NodeLoad
+from coordinator.core.predicted import Predicted
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 
 Key = tuple[float, int, Place, "Entry"]
@@ -142,6 +143,8 @@ class Chosen(NamedTuple):
     total: float
     extra: tuple[tuple[str, float], ...] = ()
     """Named points beside the seven signals; `total` has them."""
+    seconds: Predicted | None = None
+    """By a policy that predicts."""
 
     def with_bonus(self, name: str, points: float) -> "Chosen":
         """With those points beside the seven."""

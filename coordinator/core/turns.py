@@ -70,6 +70,14 @@ class Round:
                 return head
         return None
 
+    def behind(self, waiting: OpenCall) -> Iterator[tuple[int, OpenCall]]:
+        """Of those in its line some that would go later, and how many go before them: 1, 2, 4, 8 and so on."""
+        order = in_order(waiting.call.model, self._lines[waiting.key], self._shares)
+        position = 1
+        while position < len(order):
+            yield position, order[position]
+            position *= 2
+
     def blocked(self, waiting: OpenCall) -> None:
         """There is no place for it, so for nobody behind it in its line."""
         del self._heads[waiting.key]

@@ -11,6 +11,7 @@ from coordinator.core.loads import Loads
 from coordinator.core.open_call import GroupKey, OpenCall
 from coordinator.core.pulls import Pulls
 from coordinator.core.scorer import Scorer
+from coordinator.core.turns import Round
 from shared.names import ModelName
 
 Apply = Callable[[OpenCall, Placed | Refused, float], None]
@@ -21,7 +22,7 @@ class Decide(Protocol):
     """What becomes of a call now; None: it waits."""
 
     def __call__(
-        self, subject: OpenCall, now: float, *, last_chance: bool = False
+        self, subject: OpenCall, now: float, *, last_chance: bool = False, ahead: int = 0
     ) -> Placed | Refused | None: ...
 
 
@@ -69,7 +70,7 @@ class Waiting:
 
     def again(self, subject: OpenCall, now: float) -> Decisions:
         """It has failed somewhere: another place, or it waits in its old turn. Where it cannot, its error stands."""
-        decision = None if self._holding.waits_for(subject.key) else self._decide(subject, now)
+        decision = None if self._holding.ahead(subject.key) else self._decide(subject, now)
         if decision is None and subject.error is not None and self._holding.is_full(subject):
             decision = Refused(subject.call.id, subject.error)
         if decision is None:
@@ -88,6 +89,8 @@ class Waiting:
             decision = self._decide(waiting, now)
             if decision is None and self._wanted(waiting.call.models, now):
                 decision = self._decide(waiting, now)
+            if decision is None and self._scorer.policy.passes:
+                waiting, decision = self._later(waiting, turns, now)
             if decision is None:
                 turns.blocked(waiting)
                 continue
@@ -96,6 +99,13 @@ class Waiting:
             turns.went(waiting)
             decisions.append(decision)
         return decisions
+
+    def _later(self, first: OpenCall, turns: Round, now: float) -> tuple[OpenCall, Placed | Refused | None]:
+        """It would rather wait: perhaps one behind it, who would wait longer, takes what is free."""
+        for ahead, other in turns.behind(first):
+            if decision := self._decide(other, now, ahead=ahead):
+                return other, decision
+        return first, None
 
     def overdue(self, now: float) -> Decisions:
         """Calls whose time is over wait on for a load, take what there is, or are refused."""

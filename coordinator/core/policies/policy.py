@@ -1,16 +1,48 @@
-"""What every policy is."""
+"""What every policy is: it says which places stand first, and when a call had better wait."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
-from coordinator.core.call import Call
-from coordinator.core.candidate import Candidate
+from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Weights
-from coordinator.core.policies.scored import Scored
+from coordinator.core.node_load import NodeLoad
+from coordinator.core.open_call import OpenCall
+from coordinator.core.shelf import Chosen, Entry, Found
 
 
-class Policy(NamedTuple):
-    """`order(candidates, call, weights)`: best first, each with its points."""
+class Policy(Protocol):
+    """Reads the fleet, changes nothing. One file each."""
 
-    name: str
-    order: Callable[[Iterable[Candidate], Call, Weights], list[Scored]]
+    @property
+    def name(self) -> str:
+        """That FLEET_POLICY takes."""
+        ...
+
+    @property
+    def shortlist(self) -> int:
+        """Places of a kind that are looked at for a call, the first by `cost`; 1: the cost says it all."""
+        ...
+
+    @property
+    def passes(self) -> bool:
+        """Whether a call that would rather wait lets those behind it take what is free."""
+        ...
+
+    def cost(self, entry: Entry, load: NodeLoad) -> float:
+        """By which places of a kind are sorted, whatever the call: the lowest first. Rises with the node's load."""
+        ...
+
+    def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
+        """For that call, best first."""
+        ...
+
+    def better_wait(
+        self, found: Found, best: Chosen, busy: Iterable[Entry], subject: OpenCall, now: float, ahead: int
+    ) -> bool:
+        """Whether one of the `busy` places, which have the model in memory, had better be waited for than `best` taken.
+        `ahead`: calls that wait for the same and go before.
+        """
+        ...
+
+
+MakePolicy = Callable[[Fleet, Weights], Policy]

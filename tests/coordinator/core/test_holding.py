@@ -96,9 +96,9 @@ def test_a_round_for_some_models_leaves_the_others_alone() -> None:
 def test_a_line_ends_with_its_last_call() -> None:
     call = waiting("c1", 1)
     holding = holding_of(call)
-    assert holding.waits_for(call.key)
+    assert holding.ahead(call.key)
     holding.remove(call)
-    assert not holding.waits_for(call.key)
+    assert not holding.ahead(call.key)
     assert (len(holding), holding.calls(), holding.counts(), holding.ordered_of(A)) == (0, [], {}, [])
     assert holding.round(0.0, [A]).next() is None
 

@@ -26,7 +26,7 @@ def test_never_used_equals_go_by_name() -> None:
 def test_why_not_names_every_node_that_refuses() -> None:
     desk = a_desk(a_beat("n1", with_loaded()), a_beat("n2", with_loaded(), draining=True))
     desk.cordoned(NodeId("n1"), 0.0, on=True)
-    scorer = Scorer(desk.fleet, Limits(), Weights(), weighted.WEIGHTED, 0.0)
+    scorer = Scorer(desk.fleet, Limits(), Weights(), weighted.Weighted, 0.0)
     assert scorer.why_not(OpenCall(a_call(), 1, 0.0), 0.0) == "n1 is cordoned; n2 is draining"
 
 
