@@ -92,7 +92,8 @@ class Desk(Taught):
             decision = self._decide(arrival, now, ahead=ahead)
             if decision is not None:
                 self._apply(arrival, decision, now)
-                return [decision]
+                # It has passed others, who may have waited for just what it begins: a load.
+                return [decision, *(self._release(now, call.models) if ahead else [])]
         self._open[call.id] = arrival
         return self._waiting.admit(arrival, now)
 

@@ -287,6 +287,8 @@ class Index:
             if group.kind.loaded and group.kind.can(subject.call):
                 for entry in group.full.values():
                     if not self._late(entry, now) and subject.may_try(entry.place):
+                        if entry.node.load is None:
+                            self._load(entry.node)
                         yield entry
 
     def _top(self, group: Group, now: float) -> Entry | None:

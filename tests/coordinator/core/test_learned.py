@@ -1,0 +1,44 @@
+"""A figure learns a change within few samples, and shrugs at an outlier."""
+
+import math
+import random
+
+import pytest
+
+from coordinator.core.learned import KEPT, Figure
+
+
+def figure(*samples: float) -> Figure:
+    made = Figure()
+    for sample in samples:
+        made.add(sample)
+    return made
+
+
+def test_before_the_first_sample_the_prior_is_all_there_is() -> None:
+    assert (figure().value, figure().count, figure().beside(3.0)) == (0.0, 0, 3.0)
+
+
+def test_the_prior_counts_as_one_sample() -> None:
+    assert figure(4.0).beside(1.0) == pytest.approx(2.0)
+    assert figure(*[4.0] * KEPT).beside(1.0) == pytest.approx(4.0 ** (KEPT / (KEPT + 1)))
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan])
+def test_what_is_no_positive_number_is_left_out(bad: float) -> None:
+    assert figure(2.0, bad).samples() == (2.0,)
+
+
+def test_outliers_move_it_little() -> None:
+    chance = random.Random(1)
+    noisy = [chance.uniform(0.9, 1.1) for _ in range(12)]
+    assert figure(*noisy, 1000.0, 0.001, 500.0).value == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_figure_that_doubles_is_found_out_within_seven_samples() -> None:
+    made = figure(*[1.0] * 100)
+    needed = 0
+    while made.value < 2.0:
+        made.add(2.0)
+        needed += 1
+    assert 3 <= needed <= 7
