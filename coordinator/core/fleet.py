@@ -169,10 +169,10 @@ class Fleet:
         if context and context != placement.context_length:  # it is loaded with another from here on
             node.contexts.expect(key, context)
             self.touch(node)
-        if self.circuits.placed(place, now):
+        if self.circuits.placed(place, call_id, now):
             self.touch(node)
 
-    def free(self, call_id: CallId, place: Place, placed_at: float) -> None:
+    def free(self, call_id: CallId, place: Place) -> None:
         """A call has ended there."""
         self.seats.ended(call_id)
         node = self.nodes[place.node_id]
@@ -184,7 +184,7 @@ class Fleet:
             del running[key]
         self.relieved.add(node.node_id)
         self._load_changed(node, key)
-        if self.circuits.left(place, placed_at):
+        if self.circuits.left(place, call_id):
             self.touch(node)
 
     def load_ended(self, place: Place, now: float, *, ok: bool) -> bool:
