@@ -170,10 +170,6 @@ class Holding:
 
     # To be read
 
-    def calls(self) -> list[OpenCall]:
-        """All of them, in no order."""
-        return [each for line in self._lines.values() for each in line]
-
     def ordered_of(self, model: ModelName) -> list[OpenCall]:
         """Those that asked for it, in the order in which they would go, were nobody to come or end."""
         keys = [key for key in self._by_model.get(model, ()) if key[0][0] == model]
