@@ -177,12 +177,10 @@ class Node:
         self._trouble_until[key] = max(until, self._trouble_until.get(key, until))
         self._touched(self)
 
-    def trouble_passed(self, now: float) -> bool:
-        """Whether some trouble is over, by time, since this was asked last."""
-        over = [key for key, until in self._trouble_until.items() if until <= now]
-        for key in over:
+    def trouble_passed(self, now: float) -> None:
+        """What is over by time is forgotten."""
+        for key in [key for key, until in self._trouble_until.items() if until <= now]:
             del self._trouble_until[key]
-        return bool(over)
 
     def trouble_ends_at(self) -> float:
         """When the next trouble here is over."""
