@@ -10,7 +10,7 @@ from coordinator.core.categories import category_of
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.substitution import Offer, Use, allowed, choose, quality, same_kind
-from coordinator.core.usage import HOUR_S, Usage
+from coordinator.core.usage import HOUR_S, MODELS_KEPT, Usage
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Model
 from tests.fakes.builders import a_beat, a_call, a_desk, a_model, a_replica, an_address, an_engine, told
@@ -150,6 +150,16 @@ def test_usage_counts_days_and_weeks() -> None:
         usage.add(normalise("m"), number * hour)
     assert usage.uses({normalise("m")}, 1999 * hour) == {normalise("m"): Use(day=24, week=168)}
     assert usage.uses({normalise("m")}, 9999 * hour) == {}
+
+
+def test_usage_is_kept_of_the_models_that_answered_last_and_of_one_week() -> None:
+    usage, first, last = Usage(), normalise("m0"), normalise(f"m{MODELS_KEPT}")
+    for number in range(MODELS_KEPT + 1):
+        usage.add(normalise(f"m{number}"), 0.0)
+    assert usage.uses({first, last}, 0.0) == {last: Use(day=1, week=1)}
+    for hours_ago in range(2_000):  # as the file tells it at the start, in any order
+        usage.add(last, -hours_ago * HOUR_S)
+    assert usage.uses({last}, -2_000 * HOUR_S)[last].week == 1 + 7 * 24
 
 
 # Through the Desk
