@@ -11,21 +11,18 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush, heapreplace
 
 from coordinator.core import eligibility
-from coordinator.core.call import Call, Place
+from coordinator.core.alarms import Alarms
+from coordinator.core.call import Place
 from coordinator.core.candidates import Candidates
 from coordinator.core.eligibility import Refusal
 from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Limits, Weights
-from coordinator.core.node import Node
-from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
+from coordinator.core.points import Points
 from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, Weighed, rank
-from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
+from coordinator.core.signals import OF_CALL
 from coordinator.core.signals.thermal import WARM_FOR_S
-from shared.names import CallId, ModelName, NodeId
-
-ANY_CALL = Call(id=CallId(""), model=ModelName(""), asked_name="", operation="chat", dialect="")
-"""Points of places and loads are worked out for it: those signals read nothing of a call but its `num_ctx`."""
+from shared.names import ModelName, NodeId
 
 SLACK = 16
 """Stale keys that a heap may hold beside twice its places, before it is swept."""
@@ -38,13 +35,13 @@ class Index:
         self._fleet = fleet
         self._candidates = Candidates(fleet)
         self._limits = limits
-        known = functions(weights)
-        self._of_place = [(known[name], getattr(weights, name)) for name in OF_PLACE]
-        self._of_load = [(known[name], getattr(weights, name)) for name in OF_LOAD]
-        self._of_call = [(known[name], getattr(weights, name)) for name in OF_CALL]
-        self._most_of_call = sum(abs(weight) for _, weight in self._of_call)
+        self._points = Points(fleet, weights)
+        self.chosen = self._points.chosen
+        """The entry with its points for a call."""
         self._shelves: dict[ModelName, Shelf] = {}
         self._of_node: dict[NodeId, dict[Place, Entry]] = {}
+        self._cools: Alarms[Place] = Alarms()
+        """When a model has left memory there for so long that its points change."""
 
     # Events
 
@@ -53,6 +50,8 @@ class Index:
         if now >= self._fleet.next_change_at:
             self._fleet.time_passed(now)
         changed, relieved = self._fleet.changed, self._fleet.relieved
+        if now >= self._cools.next_at():
+            changed.update([place.node_id for place in self._cools.due(now)])
         if changed:
             for node_id in changed:
                 self._refresh(node_id, now)
@@ -80,11 +79,9 @@ class Index:
                     barred = eligibility.barred(node, standing, spot) or self._circuit(place, now)
                     entries[place] = entry
                     is_open = barred is None and not candidate.troubled
-                    points = tuple(
-                        score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_place
-                    )
+                    points = self._points.of_place(candidate)
                     entry.fixed = Fixed(place, points, candidate, spot, is_open, barred)
-                    self._put(entry, now)
+                    self._put(entry)
         for place, entry in before.items():
             if entries.get(place) is not entry:
                 self._drop(entry)
@@ -97,7 +94,7 @@ class Index:
         circuits = self._fleet.circuits
         return Refusal(circuits.reason(place, now)) if circuits.bars(place, now) else None
 
-    def _put(self, entry: Entry, now: float) -> None:
+    def _put(self, entry: Entry) -> None:
         candidate = entry.fixed.candidate
         shelf = self._shelves.setdefault(entry.place.model, Shelf())
         kind = Kind(
@@ -116,12 +113,15 @@ class Index:
         shelf.entries[entry.place] = entry
         entry.slots, entry.base = candidate.slots, sum(entry.fixed.points)
         unloaded_for = candidate.unloaded_for_s
-        fresh = not candidate.loaded and unloaded_for is not None and unloaded_for < WARM_FOR_S
-        entry.stale_at = now + WARM_FOR_S - (unloaded_for or 0.0) if fresh else float("inf")
+        if not candidate.loaded and unloaded_for is not None and unloaded_for < WARM_FOR_S:
+            self._cools.set(entry.node.unloaded_at[entry.place.model] + WARM_FOR_S, entry.place)
+        else:
+            self._cools.drop(entry.place)
         self._stand(entry)
 
     def _drop(self, entry: Entry) -> None:
         shelf = self._shelves[entry.place.model]
+        self._cools.drop(entry.place)
         self._leave(entry)
         if shelf.entries.get(entry.place) is entry:
             del shelf.entries[entry.place]
@@ -155,24 +155,13 @@ class Index:
                 group.full.pop(entry.place, None)
             return
         group.full.pop(entry.place, None)
-        key = self._key(entry)
+        key = self._points.key(entry)
         if entry.key is None or key < entry.key:
             entry.key = key
             heappush(group.heap, key)
             if len(group.heap) > 2 * group.members + SLACK:
                 group.heap = [each for each in group.heap if each[3].key is each]
                 heapify(group.heap)
-
-    def _key(self, entry: Entry) -> Key:
-        node = entry.node
-        load = node.load or self._load(node)
-        return (-(entry.base + load.total), node.last_used[entry.pair], entry.place, entry)
-
-    def _load(self, node: Node) -> NodeLoad:
-        candidate = self._candidates.loaded(node)
-        points = tuple([score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load])
-        node.load = NodeLoad(points, sum(points), dict(node.in_flight))
-        return node.load
 
     # Questions
 
@@ -202,7 +191,7 @@ class Index:
 
     def _at_most(self, group: Group) -> float:
         """No place of the group that has room gets more points."""
-        return self._most_of_call - group.heap[0][0] if group.heap else -math.inf
+        return self._points.most_of_call - group.heap[0][0] if group.heap else -math.inf
 
     def entry(self, place: Place) -> Entry | None:
         """As it is kept for that place."""
@@ -216,7 +205,7 @@ class Index:
 
     def weighed_now(self, entries: Iterable[Entry]) -> tuple[Weighed, ...]:
         """Values of this moment, to be kept."""
-        return tuple([(each.fixed, each.node.load or self._load(each.node)) for each in entries])
+        return tuple([(each.fixed, each.node.load or self._points.load(each.node)) for each in entries])
 
     def look_anew(self, model: ModelName, now: float) -> None:
         """Reasons tell of seconds that are left: before they are shown they are made of this moment."""
@@ -235,32 +224,21 @@ class Index:
             for each in self.weighed(model)
         )
 
-    def chosen(self, entry: Entry, call: Call) -> Chosen:
-        """The entry with its points for the call."""
-        candidate, of_place = entry.fixed.candidate, entry.fixed.points
-        if call.num_ctx and not candidate.loaded:  # its cache would take another part of the memory
-            of_place = tuple(score(candidate, call) * weight + 0.0 for score, weight in self._of_place)
-        of_call = [score(candidate, call) * weight + 0.0 for score, weight in self._of_call]
-        load = entry.node.load or self._load(entry.node)
-        points = (*of_place, *load.points, *of_call)
-        return Chosen(entry, points, sum(points))
-
     def _best(self, group: Group, subject: OpenCall, now: float) -> Chosen | None:
         """The first; where the call changes the points of the place, the best of those whose keys may be better."""
         exact = group.kind.loaded or not subject.call.num_ctx
-        aside: list[Entry] = []
+        aside: list[Key] = []
         best: Chosen | None = None
         while (entry := self._top(group, now)) is not None:
             if subject.may_try(entry.place):
                 chosen = self.chosen(entry, subject.call)
                 if best is None or rank(chosen) < rank(best):
                     best = chosen
-                if exact or sum(chosen.points[-len(OF_CALL) :]) - self._key(entry)[0] <= best.total:
+                if exact or sum(chosen.points[-len(OF_CALL) :]) - self._points.key(entry)[0] <= best.total:
                     break
-            aside.append(entry)
-            heappop(group.heap)
-        for each in aside:
-            heappush(group.heap, each.key or self._key(each))
+            aside.append(heappop(group.heap))
+        for key in aside:
+            heappush(group.heap, key)
         return best
 
     def _top(self, group: Group, now: float) -> Entry | None:
@@ -275,9 +253,6 @@ class Index:
             node = entry.node
             if entry.key is not key:
                 heappop(heap)
-            elif now >= entry.stale_at:
-                self._refresh(node.node_id, now)
-                heap = group.heap
             elif now - node.last_heard > late_s:
                 heappop(heap)
                 entry.key = None
@@ -286,10 +261,10 @@ class Index:
                 entry.key = None
                 group.full[entry.place] = entry
             else:
-                load = node.load or self._load(node)
+                load = node.load or self._points.load(node)
                 if key[0] == -(entry.base + load.total) and key[1] == node.last_used[entry.pair]:
                     return entry
-                entry.key = self._key(entry)
+                entry.key = self._points.key(entry)
                 heapreplace(heap, entry.key)
         return None
 

@@ -66,7 +66,6 @@ class Entry:
         "pair",
         "place",
         "slots",
-        "stale_at",
     )
 
     def __init__(self, place: Place, node: Node) -> None:
@@ -77,8 +76,6 @@ class Entry:
         self.slots = 0
         self.base = 0.0
         """Sum of the points of the place."""
-        self.stale_at = 0.0
-        """When they change by time alone."""
         self.fixed: Fixed
         self.group: Group | None = None
 

@@ -12,6 +12,7 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies import weighted
 from coordinator.core.policies.scored import Scored
+from coordinator.core.signals.thermal import WARM_FOR_S
 from shared.names import CallId, NodeId
 from shared.wire import Engine, Hardware, Heartbeat, Model
 from tests.fakes.builders import (
@@ -23,6 +24,7 @@ from tests.fakes.builders import (
     a_replica,
     an_address,
     an_engine,
+    join,
     with_loaded,
 )
 
@@ -172,3 +174,22 @@ def test_what_was_in_memory_half_an_hour_ago_is_forgotten_between_two_beats() ->
     ]
     points = [each.placement.scores["thermal"] for step in told for each in step if isinstance(each, Placed)]
     assert points == [30.0, 10.0]
+
+
+def test_no_rounding_of_that_half_hour_holds_up_a_decision() -> None:
+    """Here it is over by one sum and not yet by another: times of a clock are no round numbers."""
+    left, now = 249.0 + 2.3e-13, 2_049.0
+    assert now - left < WARM_FOR_S
+    assert left + WARM_FOR_S <= now or now + (WARM_FOR_S - (now - left)) <= now
+    desk = a_desk(a_beat("n1", with_loaded()))
+    desk.heard(a_beat("n1", an_engine(a_model()), seq=2), an_address("n1"), left)
+    for seq, at in enumerate((1_000.0, 2_040.0, now), start=3):
+        join(desk, a_beat("n1", an_engine(a_model()), seq=seq), at)
+    assert isinstance(desk.arrived(a_call("c1"), now)[0], Placed)
+
+
+def test_a_question_leaves_the_order_as_it_was() -> None:
+    desk = a_desk(*(a_beat(f"n{number}", an_engine(a_model(gib=number))) for number in range(1, 9)))
+    call = a_call(num_ctx=4_096)
+    first = desk.explain(call, 1.0)
+    assert [desk.explain(call, 1.0) for _ in range(5)] == [first] * 5
