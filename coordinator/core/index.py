@@ -19,7 +19,21 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.open_call import OpenCall
 from coordinator.core.points import Points
-from coordinator.core.shelf import Chosen, Entry, Fixed, Found, Group, Key, Kind, Shelf, Weighed, rank
+from coordinator.core.shelf import (
+    BARRED,
+    HEALTHY,
+    KEPT_AWAY,
+    TROUBLED,
+    Chosen,
+    Entry,
+    Fixed,
+    Found,
+    Group,
+    Key,
+    Shelf,
+    Weighed,
+    rank,
+)
 from coordinator.core.signals import OF_CALL
 from coordinator.core.signals.thermal import WARM_FOR_S
 from shared.names import ModelName, NodeId
@@ -35,6 +49,8 @@ class Index:
         self._fleet = fleet
         self._candidates = Candidates(fleet)
         self._limits = limits
+        self._silent_s = {HEALTHY: limits.beat_late_s, TROUBLED: limits.lease_s, KEPT_AWAY: limits.lease_s}
+        """Silence after which a place is not of its tier any more."""
         self._points = Points(fleet, weights)
         self.chosen = self._points.chosen
         """The entry with its points for a call."""
@@ -76,12 +92,14 @@ class Index:
                     if entry is None or entry.node is not node:
                         entry = Entry(place, node)
                     candidate = self._candidates.of(node, standing, spot, model, now)
-                    barred = eligibility.barred(node, standing, spot) or self._circuit(place, now)
+                    barred = eligibility.barred(node, standing, spot)
+                    kept_away = None if barred else self._circuit(place, now)
+                    tier = TROUBLED if candidate.troubled else HEALTHY
+                    tier = BARRED if barred else KEPT_AWAY if kept_away else tier
                     entries[place] = entry
-                    is_open = barred is None and not candidate.troubled
                     points = self._points.of_place(candidate)
-                    entry.fixed = Fixed(place, points, candidate, spot, is_open, barred)
-                    self._put(entry)
+                    entry.fixed = Fixed(place, points, candidate, spot, tier == HEALTHY, barred or kept_away)
+                    self._put(entry, tier)
         for place, entry in before.items():
             if entries.get(place) is not entry:
                 self._drop(entry)
@@ -94,22 +112,10 @@ class Index:
         circuits = self._fleet.circuits
         return Refusal(circuits.reason(place, now)) if circuits.bars(place, now) else None
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, entry: Entry, tier: int) -> None:
         candidate = entry.fixed.candidate
         shelf = self._shelves.setdefault(entry.place.model, Shelf())
-        kind = Kind(
-            candidate.loaded,
-            candidate.context_length,
-            candidate.default_context,
-            candidate.max_context,
-            candidate.fixed_context,
-            entry.fixed.spot.model.abilities,
-        )
-        group = shelf.group(kind, candidate)
-        if entry.group is not group:
-            self._leave(entry)
-            entry.group = group
-            group.members += 1
+        self._enter(entry, shelf.group(entry.fixed.kind, tier, candidate))
         shelf.entries[entry.place] = entry
         entry.slots, entry.base = candidate.slots, sum(entry.fixed.points)
         unloaded_for = candidate.unloaded_for_s
@@ -119,11 +125,17 @@ class Index:
             self._cools.drop(entry.place)
         self._stand(entry)
 
+    def _enter(self, entry: Entry, group: Group) -> None:
+        if entry.group is not group:
+            self._leave(entry)
+            entry.group = group
+            group.members += 1
+
     def _drop(self, entry: Entry) -> None:
         shelf = self._shelves[entry.place.model]
-        self._cools.drop(entry.place)
         self._leave(entry)
         if shelf.entries.get(entry.place) is entry:
+            self._cools.drop(entry.place)
             del shelf.entries[entry.place]
         if not shelf.entries:
             del self._shelves[entry.place.model]
@@ -147,12 +159,12 @@ class Index:
         """In its group's heap, unless it stands there well enough, is full, or is not to be chosen."""
         group = entry.group
         assert group is not None  # noqa: S101 - each entry of a shelf has one
-        if not (entry.fixed.open and entry.has_room):
+        if group.tier == BARRED:
             entry.key = None
-            if entry.fixed.open:
-                group.full[entry.place] = entry
-            else:
-                group.full.pop(entry.place, None)
+            return
+        if not entry.has_room:
+            entry.key = None
+            group.full[entry.place] = entry
             return
         group.full.pop(entry.place, None)
         key = self._points.key(entry)
@@ -163,11 +175,24 @@ class Index:
                 group.heap = [each for each in group.heap if each[3].key is each]
                 heapify(group.heap)
 
+    def _silent(self, entry: Entry) -> None:
+        """Where a beat is late, the place is for those who take what there is; where it is lost, for nobody."""
+        group = entry.group
+        assert group is not None  # noqa: S101 - each entry of a shelf has one
+        if group.tier == HEALTHY:
+            entry.fixed = entry.fixed._replace(open=False)
+            self._enter(entry, self._shelves[entry.place.model].group(group.kind, TROUBLED, group.sample))
+            self._stand(entry)
+        else:
+            entry.key = None
+            group.full.pop(entry.place, None)
+
     # Questions
 
-    def find(self, subject: OpenCall, model: ModelName, now: float) -> Found:
-        """The best place of each kind, and whether open ones are full. Kinds that are behind a place that has the model
-        in memory, with context enough, are left out: nothing about them would be asked.
+    def find(self, subject: OpenCall, model: ModelName, now: float, tier: int = HEALTHY) -> Found:
+        """The best place of each kind in that tier, and which kinds are full. Kinds that are behind a place that has
+        the model in memory, with context enough, are left out: nothing about them would be asked. A tier is asked
+        after those before it: only then are the places whose beat is late among the troubled.
         """
         shelf = self._shelves.get(model)
         if shelf is None:
@@ -175,7 +200,7 @@ class Index:
         best: list[Chosen] = []
         full: list[Group] = []
         enough = -math.inf
-        for group in shelf.ordered:
+        for group in shelf.ordered[tier]:
             if self._at_most(group) < enough or not group.kind.can(subject.call):
                 continue
             chosen = self._best(group, subject, now)
@@ -217,13 +242,6 @@ class Index:
         shelf = self._shelves.get(model)
         return len(shelf.entries) if shelf else 0
 
-    def some_troubled(self, model: ModelName, now: float) -> bool:
-        """Whether a place is left for those who take what there is: not barred, and not healthy."""
-        return any(
-            each.fixed.barred is None and (not each.fixed.open or self._late(each, now))
-            for each in self.weighed(model)
-        )
-
     def _best(self, group: Group, subject: OpenCall, now: float) -> Chosen | None:
         """The first; where the call changes the points of the place, the best of those whose keys may be better."""
         exact = group.kind.loaded or not subject.call.num_ctx
@@ -246,16 +264,16 @@ class Index:
 
         The most frequent loop of a decision: written out.
         """
-        heap, late_s = group.heap, self._limits.beat_late_s
+        heap, silent_s = group.heap, self._silent_s[group.tier]
         while heap:
             key = heap[0]
             entry = key[3]
             node = entry.node
             if entry.key is not key:
                 heappop(heap)
-            elif now - node.last_heard > late_s:
+            elif now - node.last_heard > silent_s:
                 heappop(heap)
-                entry.key = None
+                self._silent(entry)
             elif node.in_flight.get(entry.pair, 0) >= entry.slots:
                 heappop(heap)
                 entry.key = None
@@ -269,10 +287,13 @@ class Index:
         return None
 
     def _some_full(self, group: Group, subject: OpenCall, now: float) -> bool:
-        return any(
-            not self._late(entry, now) and subject.may_try(entry.place) for entry in group.full.values()
-        )
-
-    def _late(self, entry: Entry, now: float) -> bool:
-        """A beat is late: it is not for now, and its next beat brings it back."""
-        return now - entry.node.last_heard > self._limits.beat_late_s
+        found, silent_s, silent = False, self._silent_s[group.tier], []
+        for entry in group.full.values():
+            if now - entry.node.last_heard > silent_s:
+                silent.append(entry)
+            elif subject.may_try(entry.place):
+                found = True
+                break
+        for entry in silent:
+            self._silent(entry)
+        return found
