@@ -35,7 +35,6 @@ from coordinator.core.shelf import (
     rank,
 )
 from coordinator.core.signals import OF_CALL
-from coordinator.core.signals.thermal import WARM_FOR_S
 from shared.names import ModelName, NodeId
 
 SLACK = 16
@@ -57,7 +56,7 @@ class Index:
         self._shelves: dict[ModelName, Shelf] = {}
         self._of_node: dict[NodeId, dict[Place, Entry]] = {}
         self._cools: Alarms[Place] = Alarms()
-        """When a model has left memory there for so long that its points change."""
+        """When a place will be worth less by time alone."""
 
     # Events
 
@@ -118,11 +117,7 @@ class Index:
         self._enter(entry, shelf.group(entry.fixed.kind, tier, candidate))
         shelf.entries[entry.place] = entry
         entry.slots, entry.base = candidate.slots, sum(entry.fixed.points)
-        unloaded_for = candidate.unloaded_for_s
-        if not candidate.loaded and unloaded_for is not None and unloaded_for < WARM_FOR_S:
-            self._cools.set(entry.node.unloaded_at[entry.place.model] + WARM_FOR_S, entry.place)
-        else:
-            self._cools.drop(entry.place)
+        self._cools.set(self._candidates.cools_at(candidate, entry.node), entry.place)
         self._stand(entry)
 
     def _enter(self, entry: Entry, group: Group) -> None:
