@@ -73,9 +73,13 @@ class Fleet:
         for model in set(node.spots) - before:
             self._having.setdefault(model, set()).add(node.node_id)
         self.touch(node)
-        if self.facts.heard(node):
+        moved = self.facts.heard(node)
+        if moved.bandwidth:
             for each in self.nodes.values():
                 self.touch(each)
+        for model in moved.models:
+            for node_id in self._having[model]:
+                self.touch(self.nodes[node_id])
         return node
 
     def _check_order(self, node: Node, heartbeat: Heartbeat, now: float) -> None:
