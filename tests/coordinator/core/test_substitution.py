@@ -250,6 +250,31 @@ def test_a_full_or_troubled_substitute_is_none() -> None:
     assert placed(lame, asks()).place.model == BIG
 
 
+@pytest.mark.parametrize(
+    ("others", "allow", "expected"),
+    [
+        ((engine(SMALL), engine(disk=(BIG,))), True, ("n2", SMALL)),
+        ((engine(SMALL), engine(disk=(BIG,))), False, ("n3", BIG)),
+        ((engine(SMALL),), True, ("n1", BIG)),
+        ((engine(SMALL), engine(BIG)), True, ("n3", BIG)),
+    ],
+    ids=[
+        "a loaded substitute rather than a load",
+        "a load, where none is allowed",
+        "the model itself, where nobody could load it",
+        "the model itself, where it is loaded elsewhere",
+    ],
+)
+def test_a_model_in_memory_at_a_troubled_place(
+    others: tuple[Engine, ...], allow: bool, expected: tuple[str, str]
+) -> None:
+    desk = fleet(engine(BIG), *others, allow=allow)
+    place = Place(NodeId("n1"), "ollama", normalise(BIG))
+    desk.fleet.nodes[place.node_id].trouble(place, 30.0)
+    found = placed(desk, asks()).place
+    assert (found.node_id, found.model) == expected
+
+
 def test_a_name_that_nobody_has_is_not_replaced() -> None:
     desk = fleet(engine(SMALL), allow=True, settle_s=0.0)
     assert told(desk.arrived(asks("llama9:8b"), 1.0)) == ["c1 refused 404"]
