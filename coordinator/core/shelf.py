@@ -155,10 +155,11 @@ class Chosen(NamedTuple):
 
     entry: Entry
     points: tuple[float, ...]
-    """In the order of OF_PLACE, OF_LOAD and OF_CALL."""
+    """Of the seven signals alone, in the order of OF_PLACE, OF_LOAD and OF_CALL."""
     total: float
+    """Of `points` and `extra`."""
     extra: tuple[tuple[str, float], ...] = ()
-    """Named points beside the seven signals; `total` has them."""
+    """Points beside the seven, by name: of affinity (`session_affinity`, `prefix_affinity`), `quality_bonus`."""
 
     def with_bonus(self, name: str, points: float) -> "Chosen":
         """With those points beside the seven."""
