@@ -75,7 +75,7 @@ class Choice:
         loading = self._loading_entry(subject, model, now)
         if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
-        if last_chance or not self._better_wait(found, best, subject, model):
+        if last_chance or not self._better_wait(found, best, subject, now):
             return best
         # Whoever is better served by a warm place than by a load takes the warm one that is free, before it waits.
         return next((each for each in found.best if each.entry.fixed.candidate.loaded), None)
@@ -109,23 +109,23 @@ class Choice:
             return loaded
         return self._index.chosen(loading, subject.call)
 
-    def _better_wait(self, found: Found, cold: Chosen, subject: OpenCall, model: ModelName) -> bool:
+    def _better_wait(self, found: Found, cold: Chosen, subject: OpenCall, now: float) -> bool:
         busy = [
             entry
             for group in found.full
             if group.kind.loaded
             for entry in group.full.values()
-            if subject.may_try(entry.place)
+            if self._may_take(entry, subject, now)  # one whose beat is late would get no call when it is free
         ]
         if not busy:
             return False
-        call_s = max(self._call_s(each, model) for each in busy)
+        call_s = max(map(self._call_s, busy))
         place, candidate = cold.entry.place, cold.entry.fixed.candidate
         load_s = self._fleet.loads.predicted_s(place.node_id, candidate.model_bytes)
         return better_wait(sum(each.slots for each in busy), call_s, load_s)
 
-    def _call_s(self, entry: Entry, model: ModelName) -> float:
-        measured = self._fleet.latencies.p75(entry.place.node_id, model)
+    def _call_s(self, entry: Entry) -> float:
+        measured = self._fleet.latencies.p75(entry.place.node_id, entry.place.model)
         if measured is not None:
             return measured
         return expected_s(entry.fixed.candidate.model_bytes, entry.fixed.candidate.bandwidth_gbps)

@@ -286,7 +286,7 @@ class Desk(Taught):
         if ended.place is None:
             self.holding.remove(ended)
         else:
-            self.fleet.free(call_id, ended.place, ended.placed_at)
+            self.fleet.free(call_id, ended.place)
             self.holding.ended(ended, now)
             if loaded or not self.fleet.nodes[ended.place.node_id].in_flight[ended.place[1:]]:
                 self.fleet.load_ended(ended.place, now, ok=loaded)
