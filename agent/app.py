@@ -46,7 +46,7 @@ LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 GATEWAY_KEEPALIVE_S = 75.0
 """Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
 CUT_GRACE_S = 1.0
-"""For telling the coordinator which calls are cut."""
+"""For telling the coordinator which calls are ended."""
 PARSER_LIMIT = 256 * 2**10
 
 log = logging.getLogger("herd-node")
@@ -181,7 +181,7 @@ async def _drain(gateway: Gateway, link: Link, timeout_s: float, *, with_parent:
     for task in (draining, asked_again):
         await cancelled(task)
     if gateway.running:
-        log.warning("%d calls are cut", gateway.running)
+        log.warning("%d calls that still run are ended", gateway.running)
         gateway.cut()
         await gateway.drain(CUT_GRACE_S)
 

@@ -104,10 +104,6 @@ def _seconds(_context: click.Context, _option: click.Parameter, typed: str | Non
         raise click.BadParameter(str(error)) from error
 
 
-_node_id = click.option("--node-id", help="Which agent of this machine.  [default: the one that runs]")
-_data_dir = click.option("--data-dir", help="Where it keeps its state.  [default: ~/.fleet-manager]")
-
-
 @main.command()
 @click.option(
     "--deadline", callback=_seconds, help="When what still runs is ended: 10m, 1h30m.  [default: 10m]"

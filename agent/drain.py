@@ -43,7 +43,7 @@ class OwnDrain:
         if control.drain != self._asked:
             self._ask(control.drain)
         if self._asked and self._asked.left_s(self._wall_clock()) <= 0 and self._gateway.running:
-            log.warning("the drain's time is over: %d calls are cut", self._gateway.running)
+            log.warning("the drain's time is over: %d calls that still run are ended", self._gateway.running)
             self._gateway.cut()
         await self._show()
 

@@ -25,8 +25,9 @@ from shared.wire import GATEWAY_FAULT_HEADER
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
-BEGUN = web.RequestKey("herd_node_begun", bool)
-"""Set where the coordinator may have seen a part of the answer."""
+STREAMED = web.RequestKey("herd_node_streamed", bool)
+"""Set where the coordinator may have seen a part of the answer: whether callers see parts, too, or only the whole."""
+STREAMS = ("application/x-ndjson", "text/event-stream")
 
 log = logging.getLogger("herd-node.gateway")
 
@@ -61,7 +62,7 @@ class Gateway:
         self.set_aside = False
         """Whether a person of this machine wants no new calls here."""
         self.cut_calls = 0
-        """Answers that `cut` broke off, since the start."""
+        """Streams that `cut` broke off, since the start."""
         self.begun: Counter[str] = Counter()
         """Calls taken, by engine."""
         self.ended: Counter[str] = Counter()
@@ -144,9 +145,10 @@ class Gateway:
                 self._idle.set()
 
     def _cut_off(self, request: web.Request) -> Exception:
-        if not request.get(BEGUN):
+        streamed = request.get(STREAMED)
+        if streamed is None:
             return Draining("this node is drained, and the call had its time", retry_after=1)
-        self.cut_calls += 1
+        self.cut_calls += streamed  # else it may still be had elsewhere
         if request.transport is not None:
             request.transport.abort()  # so that the coordinator does not take the part for the whole
         return ConnectionResetError("the answer was cut")
@@ -211,7 +213,7 @@ class Gateway:
         length_is_known = response.content_length is not None
         if length_is_known:
             await self._tell_change(engine, path)
-        request[BEGUN] = True
+        request[STREAMED] = response.content_type in STREAMS
         await answer.prepare(request)
         try:
             while out := await _next(response, carriage):

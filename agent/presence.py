@@ -25,7 +25,7 @@ class Presence(Struct, frozen=True, kw_only=True):
     running: int = 0
     """Calls, while it drains."""
     cut: int = 0
-    """Calls that the deadline of this drain ended."""
+    """Streams that the deadline of this drain broke off: what else it ended may be had elsewhere."""
 
 
 def own() -> Presence:

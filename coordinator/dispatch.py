@@ -1,4 +1,4 @@
-"""Drives one call from arrival to end. Owns the futures of waiting calls."""
+"""Drives one call from arrival to end. Owns what waiting calls wait on."""
 
 import asyncio
 import itertools
@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import TypeAlias
 
 import msgspec
 
 from coordinator.core import context, retry
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement, Tokens
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement, Refused, Tokens
 from coordinator.core.desk import Desk
 from coordinator.forward import EngineReply, EngineRequest, Forwarder
 from coordinator.journal import CallRecord, Status, Trace, write
@@ -22,6 +23,9 @@ CUT_GRACE_S = 1.0
 
 Encode = Callable[[Placement], EngineRequest]
 """The body for the engine that was chosen; raises CallerFault, EngineLacks where another may be asked."""
+
+_Decided: TypeAlias = asyncio.Queue[Placed | Refused | Moved]
+"""What the Desk has decided of a call, for its task to take up in turn."""
 
 
 class Dispatcher:
@@ -43,7 +47,7 @@ class Dispatcher:
         self._clock = clock
         self._record = record
         self._wanted = wanted
-        self._waiting: dict[CallId, asyncio.Future[Placement]] = {}
+        self._waiting: dict[CallId, _Decided] = {}
         self._tasks: dict[CallId, asyncio.Task[object]] = {}
         self._records: dict[CallId, CallRecord] = {}
         self._freed: dict[CallId, FleetError] = {}
@@ -73,12 +77,10 @@ class Dispatcher:
 
     async def _attempts(self, call: Call, encode: Encode, record: CallRecord) -> "Answer":
         self._tasks[call.id] = _current_task()
-        future = self._expect(call.id)
+        decided = self._waiting[call.id] = asyncio.Queue()
         self.apply(self._desk.arrived(call, self._clock()))
         while True:
-            placement = await future
-            record.placed(placement, self._clock())
-            future = self._expect(call.id)
+            placement = await self._place(decided, record)
             try:
                 request = encode(placement)
                 record.context = request.context
@@ -97,7 +99,7 @@ class Dispatcher:
                 if _current_task().uncancel():
                     raise  # the caller left in the same moment
                 continue
-            self._waiting.pop(call.id).cancel()
+            del self._waiting[call.id]
             record.first_byte_at, record.answered = self._clock(), reply.status
             good = reply.status < 400
             self.apply(self._desk.first_byte(call.id, record.first_byte_at, good=good))
@@ -114,16 +116,12 @@ class Dispatcher:
         for decision in decisions:
             if isinstance(decision, Held):
                 continue
-            if isinstance(decision, Freed | Moved):
+            decided = self._waiting.get(decision.call_id)
+            unheard = decided is not None and not decided.empty()  # its attempt has not begun
+            if isinstance(decision, Freed) or (isinstance(decision, Moved) and not unheard):
                 self._interrupt(decision)
-                continue
-            future = self._waiting.get(decision.call_id)
-            if future is None or future.done():
-                continue
-            if isinstance(decision, Placed):
-                future.set_result(decision.placement)
-            else:
-                future.set_exception(decision.error)
+            elif decided is not None:
+                decided.put_nowait(decision)
 
     def _interrupt(self, decision: Freed | Moved) -> None:
         """Ends an attempt from outside: its task is told by a cancellation, which it knows how to read."""
@@ -176,10 +174,19 @@ class Dispatcher:
             self._record(record.trace("retried", self._clock(), error))
         record.excluded.append(placement.place.node_id)
 
-    def _expect(self, call_id: CallId) -> asyncio.Future[Placement]:
-        future: asyncio.Future[Placement] = asyncio.get_running_loop().create_future()
-        self._waiting[call_id] = future
-        return future
+    async def _place(self, decided: _Decided, record: CallRecord) -> Placement:
+        """Where the call is to go now. A place it was moved from before its task ran is only written down."""
+        while True:
+            decision = await decided.get()
+            if isinstance(decision, Refused):
+                raise decision.error
+            if isinstance(decision, Moved):
+                assert record.placement is not None  # noqa: S101 - it was moved from there
+                self._retried(record, record.placement, decision.error)
+                continue
+            record.placed(decision.placement, self._clock())
+            if decided.empty():
+                return decision.placement
 
     def _drop(
         self, call_id: CallId, record: CallRecord, status: Status, error: FleetError | None = None
@@ -189,9 +196,7 @@ class Dispatcher:
         self._records.pop(call_id, None)
         self._freed.pop(call_id, None)
         self._moved.pop(call_id, None)
-        future = self._waiting.pop(call_id, None)
-        if future is not None and not future.cancel() and not future.cancelled():
-            future.exception()  # it came too late for anybody to hear of it
+        self._waiting.pop(call_id, None)
         self.apply(self._desk.cancelled(call_id, self._clock()))
         self._record(record.trace(status, self._clock(), error))
 

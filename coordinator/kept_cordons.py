@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from coordinator.core.cordon import Cordon
-from shared.atomic import replaced
+from coordinator.kept_file import KeptFile
 from shared.names import NodeId
 
 log = logging.getLogger("herd.cordons")
@@ -31,7 +31,7 @@ class KeptCordons:
     def __init__(
         self, path: Path, clock: Callable[[], float], wall_clock: Callable[[], float] = time.time
     ) -> None:
-        self.path = path
+        self._file = KeptFile(path, _File, log)
         self._clock = clock
         self._wall_clock = wall_clock
         self._alone = threading.Lock()
@@ -39,28 +39,21 @@ class KeptCordons:
         self._written = 0
 
     def read(self) -> list[tuple[NodeId, float | None]]:
-        """Node and deadline on the Desk's clock; nothing where there is no file. Blocks for the disk.
+        """Node and deadline on the Desk's clock; nothing where there is no file, or none that can be read.
 
-        A file that is no such thing is put aside, and told in the log: it never keeps the coordinator from starting.
+        Blocks for the disk. A file that cannot be read never keeps the coordinator from starting.
         """
-        try:
-            entries = msgspec.json.decode(self.path.read_bytes(), type=_File).cordons
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            log.warning("which nodes were cordoned or drained is not known: %s", error)
-            return []
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._put_aside(error)
+        known = self._file.read()
+        if known is None:
             return []
         ahead = self._clock() - self._wall_clock()
         return [
             (NodeId(name), None if entry.drain_until is None else entry.drain_until + ahead)
-            for name, entry in entries.items()
+            for name, entry in known.cordons.items()
         ]
 
     def taken(self, cordons: Iterable[Cordon]) -> Callable[[], None]:
-        """How they are now, as a function that writes them down: it blocks for the disk, and raises OSError."""
+        """How they are now, as a function that writes them down: it blocks for the disk, and raises NotKept."""
         self._taken += 1
         number = self._taken
         ahead = self._wall_clock() - self._clock()
@@ -78,18 +71,5 @@ class KeptCordons:
         """In a thread each: what was taken later stays, whichever comes first."""
         with self._alone:
             if number > self._written:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                replaced(self.path, content)
+                self._file.write(content)
                 self._written = number
-
-    def _put_aside(self, error: Exception) -> None:
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self._wall_clock()))
-        aside = self.path.with_name(f"{self.path.name}.corrupt-{stamp}")
-        try:
-            self.path.replace(aside)
-        except OSError as failed:
-            log.warning(
-                "%s is no list of cordons (%s), and cannot be put aside: %s", self.path, error, failed
-            )
-        else:
-            log.warning("%s is no list of cordons (%s): put aside as %s", self.path, error, aside.name)

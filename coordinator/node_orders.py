@@ -16,6 +16,7 @@ from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head
 from coordinator.kept_cordons import KeptCordons
+from coordinator.kept_file import NotKept
 from coordinator.status import StatusReader
 from shared.durations import LONGEST_S, told
 from shared.errors import RouteNotFound
@@ -127,8 +128,8 @@ class NodeOrders:
         write, unkept = self._kept.taken(self._desk.fleet.cordons.all()), ""
         try:
             await asyncio.to_thread(write)
-        except OSError as error:
-            unkept = f"holds until the coordinator's restart only: {self._kept.path}: {error.strerror}"
+        except NotKept as error:
+            unkept = f"holds until the coordinator's restart only: {error}"
             log.warning("the order for %s %s", node_id, unkept)
         now = self._status.node(node_id)
         return answer({name: now[name] for name in _TOLD} | {"unkept": unkept})

@@ -103,6 +103,24 @@ def test_no_file_is_a_cellar() -> None:
     assert not [path for path in sources(*PACKAGES) if NOT_A_ROOM & set(re.split(r"[/_.]", path.as_posix()))]
 
 
+def test_no_module_makes_a_name_twice() -> None:
+    """Linters see it of functions and classes, not of what is assigned."""
+    twice = {}
+    for path in sources(*PACKAGES):
+        made = [name for node in ast.parse(path.read_text()).body for name in names_made(node)]
+        if again := {name for name in made if made.count(name) > 1}:
+            twice[str(path.relative_to(ROOT))] = again
+    assert not twice
+
+
+def names_made(node: ast.stmt) -> list[str]:
+    """By one statement at the top of a module."""
+    if isinstance(node, Function | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
 def test_the_core_decides_only() -> None:
     for path in sources("coordinator/core"):
         assert not imported(path) & DECIDING_ONLY, path

@@ -58,11 +58,3 @@ class Show(Struct):
     capabilities: list[str] | None = None
     parameters: str | None = None
     model_info: dict[str, Any] | None = None
-
-
-class About(Struct, frozen=True):
-    """What /api/show says that placing needs to know."""
-
-    abilities: frozenset[str] = frozenset()
-    max_context: int | None = None
-    kv_bytes_per_token: int = 0

@@ -1,26 +1,57 @@
-"""Times at which held calls are to be looked at."""
+"""When each of some things is due."""
 
 import heapq
+import math
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
-from coordinator.core.open_call import OpenCall
+Key = TypeVar("Key", bound=Hashable)
+SLACK = 64
+"""Times that no longer hold which are kept beside as many as hold, before they are swept."""
 
 
-class Alarms:
-    """Earliest first. One that no longer holds is left in here: whoever is handed it checks."""
+class Alarms(Generic[Key]):
+    """One time for each key, the earliest first. Every step takes the same time, some sweeps aside."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, OpenCall]] = []
+        self._at: dict[Key, float] = {}
+        self._heap: list[tuple[float, int, Key]] = []
         self._set = 0
 
-    def set(self, at: float, waiting: OpenCall) -> None:
-        """To be looked at then."""
-        self._set += 1
-        heapq.heappush(self._heap, (at, self._set, waiting))
+    def __len__(self) -> int:
+        """Times that are kept, those included that no longer hold: at most twice the keys, and SLACK."""
+        return len(self._heap)
 
-    def due(self, now: float) -> list[tuple[float, OpenCall]]:
-        """Those of up to now, with their times, taken out."""
+    def set(self, at: float, key: Key) -> None:
+        """It is due then, and not when it was before. A time that never comes is none."""
+        if at == math.inf:
+            self.drop(key)
+        elif self._at.get(key) != at:
+            self._at[key] = at
+            self._set += 1
+            heapq.heappush(self._heap, (at, self._set, key))
+            self._sweep()
+
+    def drop(self, key: Key) -> None:
+        """It is not due any more."""
+        if self._at.pop(key, None) is not None:
+            self._sweep()
+
+    def next_at(self) -> float:
+        """Nothing is due before; inf: nothing ever is."""
+        return self._heap[0][0] if self._heap else math.inf
+
+    def due(self, now: float) -> list[Key]:
+        """What is, in the order of its times, taken out."""
         result = []
         while self._heap and self._heap[0][0] <= now:
-            at, _, waiting = heapq.heappop(self._heap)
-            result.append((at, waiting))
+            at, _, key = heapq.heappop(self._heap)
+            if self._at.get(key) == at:
+                del self._at[key]
+                result.append(key)
         return result
+
+    def _sweep(self) -> None:
+        if len(self._heap) > 2 * len(self._at) + SLACK:
+            self._heap = [each for each in self._heap if self._at.get(each[2]) == each[0]]
+            heapq.heapify(self._heap)

@@ -99,7 +99,9 @@ class Target(Struct, frozen=True):
 
 
 class Placement(Struct, frozen=True, kw_only=True):
-    """A call has a place. `scores` holds the seven points and their `total`."""
+    """A call has a place. `scores` holds the points of the seven signals, those beside them where there are any
+    (`session_affinity`, `prefix_affinity`, `quality_bonus`), and the `total` of all.
+    """
 
     place: Place
     target: Target

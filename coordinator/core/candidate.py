@@ -4,6 +4,9 @@ from msgspec import Struct
 
 from coordinator.core.call import Place
 
+WARM_FOR_S = 1800.0
+"""So long after a model has left memory, its file is taken to be in the page cache still."""
+
 
 class Candidate(Struct, frozen=True, kw_only=True):
     """Memory in bytes, contexts in tokens, times in seconds."""

@@ -1,8 +1,10 @@
 """A place of the fleet as one flat value: where memory, cache and load are put together for the signals."""
 
+import math
+
 from coordinator.core import owner
 from coordinator.core.call import Place
-from coordinator.core.candidate import Candidate
+from coordinator.core.candidate import WARM_FOR_S, Candidate
 from coordinator.core.fleet import Fleet
 from coordinator.core.latencies import expected_s
 from coordinator.core.memory import free_bytes, total_bytes
@@ -54,6 +56,16 @@ class Candidates:
             availability_trend=owner.trend(beat.capacity),
             last_used=node.last_used[key],
         )
+
+    def cools_at(self, candidate: Candidate, node: Node) -> float:
+        """When it will be worth less by time alone: no beat has shown the load that ended there, or the model left
+        memory half an hour ago. inf: never.
+        """
+        if candidate.loaded:
+            return self._fleet.loads.warm_until(candidate.place)
+        if candidate.unloaded_for_s is None or candidate.unloaded_for_s >= WARM_FOR_S:
+            return math.inf
+        return node.unloaded_at[candidate.place.model] + WARM_FOR_S
 
     def loaded(self, node: Node) -> Candidate:
         """The node as the signals of its load see it, who count its calls alike, whatever place they are at."""

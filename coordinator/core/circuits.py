@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from coordinator.core.call import Place
 from coordinator.core.limits import Limits
-from shared.names import NodeId
+from shared.names import CallId, NodeId
 
 State = Literal["closed", "open", "half-open"]
 
@@ -32,7 +32,7 @@ class Second(Struct):
 
 
 class Circuit(Struct):
-    """Of one place. `until` is the end of an opening, `probed_at` the start of the call that probes after it."""
+    """Of one place. `until` is the end of an opening; `probe`, from `probed_at` on, the call that tries it then."""
 
     in_a_row: int = 0
     good: int = 0
@@ -42,6 +42,7 @@ class Circuit(Struct):
     until: float = -math.inf
     opened_for_s: float = 0.0
     why: str = ""
+    probe: CallId | None = None
     probed_at: float = -math.inf
 
     def count(self, now: float, *, good: bool) -> None:
@@ -74,20 +75,21 @@ class Circuits:
 
     # What happened at a place
 
-    def placed(self, place: Place, now: float) -> bool:
+    def placed(self, place: Place, call_id: CallId, now: float) -> bool:
         """A call goes there; the first after an opening is the probe. Each of these tells whether `bars` changed."""
         if place not in self.opened or self.bars(place, now):
             return False
-        self._circuits[place].probed_at = now
+        circuit = self._circuits[place]
+        circuit.probe, circuit.probed_at = call_id, now
         heapq.heappush(self._changes, (now + PROBE_S, place))
         return True
 
-    def left(self, place: Place, placed_at: float) -> bool:
-        """A call that was placed at `placed_at` is over; if it was the probe, another may be."""
+    def left(self, place: Place, call_id: CallId) -> bool:
+        """A call is over there; if it was the probe, another may be."""
         circuit = self._circuits.get(place)
-        if circuit is None or circuit.probed_at != placed_at:
+        if circuit is None or circuit.probe != call_id:
             return False
-        circuit.probed_at = -math.inf
+        circuit.probe, circuit.probed_at = None, -math.inf
         return True
 
     def succeeded(self, place: Place, placed_at: float, now: float) -> bool:
@@ -176,6 +178,6 @@ class Circuits:
 
     def _open(self, place: Place, circuit: Circuit, now: float, for_s: float, why: str) -> None:
         circuit.opened_at, circuit.until, circuit.opened_for_s, circuit.why = now, now + for_s, for_s, why
-        circuit.probed_at = -math.inf
+        circuit.probe, circuit.probed_at = None, -math.inf
         self.opened.add(place)
         heapq.heappush(self._changes, (circuit.until, place))

@@ -303,7 +303,7 @@ class Desk(Taught):
         if ended.place is None:
             self.holding.remove(ended)
         else:
-            self.fleet.free(call_id, ended.place, ended.placed_at, now)
+            self.fleet.free(call_id, ended.place, now)
             self.holding.ended(ended, now)
             if loaded or not self.fleet.nodes[ended.place.node_id].in_flight[ended.place[1:]]:
                 self.fleet.load_ended(ended.place, now, ok=loaded)

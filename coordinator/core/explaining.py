@@ -11,7 +11,7 @@ from coordinator.core.open_call import OpenCall
 from coordinator.core.pulls import Pulls
 from coordinator.core.scorer import Scorer
 
-PULLED = "no node has it: it would be pulled, if its registry has it"
+PULLED = "no node has it, and it would be pulled, if its registry has it"
 
 
 def explained(

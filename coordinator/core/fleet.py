@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from coordinator.core import measuring
 from coordinator.core.affinity import Affinity
+from coordinator.core.alarms import Alarms
 from coordinator.core.call import Place, Placement, Tokens
 from coordinator.core.circuits import Circuits
 from coordinator.core.context import CHARACTERS_A_TOKEN
@@ -54,6 +55,8 @@ class Fleet:
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
         self._placements = 0
+        self._troubles: Alarms[NodeId] = Alarms()
+        """When the next trouble of a node is over."""
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Node:
         """Takes in a beat. Raises CallerFault for one that is older than what is known, NameTaken where that is
@@ -78,9 +81,13 @@ class Fleet:
         for model in set(node.spots) - before:
             self._having.setdefault(model, set()).add(node.node_id)
         self.touch(node)
-        if self.facts.heard(node):
+        moved = self.facts.heard(node)
+        if moved.bandwidth:
             for each in self.nodes.values():
                 self.touch(each)
+        for model in moved.models:
+            for node_id in self._having[model]:
+                self.touch(self.nodes[node_id])
         return node
 
     def _check_order(self, node: Node, heartbeat: Heartbeat, now: float) -> None:
@@ -108,7 +115,8 @@ class Fleet:
         """Something is different there, beside its load."""
         node.load = None
         self.changed.add(node.node_id)
-        self.next_change_at = min(self.next_change_at, node.trouble_ends_at(), self.circuits.next_change_at())
+        self._troubles.set(node.trouble_ends_at(), node.node_id)
+        self.next_change_at = min(self._troubles.next_at(), self.circuits.next_change_at())
 
     def time_passed(self, now: float) -> None:
         """Trouble may be over, a circuit half-open."""
@@ -117,11 +125,11 @@ class Fleet:
         for place in self.circuits.due(now):
             if node := self.nodes.get(place.node_id):
                 self.touch(node)
-        self.next_change_at = self.circuits.next_change_at()
-        for node in self.nodes.values():
-            if node.trouble_passed(now):
+        for node_id in self._troubles.due(now):
+            if node := self.nodes.get(node_id):
+                node.trouble_passed(now)
                 self.touch(node)
-            self.next_change_at = min(self.next_change_at, node.trouble_ends_at())
+        self.next_change_at = min(self._troubles.next_at(), self.circuits.next_change_at())
 
     def forget(self, now: float) -> None:
         """Drops nodes that have long been silent and run nothing."""
@@ -133,6 +141,7 @@ class Fleet:
         for node in gone:
             del self.nodes[node.node_id]
             self.facts.forget(node.node_id)
+            self._troubles.drop(node.node_id)
             self.changed.add(node.node_id)
             self.seats.forget(node.node_id)
             self.latencies.forget(node.node_id)
@@ -186,10 +195,10 @@ class Fleet:
         if context and context != placement.context_length:  # it is loaded with another from here on
             node.contexts.expect(key, context)
             self.touch(node)
-        if self.circuits.placed(place, now):
+        if self.circuits.placed(place, subject.call.id, now):
             self.touch(node)
 
-    def free(self, call_id: CallId, place: Place, placed_at: float, now: float) -> None:
+    def free(self, call_id: CallId, place: Place, now: float) -> None:
         """A call has ended there."""
         self.seats.ended(call_id)
         node = self.nodes[place.node_id]
@@ -197,7 +206,7 @@ class Fleet:
         node.ends(key, now)
         self.relieved.add(node.node_id)
         self._load_changed(node, key)
-        if self.circuits.left(place, placed_at):
+        if self.circuits.left(place, call_id):
             self.touch(node)
 
     def load_ended(self, place: Place, now: float, *, ok: bool) -> bool:

@@ -1,6 +1,5 @@
 """Calls that wait, bound to no node: who is next, who has waited long enough, whether there is room for more."""
 
-import math
 from collections.abc import Iterable
 
 from coordinator.core.admission import Bound, Tally, displaced, one, tokens
@@ -33,8 +32,8 @@ class Holding:
         """By the model asked for."""
         self._shares = Shares()
         self._rate = DrainRate()
-        self._ends = Alarms()
-        self._rises = Alarms()
+        self._ends: Alarms[OpenCall] = Alarms()
+        self._rises: Alarms[OpenCall] = Alarms()
 
     def __len__(self) -> int:
         return self._all.calls
@@ -64,7 +63,8 @@ class Holding:
         key, model = waiting.key, waiting.call.model
         line = self._lines[key]
         line.remove(waiting)
-        waiting.until = waiting.rises_at = math.inf
+        self._ends.drop(waiting)
+        self._rises.drop(waiting)
         self._all.add(waiting, -1)
         self._tallies[model].add(waiting, -1)
         if not self._tallies[model].calls:
@@ -102,14 +102,13 @@ class Holding:
 
     def round(self, now: float, models: Iterable[ModelName] | None = None) -> Round:
         """Whose turn it is, among the calls that could be served by one of `models` (None: all)."""
-        for at, each in self._rises.due(now):
-            if each.rises_at == at:
-                line = self._lines[each.key]
-                line.remove(each)
-                each.ages(now, self._limits.ageing_s)
-                line.add(each)
-                if each.level:
-                    self._rises.set(each.rises_at, each)
+        for each in self._rises.due(now):
+            line = self._lines[each.key]
+            line.remove(each)
+            each.ages(now, self._limits.ageing_s)
+            line.add(each)
+            if each.level:
+                self._rises.set(each.rises_at, each)
         if models is None:
             return Round(self._lines, self._shares)
         keys = {key for model in models for key in self._by_model.get(model, ())} | self._by_any
@@ -117,7 +116,7 @@ class Holding:
 
     def overdue(self, now: float) -> list[OpenCall]:
         """Calls whose `until` has come: each is to be prolonged or removed."""
-        return list({each.turn: each for at, each in self._ends.due(now) if each.until == at}.values())
+        return self._ends.due(now)
 
     # Room
 
@@ -170,10 +169,6 @@ class Holding:
         )
 
     # To be read
-
-    def calls(self) -> list[OpenCall]:
-        """All of them, in no order."""
-        return [each for line in self._lines.values() for each in line]
 
     def ordered_of(self, model: ModelName) -> list[OpenCall]:
         """Those that asked for it, in the order in which they would go, were nobody to come or end."""

@@ -1,12 +1,16 @@
 """How long finished calls took, per node and model; what the wait signal reads."""
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Mapping
 
 from shared.names import ModelName, NodeId
 
 KEPT = 64
 """Newest calls per node and model that count."""
+MODELS_KEPT = 256
+"""Models of each node of which anything is remembered, those that answered last."""
+NODES_KEPT = 4_096
+"""Nodes, likewise: those of earlier days are remembered at the start, and may never come again."""
 ANSWER_TOKENS = 100
 """Length of the answer assumed where nothing was measured yet."""
 GB = 1e9
@@ -17,21 +21,31 @@ class Latencies:
     """Learns from finished calls only."""
 
     def __init__(self) -> None:
-        self._seconds: defaultdict[tuple[NodeId, ModelName], deque[float]] = defaultdict(
-            lambda: deque(maxlen=KEPT)
-        )
+        self._seconds: dict[NodeId, dict[ModelName, deque[float]]] = {}
+        """Both in order of use."""
         self._p75: dict[NodeId, dict[ModelName, float]] = {}
 
     def add(self, node_id: NodeId, model: ModelName, seconds: float) -> None:
         """A call for `model` ended well on `node_id`."""
-        kept = self._seconds[node_id, model]
+        models = self._seconds.pop(node_id, None)
+        if models is None:
+            models = {}
+        kept = models.pop(model, None)
+        if kept is None:
+            kept = deque(maxlen=KEPT)
         kept.append(seconds)
+        models[model] = kept
+        self._seconds[node_id] = models
         self._p75.setdefault(node_id, {})[model] = sorted(kept)[int(len(kept) * 0.75)]
+        if len(models) > MODELS_KEPT:
+            oldest = next(iter(models))
+            del models[oldest], self._p75[node_id][oldest]
+        if len(self._seconds) > NODES_KEPT:
+            self.forget(next(iter(self._seconds)))
 
     def forget(self, node_id: NodeId) -> None:
         """The node is gone for good."""
-        for key in [key for key in self._seconds if key[0] == node_id]:
-            del self._seconds[key]
+        self._seconds.pop(node_id, None)
         self._p75.pop(node_id, None)
 
     def p75(self, node_id: NodeId, model: ModelName) -> float | None:

@@ -1,5 +1,6 @@
 """Models on their way into memory: where, since when, how long it will take."""
 
+import math
 import statistics
 from collections import deque
 
@@ -130,6 +131,10 @@ class Loads:
             del self._unshown[place]
             return False
         return True
+
+    def warm_until(self, place: Place) -> float:
+        """Until when that is believed, if no beat comes; inf: it need not be."""
+        return self._unshown.get(place, math.inf) + UNSHOWN_S
 
     def predicted_s(self, node_id: NodeId, size_bytes: int) -> float:
         """Seconds to load so many bytes (0: unknown) there."""

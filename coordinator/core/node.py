@@ -27,6 +27,10 @@ ELSEWHERE = ("-cloud", ":cloud")
 """Ends of the names of models that an Ollama only passes on."""
 LOADS_KEPT = 1_000
 """Of each node: more than any machine loads in a day."""
+UNLOADED_KEPT = 256
+"""Models of each node of which is known when they left memory last."""
+GONE_KEPT = 256
+"""Places whose last use is remembered beside those of the last beat: models come again."""
 
 
 class NotReached(Struct, frozen=True):
@@ -113,8 +117,9 @@ class Node:
         loaded = self.loaded()
         self._accept(heartbeat, address, now)
         self.contexts.heard(self._context_told, self.in_flight.__getitem__)
-        for model in loaded - self.loaded():
-            self.unloaded_at[model] = now
+        for model in sorted(loaded - self.loaded()):
+            self._left_memory(model, now)
+        self._forget_uses()
         if heartbeat.epoch == before.epoch:  # a restarted agent knows of no earlier load
             self.loads.extend((now, model) for model in sorted(self.loaded() - loaded))
         if moved or heartbeat.epoch != before.epoch or silent > limits.lease_s:
@@ -126,6 +131,21 @@ class Node:
     def has_loaded(self, model: ModelName) -> bool:
         """Whether that one is."""
         return any(spot.replicas for spot in self.spots.get(model, ()))
+
+    def _left_memory(self, model: ModelName, now: float) -> None:
+        self.unloaded_at.pop(model, None)  # to the end: the dict is in order of time
+        self.unloaded_at[model] = now
+        if len(self.unloaded_at) > UNLOADED_KEPT:
+            del self.unloaded_at[next(iter(self.unloaded_at))]
+
+    def _forget_uses(self) -> None:
+        """Of what is here no more, all but the last."""
+        if len(self.last_used) <= GONE_KEPT:
+            return
+        here = {(spot.engine.name, model) for model, spots in self.spots.items() for spot in spots}
+        gone = sorted(self.last_used.keys() - here, key=self.last_used.__getitem__)
+        for key in gone[: max(0, len(gone) - GONE_KEPT)]:
+            del self.last_used[key]
 
     def loaded(self) -> set[ModelName]:
         """Models that are in memory here."""
@@ -204,12 +224,10 @@ class Node:
         self._trouble_until[key] = max(until, self._trouble_until.get(key, until))
         self._touched(self)
 
-    def trouble_passed(self, now: float) -> bool:
-        """Whether some trouble is over, by time, since this was asked last."""
-        over = [key for key, until in self._trouble_until.items() if until <= now]
-        for key in over:
+    def trouble_passed(self, now: float) -> None:
+        """What is over by time is forgotten."""
+        for key in [key for key, until in self._trouble_until.items() if until <= now]:
             del self._trouble_until[key]
-        return bool(over)
 
     def trouble_ends_at(self) -> float:
         """When the next trouble here is over."""

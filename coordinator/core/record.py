@@ -20,14 +20,16 @@ AFFINITIES = ("session_affinity", "prefix_affinity")
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """One decision. Making it costs little; its explanation is worked out only when somebody asks."""
+    """One decision. Making it costs little; its explanation is worked out only when somebody asks. Points of affinity
+    and a `quality_bonus` may stand beside the seven signals in a breakdown, and count in its total.
+    """
 
     policy: str
     weights: Weights
     call: Call
     weighed: tuple[Weighed, ...]
     extras: dict[Place, tuple[tuple[str, float], ...]] = {}
-    """Named points beside the seven signals."""
+    """Those points by name, where a place got any."""
     omitted: int = 0
     """Places of a large fleet that are not among `weighed`."""
     excluded: frozenset[NodeId] = frozenset()

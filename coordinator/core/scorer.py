@@ -1,11 +1,10 @@
 """Filter, score, choose: where one call goes, that it must wait, or why it never can."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from coordinator.core import context, eligibility, retry
 from coordinator.core.call import Call, Place, Placed, Placement, Refused
 from coordinator.core.candidate import Candidate
-from coordinator.core.candidates import Candidates
 from coordinator.core.choice import Choice
 from coordinator.core.eligibility import Refusal
 from coordinator.core.explanation import Explanation, Outcome
@@ -13,11 +12,10 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.open_call import OpenCall
-from coordinator.core.policies import weighted
 from coordinator.core.policies.policy import MakePolicy
 from coordinator.core.protection import Protection
 from coordinator.core.record import Record
-from coordinator.core.shelf import Chosen, Entry, Found
+from coordinator.core.shelf import KEPT_AWAY, TROUBLED, Chosen, Entry, Found
 from coordinator.core.substitutes import Substitutes
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
@@ -43,7 +41,6 @@ class Scorer:
     ) -> None:
         """Until `started_at` plus the settling time, a model that nobody has may still turn up."""
         self._fleet = fleet
-        self._candidates = Candidates(fleet)
         self._limits = limits
         self._weights = weights
         self.policy = policy(fleet, weights)
@@ -64,7 +61,6 @@ class Scorer:
         the last error, a refusal, or wait (None).
         """
         self._index.settle(now)
-        refusals: list[Refusal] = []
         busy = False
         for model in subject.call.models:
             found = self._choice.favoured(self._index.find(subject, model, now), subject, model, now)
@@ -78,33 +74,47 @@ class Scorer:
                 return self._place(subject, chosen, found)
             if (found.best or found.full) and not last_chance:
                 return None
-            if found.best or (full and not self._index.some_troubled(model, now)):
-                busy = True  # it is being loaded, or every place is healthy and full: perhaps a fallback
+            if found.best:
+                busy = True  # it is being loaded: perhaps a fallback
                 continue
-            usable = self._usable(subject, model, now, refusals)
-            acceptable = usable if last_chance else context.preferred(usable, subject.call)
-            with_room = context.preferred([each for each in acceptable if each.has_room], subject.call)
-            if with_room:
-                return self._place_anyhow(subject, with_room)
-            if usable and not last_chance:
+            left = self._left(subject, model, now, full=full)
+            if best := self._choice.tiered(left if not last_chance else left.only_with_room(), subject).best:
+                return self._place(subject, best[0], left)
+            if left.full and not last_chance:
                 return None
-            busy |= bool(usable)
+            busy |= full or bool(left.full)
         if busy:
             return None
-        return self._nobody(subject, refusals, now)
+        return self._nobody(subject, now)
+
+    def _left(self, subject: OpenCall, model: ModelName, now: float, *, full: bool) -> Found:
+        """Where no healthy place has room: the troubled ones; those that circuits keep calls away from, where these are
+        all, and no healthy one is `full`.
+        """
+        left = self._index.find(subject, model, now, TROUBLED)
+        if left.best or left.full or full:
+            return left
+        return self._index.find(subject, model, now, KEPT_AWAY)
 
     def elsewhere(self, running: OpenCall, now: float) -> bool:
         """Whether another node may serve a call that runs, with room or not."""
         here = running.place.node_id if running.place is not None else None
-        usable = (each for model in running.call.models for each in self._usable(running, model, now, []))
-        return any(each.place.node_id != here for each in usable)
+        for model in running.call.models:
+            usable = [place for place, refusal in self._judged(running, model, now) if refusal is None]
+            if any(place.node_id != here for place in self._not_barred(usable, now)):
+                return True
+        return False
 
     def why_not(self, subject: OpenCall, now: float) -> str:
         """The reasons of the nodes that refuse, for a person; empty: none refuses."""
-        refusals: list[Refusal] = []
+        reasons: list[str] = []
         for model in subject.call.models:
-            self._usable(subject, model, now, refusals)
-        return "; ".join(dict.fromkeys(refusal.reason for refusal in refusals))
+            judged = list(self._judged(subject, model, now))
+            usable = [place for place, refusal in judged if refusal is None]
+            kept_away = set(usable).difference(self._not_barred(usable, now))
+            reasons += [refusal.reason for _, refusal in judged if refusal is not None]
+            reasons += [self._fleet.circuits.reason(place, now) for place in usable if place in kept_away]
+        return "; ".join(dict.fromkeys(reasons))
 
     def explain(self, subject: OpenCall, now: float) -> Explanation:
         """The decision of this moment with every place that was weighed. Costs time: not for the path of a call."""
@@ -156,35 +166,19 @@ class Scorer:
             protection=protection,
         )
 
-    def _usable(
-        self, subject: OpenCall, model: ModelName, now: float, refusals: list[Refusal]
-    ) -> list[Candidate]:
-        """Places that could serve it, healthy or not; walks over the fleet."""
-        usable = []
+    def _judged(
+        self, subject: OpenCall, model: ModelName, now: float
+    ) -> Iterator[tuple[Place, Refusal | None]]:
+        """What each place that it may try says to it; walks over the fleet."""
         for node, spot in self._fleet.having(model):
-            if not subject.may_try(Place(node.node_id, spot.engine.name, model)):
-                continue
-            standing = node.standing(now, self._limits)
-            refusal = eligibility.refusal(node, standing, spot, subject.call)
-            if refusal is None:
-                usable.append(self._candidates.of(node, standing, spot, model, now))
-            else:
-                refusals.append(refusal)
-        barred = self._barred(usable, now)
-        refusals += [refusal for _, refusal in barred]
-        return (
-            [each for each in usable if all(each is not other for other, _ in barred)] if barred else usable
-        )
+            place = Place(node.node_id, spot.engine.name, model)
+            if subject.may_try(place):
+                standing = node.standing(now, self._limits)
+                yield place, eligibility.refusal(node, standing, spot, subject.call)
 
-    def _barred(self, usable: list[Candidate], now: float) -> list[tuple[Candidate, Refusal]]:
-        """Those that their circuits keep calls away from; where it is all of them, none."""
-        circuits = self._fleet.circuits
-        barred = [
-            (each, Refusal(circuits.reason(each.place, now)))
-            for each in usable
-            if circuits.bars(each.place, now)
-        ]
-        return barred if len(barred) < len(usable) else []
+    def _not_barred(self, usable: list[Place], now: float) -> list[Place]:
+        """Those that no circuit keeps calls away from; where it is all of them, all."""
+        return [each for each in usable if not self._fleet.circuits.bars(each, now)] or usable
 
     def _place(self, subject: OpenCall, chosen: Chosen, found: Found) -> Placed:
         entry = chosen.entry
@@ -230,16 +224,17 @@ class Scorer:
         mode, override = self._limits.context_protection, self._fleet.overrides.get(candidate.place.model)
         return context.on(candidate, call, mode, override)
 
-    def _place_anyhow(self, subject: OpenCall, candidates: list[Candidate]) -> Placed:
-        """Where only troubled places are left."""
-        best = weighted.order(candidates, subject.call, self._weights)[0]
-        entry = self._index.entry(best.candidate.place)
-        assert entry is not None  # noqa: S101 - every place of the fleet has one
-        return self._place(subject, self._index.chosen(entry, subject.call), Found((), ()))
-
-    def _nobody(self, subject: OpenCall, refusals: list[Refusal], now: float) -> Refused | None:
+    def _nobody(self, subject: OpenCall, now: float) -> Refused | None:
         call = subject.call
-        lasting = all(refusal.lasting for refusal in refusals)
+        refusals: list[Refusal] = []
+        lasting = True
+        for model in call.models:
+            for _, refusal in self._judged(subject, model, now):
+                if refusal is not None:
+                    refusals.append(refusal)
+                    lasting &= refusal.lasting
+                if not lasting:
+                    break
         # An engine that only lacked something is no reason to give up one that cannot be asked just now.
         waits = not lasting and subject.error is not None and retry.only_this_place(subject.error)
         if subject.error is not None and not waits:

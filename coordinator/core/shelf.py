@@ -15,6 +15,11 @@ Key = tuple[float, int, Place, "Entry"]
 """Negative points, order of last use, place: the smallest is the best."""
 
 
+HEALTHY, TROUBLED, KEPT_AWAY, BARRED = TIERS = range(4)
+"""KEPT_AWAY: by a circuit. BARRED: for any other reason. A tier is asked only where the one before has nobody, the last
+never."""
+
+
 class Kind(NamedTuple):
     """What the points of a call depend on, and whether it can be served."""
 
@@ -33,8 +38,8 @@ class Kind(NamedTuple):
         return not largest or call.least_tokens <= largest
 
     def ready_for(self, needed: int) -> bool:
-        """Whether the model is in memory with so much context."""
-        return self.loaded and (self.context_length is None or self.context_length >= needed)
+        """Whether the model is in memory, with so much context as far as is known."""
+        return self.loaded and (self.context_length or self.max_context or needed) >= needed
 
 
 class Fixed(NamedTuple):
@@ -49,6 +54,19 @@ class Fixed(NamedTuple):
     """Eligible for calls, and healthy."""
     barred: Refusal | None
     """Why it is not eligible."""
+
+    @property
+    def kind(self) -> Kind:
+        """With which places it stands in a group."""
+        candidate = self.candidate
+        return Kind(
+            candidate.loaded,
+            candidate.context_length,
+            candidate.default_context,
+            candidate.max_context,
+            candidate.fixed_context,
+            self.spot.model.abilities,
+        )
 
 
 Weighed = tuple[Fixed, NodeLoad]
@@ -67,7 +85,6 @@ class Entry:
         "pair",
         "place",
         "slots",
-        "stale_at",
     )
 
     def __init__(self, place: Place, node: Node) -> None:
@@ -78,8 +95,6 @@ class Entry:
         self.slots = 0
         self.base = 0.0
         """Sum of the points of the place."""
-        self.stale_at = 0.0
-        """When they change by time alone."""
         self.fixed: Fixed
         self.group: Group | None = None
 
@@ -93,13 +108,14 @@ class Entry:
 
 
 class Group:
-    """Places of one kind: those with room by their keys, and those that are open and full."""
+    """Places of one kind and tier: those with room by their keys, and those that are full. Barred ones are neither."""
 
-    __slots__ = ("full", "heap", "kind", "members", "sample")
+    __slots__ = ("full", "heap", "kind", "members", "sample", "tier")
 
-    def __init__(self, kind: Kind, sample: Candidate) -> None:
+    def __init__(self, kind: Kind, tier: int, sample: Candidate) -> None:
         """`sample`: any of them, for the signals that differ from call to call."""
         self.kind = kind
+        self.tier = tier
         self.sample = sample
         self.members = 0
         self.heap: list[Key] = []
@@ -113,25 +129,26 @@ class Shelf:
 
     def __init__(self) -> None:
         self.entries: dict[Place, Entry] = {}
-        self.groups: dict[Kind, Group] = {}
-        self.ordered: tuple[Group, ...] = ()
-        """Those that have the model in memory first."""
+        self.groups: dict[tuple[Kind, int], Group] = {}
+        self.ordered: tuple[tuple[Group, ...], ...] = ((),) * len(TIERS)
+        """By tier; those that have the model in memory first."""
 
-    def group(self, kind: Kind, sample: Candidate) -> Group:
-        """Of that kind; a new one, where there is none."""
-        found = self.groups.get(kind)
+    def group(self, kind: Kind, tier: int, sample: Candidate) -> Group:
+        """Of that kind and tier; a new one, where there is none."""
+        found = self.groups.get((kind, tier))
         if found is None:
-            found = self.groups[kind] = Group(kind, sample)
+            found = self.groups[kind, tier] = Group(kind, tier, sample)
             self._order()
         return found
 
     def drop(self, group: Group) -> None:
         """It has no places any more."""
-        del self.groups[group.kind]
+        del self.groups[group.kind, group.tier]
         self._order()
 
     def _order(self) -> None:
-        self.ordered = tuple(sorted(self.groups.values(), key=lambda group: not group.kind.loaded))
+        groups = sorted(self.groups.values(), key=lambda group: not group.kind.loaded)
+        self.ordered = tuple(tuple(each for each in groups if each.tier == tier) for tier in TIERS)
 
 
 class Chosen(NamedTuple):
@@ -139,10 +156,11 @@ class Chosen(NamedTuple):
 
     entry: Entry
     points: tuple[float, ...]
-    """In the order of OF_PLACE, OF_LOAD and OF_CALL."""
+    """Of the seven signals alone, in the order of OF_PLACE, OF_LOAD and OF_CALL."""
     total: float
+    """Of `points` and `extra`."""
     extra: tuple[tuple[str, float], ...] = ()
-    """Named points beside the seven signals; `total` has them."""
+    """Points beside the seven, by name: of affinity (`session_affinity`, `prefix_affinity`), `quality_bonus`."""
     seconds: Predicted | None = None
     """By a policy that predicts."""
 
@@ -156,7 +174,7 @@ class Chosen(NamedTuple):
 
 
 class Found(NamedTuple):
-    """`best`: the best with room of each kind, best first. `full`: kinds whose open places are all full."""
+    """`best`: the best with room of each kind, best first. `full`: kinds whose places are all full. Of one tier."""
 
     best: tuple[Chosen, ...]
     full: tuple[Group, ...]

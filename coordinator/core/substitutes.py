@@ -44,7 +44,9 @@ class Substitutes:
 
 
 def _cold(found: Found) -> bool:
-    """Some place could serve it, and would have to load it."""
+    """Some healthy place could serve it, and each would have to load it. A troubled one that has it in memory is not
+    asked while a healthy one can load it: what a substitute saves is that load.
+    """
     best = any(each.entry.fixed.candidate.loaded for each in found.best)
     full = any(group.kind.loaded for group in found.full)
     return not best and not full and bool(found.best or found.full)

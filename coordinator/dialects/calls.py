@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from coordinator.core.call import Call, Operation, Origin
 from coordinator.dialects.allowances import HEADER as NO_FALLBACK
@@ -17,13 +18,16 @@ from coordinator.requests import identify
 
 
 class CommonHead(msgspec.Struct):
-    """What both APIs have. Every field `T | None`: an explicit null is the caller's way of leaving a field out."""
+    """What both APIs have. Every field `T | None`: an explicit null is the caller's way of leaving a field out.
+
+    Of the fields that are ours it is known whether they were there at all: a null, too, is no engine's to read.
+    """
 
     model: str | None = None
     stream: bool | None = None
     tools: list[msgspec.Raw] | None = None
-    fallback_models: list[str] | None = None
-    fallback: bool | None = None
+    fallback_models: list[str] | UnsetType | None = UNSET
+    fallback: bool | UnsetType | None = UNSET
     metadata: msgspec.Raw = ABSENT
     user: msgspec.Raw = ABSENT
     keep_alive: msgspec.Raw = ABSENT
@@ -33,7 +37,12 @@ class CommonHead(msgspec.Struct):
     @property
     def names_fallbacks(self) -> bool:
         """Whether it has fields that are ours, and no engine's."""
-        return self.fallback_models is not None or self.fallback is not None
+        return self.fallback_models is not UNSET or self.fallback is not UNSET
+
+    @property
+    def allows_fallback(self) -> bool | None:
+        """`fallback`, None where the caller leaves it open."""
+        return None if self.fallback is UNSET else self.fallback
 
 
 def call_of(
@@ -69,7 +78,7 @@ def call_of(
         operation=operation,
         dialect=dialect,
         stream=stream,
-        fallbacks=tuple(each for each in fallback_names(head.fallback_models) if each != name),
+        fallbacks=tuple(each for each in fallback_names(head.fallback_models or None) if each != name),
         abilities=abilities,
         num_ctx=context_asked(num_ctx),
         estimated_tokens=estimated_tokens,
@@ -81,7 +90,7 @@ def call_of(
         session=session,
         prefix=prefix,
         continues=continues,
-        may_substitute=may_substitute(head.fallback, request.headers.get(NO_FALLBACK)),
+        may_substitute=may_substitute(head.allows_fallback, request.headers.get(NO_FALLBACK)),
         asks_thinking=asks_thinking(head.think, effort),
         origin=Origin(request.path, request.remote or "", tags),
     )

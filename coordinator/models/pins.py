@@ -20,9 +20,9 @@ from coordinator.dashboard.asked import answer
 from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name
+from coordinator.kept_file import KeptFile, NotKept
 from coordinator.models.loader import Loader
-from shared.atomic import replaced
-from shared.errors import CallerFault, Conflict, ModelNotFound, RouteNotFound, Unavailable
+from shared.errors import Conflict, FleetError, ModelNotFound, RouteNotFound, Unavailable
 from shared.names import ModelName, NodeId, near, normalise
 
 FILE = "pinned_models.json"
@@ -59,7 +59,7 @@ class Pins:
         bodies: Bodies,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path = path
+        self._file = KeptFile(path, _File, log)
         self._desk = desk
         self._limits = limits
         self._loader = loader
@@ -91,10 +91,8 @@ class Pins:
 
     def read(self) -> None:
         """What was pinned by order before this start. In a thread: a disk may be slow."""
-        try:
-            known = _read(self._path)
-        except OSError as error:
-            log.warning("%s cannot be read, nothing of it is pinned: %s", self._path.name, error.strerror)
+        known = self._file.read()
+        if known is None:
             return
         self._updated_at = known.updated_at
         self._ordered = {
@@ -159,7 +157,7 @@ class Pins:
                 if model in models and order.node_id in (None, node_id)
             }
             if not there:
-                raise self._not_pinned(asked, model)
+                raise await self._not_pinned(asked, model)
             for node_id in sorted(there):
                 await self._keep(node_id, self._ordered[node_id] - {model})
                 self._let_go(node_id, model)
@@ -211,30 +209,18 @@ class Pins:
         before = self._ordered, self._updated_at
         self._ordered, self._updated_at = kept, now  # a caller that leaves meanwhile changes nothing
         try:
-            await asyncio.to_thread(replaced, self._path, msgspec.json.encode(file))
-        except OSError as error:
+            await asyncio.to_thread(self._file.write, msgspec.json.encode(file))
+        except NotKept as error:
             self._ordered, self._updated_at = before
-            raise Unavailable(
-                f"{self._path.name} cannot be written: {error.strerror}", retry_after=5
-            ) from error
+            raise Unavailable(str(error), retry_after=5) from error
 
-    def _not_pinned(self, asked: str, model: ModelName) -> CallerFault:
+    async def _not_pinned(self, asked: str, model: ModelName) -> FleetError:
         if model in self.anywhere or any(model in models for models in self._fixed.values()):
             return Conflict(f'"{asked}" is pinned by FLEET_PINNED_MODELS, and stays so until that is changed')
+        if unread := await asyncio.to_thread(self._file.refusal):  # it may well be pinned in there
+            return Unavailable(unread, retry_after=5)
         return ModelNotFound(f'"{asked}" is not pinned there')
 
     def _done(self, model: ModelName, where: object, word: str, **more: object) -> web.Response:
         told = {"ok": True, "model": model, word: where, "per_node": self.status()["per_node"]}
         return answer(told | more)
-
-
-def _read(path: Path) -> _File:
-    """One that makes no sense is put aside, and told of. Raises OSError."""
-    if not path.exists():
-        return _File()
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_File)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        log.warning("%s makes no sense, it is put aside as %s.corrupt: %s", path.name, path.name, error)
-        path.replace(path.with_name(f"{path.name}.corrupt"))
-        return _File()

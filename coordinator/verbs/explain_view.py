@@ -1,4 +1,4 @@
-"""Decisions for a terminal of 80 columns: an answer of /fleet/explain in, something rich can draw out. Pure."""
+"""Decisions for a terminal, 80 columns or more: an answer of /fleet/explain in, something rich can draw out. Pure."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -22,9 +22,19 @@ HEADINGS = {
 }
 FURTHER = {"session_affinity": "SESSION", "prefix_affinity": "PREFIX"}
 """Columns where some place has such points."""
-WIDTH = 80
-NAME_WIDTHS = (8, 24)
-"""Of a node, at least and at most; longer ones are cut, or the table would be wider than the terminal."""
+MEANINGS = {
+    "thermal": "model in memory",
+    "memory_fit": "room in its memory",
+    "queue_depth": "calls there",
+    "wait_time": "how long they take",
+    "role_affinity": "machine suits the model's size",
+    "availability_trend": "owner leaves it free",
+    "context_fit": "context suits the prompt",
+    "session_affinity": "conversation is cached there",
+    "prefix_affinity": "prompt's beginning is cached there",
+}
+LABEL_WIDTHS = (8, 24)
+"""Of what stands before a text: at least, for one column of texts; at most, or a long name would leave them no room."""
 MOVES_SHOWN = 20
 
 Place: TypeAlias = dict[str, Any]
@@ -45,9 +55,7 @@ def call_lines(told: dict[str, Any]) -> Iterator[RenderableType]:
         yield _points([each for each in eligible if each["model"] == model], chosen)
     yield from _passed_over(eligible, told)
     yield ""
-    yield _labelled("why", told["why"])
-    if told["context"]:
-        yield _labelled("context", told["context"])
+    yield _labelled({"why": told["why"], "context": told["context"], "points": _meanings(eligible)})
     if len(told.get("attempts", ())) > 1:
         yield from _attempts(told["attempts"])
 
@@ -61,8 +69,8 @@ def replay_lines(replayed: Replayed, weights: Mapping[str, float]) -> Iterator[R
         f"{replayed.moved} of {replayed.looked_at} decisions ({share:.1f} %) would have gone elsewhere, {under}"
     )
     if replayed.skipped:
-        left_out = ", ".join(f"{count} {reason}" for reason, count in replayed.skipped.items())
-        yield _labelled("left out", left_out)
+        left_out = "; ".join(f"{count}: {reason}" for reason, count in replayed.skipped.items())
+        yield _labelled({"left out": left_out})
     if replayed.nodes:
         yield ""
         yield _nodes(replayed)
@@ -84,7 +92,8 @@ def _title(told: dict[str, Any]) -> Text:
     """Of a call that was made: what became of it, and on a second line, which it is."""
     policy = f" (policy {told['policy']})" if told["policy"] else ""
     if "status" not in told:
-        length = f"{told['operation']}, about {told['estimated_tokens']} tokens"
+        tokens = told["estimated_tokens"]
+        length = told["operation"] + (f", about {tokens} tokens" if tokens else "")
         fates = {"placed": f"would go to {told['chosen']}", "waits": "would wait"}
         fate = fates.get(told["outcome"], "would be refused")
         return Text(f"{told['asked_model']}, {length}: {fate}{policy}", style="bold")
@@ -92,9 +101,13 @@ def _title(told: dict[str, Any]) -> Text:
     text += f" {told['status_code']}" if told["status_code"] else ""
     text += f" on {told['node_id']}" if told["node_id"] else ""
     text += f", after {told['retries']} failed before" if told["retries"] else ""
-    text += "" if told["latency_ms"] is None else f", {told['latency_ms'] / 1000:.1f} s"
+    text += "" if told["latency_ms"] is None else f", {_lasting(told['latency_ms'])}"
     which = f"\nrequest {told['request_id']}{_moment(told['timestamp'])}"
     return Text(f"{text}{policy}", style="bold").append(which, "not bold")
+
+
+def _lasting(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def _moment(timestamp: float | None) -> str:
@@ -109,14 +122,11 @@ def _moment(timestamp: float | None) -> str:
 
 def _points(places: list[Place], chosen: Place | None) -> Table:
     scores = [each["scores_breakdown"] or {} for each in places]
-    signals = list(dict.fromkeys([*HEADINGS, *(name for each in scores for name in each if name != "total")]))
+    signals = _signals(places)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("")
-    headings = [*((HEADINGS | FURTHER).get(name, name.upper()) for name in signals), "TOTAL"]
-    left = WIDTH - len("* ") - 1 - sum(len(heading) + 1 for heading in headings)
-    least, most = NAME_WIDTHS
-    table.add_column("NODE", no_wrap=True, max_width=max(least, min(most, left)), overflow="ellipsis")
-    for heading in headings:
+    table.add_column("", no_wrap=True)
+    table.add_column("NODE", overflow="fold")  # the one that gives way where the terminal is narrow
+    for heading in (*map(_heading, signals), "TOTAL"):
         table.add_column(heading, justify="right", no_wrap=True)
     names = [each["node_id"] for each in places]
     for place, points in zip(places, scores, strict=True):
@@ -129,6 +139,22 @@ def _points(places: list[Place], chosen: Place | None) -> Table:
     return table
 
 
+def _signals(places: list[Place]) -> list[str]:
+    """Those that every place has points of, and what else some has."""
+    scored = [name for each in places for name in each["scores_breakdown"] or {} if name != "total"]
+    return list(dict.fromkeys([*HEADINGS, *scored]))
+
+
+def _heading(signal: str) -> str:
+    return (HEADINGS | FURTHER).get(signal, signal.upper())
+
+
+def _meanings(places: list[Place]) -> str:
+    """Of the headings, where there is a table."""
+    signals = [name for name in _signals(places) if name in MEANINGS] if places else []
+    return "; ".join(f"{_heading(name)}: {MEANINGS[name]}" for name in signals)
+
+
 def _chosen(places: list[Place], told: dict[str, Any]) -> Place | None:
     there = [each for each in places if each["node_id"] == told["chosen"]]
     return min(there, key=lambda each: (not each["has_room"], each["troubled"]), default=None)
@@ -139,11 +165,12 @@ def _passed_over(eligible: list[Place], told: dict[str, Any]) -> Iterator[Render
     reasons: dict[str, list[str]] = {}
     for each in told["candidates"]:
         if not each["eligible"]:
-            reasons.setdefault(each["node_id"], []).append(each["refusal"])
+            why_not = each["refusal"].removeprefix(f"{each['node_id']} ")
+            reasons.setdefault(each["node_id"], []).append(why_not)
     known = [each for each in eligible if each["engine"]]
     notes = {
         "no room": _names([each for each in known if not each["has_room"]]),
-        "troubled": _names([each for each in known if each["troubled"]]),
+        "failed lately": _names([each for each in known if each["troubled"]]),
         **{node_id: "; ".join(dict.fromkeys(texts)) for node_id, texts in reasons.items()},
     }
     if told["omitted"]:
@@ -151,9 +178,7 @@ def _passed_over(eligible: list[Place], told: dict[str, Any]) -> Iterator[Render
         notes["not listed"] = f"{told['omitted']} further places{kinds}"
     if any(notes.values()):
         yield ""
-    for label, text in notes.items():
-        if text:
-            yield _labelled(label, text)
+        yield _labelled(notes)
 
 
 def _names(places: list[Place]) -> str:
@@ -161,15 +186,17 @@ def _names(places: list[Place]) -> str:
 
 
 def _attempts(attempts: list[dict[str, Any]]) -> Iterator[RenderableType]:
-    yield ""
+    texts = {}
     for number, each in enumerate(attempts, start=1):
         text = f"{each['node_id'] or 'no node'}: {each['status']} {each['status_code'] or ''}".rstrip()
-        yield _labelled(f"attempt {number}", text + (f", {each['error']}" if each["error"] else ""))
+        texts[f"attempt {number}"] = text + (f", {each['error']}" if each["error"] else "")
+    yield ""
+    yield _labelled(texts)
 
 
 def _nodes(replayed: Replayed) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("NODE")
+    table.add_column("NODE", overflow="fold")
     for heading in ("CALLS", "WOULD BE", "CHANGE"):
         table.add_column(heading, justify="right")
     for node_id, share in replayed.nodes.items():
@@ -180,8 +207,8 @@ def _nodes(replayed: Replayed) -> Table:
 
 def _moves(replayed: Replayed) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("FROM")
-    table.add_column("TO")
+    table.add_column("FROM", overflow="fold")
+    table.add_column("TO", overflow="fold")
     table.add_column("CALLS", justify="right")
     for move in replayed.moves[:MOVES_SHOWN]:
         table.add_row(move.before, move.after, str(move.calls))
@@ -190,12 +217,15 @@ def _moves(replayed: Replayed) -> Table:
     return table
 
 
-def _labelled(label: str, text: str) -> RenderableType:
-    """The label, and the text in a column of its own."""
+def _labelled(texts: Mapping[str, str]) -> RenderableType:
+    """The labels, and their texts in a column of its own; none without a text."""
+    least, most = LABEL_WIDTHS
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, min_width=8)
+    grid.add_column(min_width=least, max_width=most, overflow="fold")
     grid.add_column(overflow="fold")
-    grid.add_row(Text(label), Text(text))
+    for label, text in texts.items():
+        if text:
+            grid.add_row(Text(label), Text(text))
     return grid
 
 

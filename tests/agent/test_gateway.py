@@ -151,7 +151,7 @@ async def test_what_is_cut_is_told_by_whether_something_of_it_was_seen() -> None
             async with await silent as refused:
                 assert refused.status == 503
                 assert refused.headers[GATEWAY_FAULT_HEADER] == "draining"
-        assert (gateway.running, gateway.cut_calls) == (0, 1)
+        assert (gateway.running, gateway.cut_calls) == (0, 1), "one had nothing yet, and is tried elsewhere"
 
         async def engine_rests() -> bool:
             return (await fake.state()).active == 0
@@ -179,3 +179,20 @@ async def test_a_caller_that_leaves_takes_its_call_with_it() -> None:
             return (await fake.state()).cancelled == 1
 
         await eventually(cancelled, 1.0)
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_whole_answer_that_is_broken_off_is_no_stream_that_was_cut(path: str, stream: bool) -> None:
+    async with (
+        FakeEngine.run(hang_after_chunks=1) as fake,
+        gateway_before(fake.address) as (gateway, address, session),
+    ):
+        body = CHAT | {"stream": stream}
+        async with session.post(address + engine_path("ollama", path), json=body, headers=KEY) as begun:
+            gateway.cut()
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await begun.read()
+        assert (gateway.running, gateway.cut_calls) == (0, stream), (
+            "the coordinator shows it whole or not at all"
+        )

@@ -13,19 +13,21 @@ from coordinator.dispatch import Dispatcher
 from coordinator.forward import EngineRequest
 from coordinator.journal import Trace
 from shared.errors import FleetError, Stuck
-from tests.fakes.builders import a_beat, a_call, a_desk, with_loaded
+from tests.fakes.builders import a_beat, a_call, a_desk, join, with_loaded
 from tests.fakes.waiting import eventually
 
 
 class HeldForwarder:
-    """Never answers; says whom it was asked to reach."""
+    """Says whom it was asked to reach, and answers when the test says so."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.ends: list[asyncio.Future[Any]] = []
 
     async def infer(self, target: Target, _request: EngineRequest) -> Any:
         self.asked.append(target.node_id)
-        await asyncio.Event().wait()
+        self.ends.append(asyncio.get_running_loop().create_future())
+        return await self.ends[-1]
 
 
 def encode(_placement: Placement) -> EngineRequest:
@@ -85,6 +87,75 @@ async def test_every_attempt_that_failed_and_the_end_are_recorded() -> None:
         (40.0, 20.0, 504),
     ]
     assert {each.reason for each in traces} == {"no_progress"}
+
+
+async def test_a_call_that_is_moved_before_its_task_has_heard_of_its_place_goes_to_the_next() -> None:
+    desk = a_desk(a_beat("n1", with_loaded()), limits=LIMITS)
+    now = [1.0]
+    traces: list[Trace] = []
+    forwarder: Any = HeldForwarder()
+    dispatcher = Dispatcher(desk, forwarder, lambda: now[0], traces.append)
+    first = asyncio.create_task(dispatcher.answer(a_call("c1"), encode))
+    second = asyncio.create_task(dispatcher.answer(a_call("c2"), encode))
+    await eventually(lambda: len(desk.holding) == 1)
+    dispatcher.apply(desk.cancelled(a_call("c1").id, 1.0))  # c2 is placed on n1, and its task will run
+    dispatcher.apply(join(desk, a_beat("n2", with_loaded()), 1.0))
+    now[0] = 21.0
+    dispatcher.apply(desk.expired(21.0))  # the loop stood still: n1 had its time
+    await eventually(lambda: forwarder.asked == ["n1", "n2"])
+    assert second.cancelling() == 0
+    assert [(each.call.id, each.status, each.node_id, each.reason) for each in traces] == [
+        ("c2", "retried", "n1", "no_progress")
+    ]
+    assert [node.in_flight.total() for node in desk.fleet.nodes.values()] == [0, 1]
+    for task in (first, second):
+        task.cancel()
+    await asyncio.wait([first, second])
+    assert in_flight(desk) == 0
+    assert [(each.call.id, each.status, each.retries) for each in traces[1:]] == [
+        ("c1", "client_disconnected", 0),
+        ("c2", "client_disconnected", 1),
+    ]
+
+
+@pytest.mark.parametrize("end", [None, Stuck("of itself")])
+async def test_an_attempt_that_ends_in_the_moment_in_which_its_call_is_moved_does_not_count(
+    end: FleetError | None,
+) -> None:
+    desk = a_desk(a_beat("n1", with_loaded()), a_beat("n2", with_loaded()), limits=LIMITS)
+    now = [1.0]
+    dispatcher, forwarder = dispatching(desk, lambda: now[0])
+    task = asyncio.create_task(dispatcher.answer(a_call(), encode))
+    await eventually(lambda: forwarder.asked == ["n1"])
+    if end is None:
+        forwarder.ends[0].set_result(None)
+    else:
+        forwarder.ends[0].set_exception(end)
+    now[0] = 21.0
+    dispatcher.apply(desk.expired(21.0))
+    await eventually(lambda: forwarder.asked == ["n1", "n2"])
+    assert (task.cancelling(), in_flight(desk)) == (0, 1)
+    task.cancel()
+    await asyncio.wait([task])
+    assert in_flight(desk) == 0
+
+
+async def test_a_call_that_is_moved_twice_at_once_goes_to_the_last() -> None:
+    desk = a_desk(*(a_beat(name, with_loaded()) for name in ("n1", "n2", "n3")), limits=LIMITS)
+    now = [1.0]
+    dispatcher, forwarder = dispatching(desk, lambda: now[0])
+    task = asyncio.create_task(dispatcher.answer(a_call(), encode))
+    await eventually(lambda: forwarder.asked == ["n1"])
+    for at in (21.0, 41.0):
+        now[0] = at
+        dispatcher.apply(desk.expired(at))
+    await eventually(lambda: forwarder.asked == ["n1", "n3"])
+    assert task.cancelling() == 0
+    now[0] = 61.0
+    dispatcher.apply(desk.expired(61.0))
+    with pytest.raises(Stuck):
+        await task
+    assert in_flight(desk) == 0
 
 
 async def test_a_caller_that_leaves_while_its_call_is_moved_takes_it_along() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from coordinator.core.cordon import Cordon
 from coordinator.kept_cordons import KeptCordons
+from coordinator.kept_file import NotKept
 from shared.names import NodeId
 
 PI, LAPTOP = NodeId("pi"), NodeId("laptop")
@@ -33,27 +34,55 @@ def test_the_later_order_stays_whoever_writes_first(tmp_path: Path) -> None:
     assert file.read() == []
 
 
+def lies_open(path: Path) -> Path:
+    """Where the file is, for whoever spoils it."""
+    file = path / "data" / "nodes.json"
+    file.parent.mkdir()
+    return file
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"[]", b"{", b"\xff", b'{"cordons": {"pi": 5}}', b'{"cordons": {"pi": {"drain_until": "soon"}}}'],
 )
-def test_a_file_that_is_none_is_put_aside(
+def test_a_file_that_makes_no_sense_stays_as_it_is(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = kept(tmp_path)
-    file.path.parent.mkdir()
-    file.path.write_bytes(content)
+    file, spoilt = kept(tmp_path), lies_open(tmp_path)
+    spoilt.write_bytes(content)
     assert file.read() == []
-    assert (file.path.parent / "nodes.json.corrupt-20231114-221320").read_bytes() == content
-    assert not file.path.exists()
+    for _ in range(2):
+        with pytest.raises(NotKept, match=f"{spoilt} made no sense at the start"):
+            file.taken([Cordon(PI)])()
+    assert [each.name for each in spoilt.parent.iterdir()] == ["nodes.json"]
+    assert spoilt.read_bytes() == content
     (record,) = caplog.records
-    assert "put aside as nodes.json.corrupt-20231114-221320" in record.getMessage()
+    assert "stays as it is" in record.getMessage()
 
 
-def test_one_that_cannot_be_read_stays_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    file = kept(tmp_path)
-    file.path.mkdir(parents=True)
+def test_one_that_cannot_be_read_stays_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file, spoilt = kept(tmp_path), lies_open(tmp_path)
+    spoilt.symlink_to(spoilt)  # it could be replaced, as one without permission can
     assert file.read() == []
-    assert "is not known" in caplog.records[0].getMessage()
-    with pytest.raises(OSError, match=r"nodes\.json"):
+    for _ in range(2):
+        with pytest.raises(NotKept, match=f"{spoilt} could not be read at the start: "):
+            file.taken([Cordon(PI)])()
+    assert spoilt.readlink() == spoilt
+    assert len(caplog.records) == 1
+
+
+def test_once_it_is_taken_away_orders_are_kept_again(tmp_path: Path) -> None:
+    file, spoilt = kept(tmp_path), lies_open(tmp_path)
+    spoilt.write_bytes(b"{")
+    file.read()
+    spoilt.unlink()
+    file.taken([Cordon(PI)])()
+    file.taken([Cordon(LAPTOP)])()
+    assert kept(tmp_path).read() == [(LAPTOP, None)]
+
+
+def test_one_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    file = kept(tmp_path)
+    lies_open(tmp_path).mkdir()
+    with pytest.raises(NotKept, match=r"nodes\.json cannot be written: "):
         file.taken([Cordon(PI)])()

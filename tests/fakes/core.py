@@ -44,6 +44,7 @@ class Engine:
         self._by_path: Counter[str] = Counter()
         self._contexts: dict[str, int] = {}
         self._expiries: dict[str, datetime] = {}
+        self._lasting_s: dict[str, float] = {}
         self._ready_at: dict[str, float] = {}
 
     def patch(self, patch: dict[str, Any]) -> None:
@@ -118,7 +119,10 @@ class Engine:
         self.counters.loads += fresh
         if num_ctx is not None:
             self._contexts[model] = min(num_ctx, self.switches.max_context)
-        self._expiries[model] = datetime.now(UTC) + timedelta(seconds=_seconds(keep_alive))
+        if fresh or keep_alive is not None:  # else that of the call before goes on
+            self._lasting_s[model] = _seconds(keep_alive)
+        lasting_s = self._lasting_s.setdefault(model, _seconds(None))
+        self._expiries[model] = datetime.now(UTC) + timedelta(seconds=lasting_s)
         return fresh
 
     def context(self, model: str) -> int:
@@ -144,6 +148,7 @@ class Engine:
             self.switches.loaded.remove(model)
         self._contexts.pop(model, None)
         self._expiries.pop(model, None)
+        self._lasting_s.pop(model, None)
 
     def listed(self, model: str) -> dict[str, Any]:
         """The entry of a model in /api/tags."""

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,27 @@ async def test_ollama_lists_and_loading(fake: FakeEngine, oll: ollama.AsyncClien
     assert (shown.modelinfo or {})["fake.context_length"] == 8192
     assert "completion" in (shown.capabilities or [])
     assert (await fake.state()).started == 0
+
+
+async def test_ollama_keeps_a_model_for_as_long_as_was_said_last(
+    fake: FakeEngine, oll: ollama.AsyncClient
+) -> None:
+    await oll.generate("m", keep_alive=-1)
+    await oll.generate("m", "x")
+    await oll.embed("m", "x")
+    assert await _left_s(oll) > 86400, "a call that says nothing changes nothing"
+    await oll.generate("m", "x", keep_alive="10m")
+    await oll.generate("m", "x")
+    assert 500 < await _left_s(oll) <= 600
+    await fake.switch(loaded=[])
+    await oll.generate("m", "x")
+    assert 200 < await _left_s(oll) <= 300, "loaded anew, it knows nothing of before"
+
+
+async def _left_s(client: ollama.AsyncClient) -> float:
+    (model,) = (await client.ps()).models
+    assert model.expires_at is not None
+    return (model.expires_at - datetime.now(UTC)).total_seconds()
 
 
 async def _loaded(client: ollama.AsyncClient) -> dict[str | None, int | None]:

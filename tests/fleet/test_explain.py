@@ -176,7 +176,7 @@ async def test_the_command_line_tells_people_and_programs(tmp_path: Path) -> Non
         assert "\nrequest mine, " in out
         assert out.count("*") == 1
         assert "\x1b" not in out
-        assert "node-3    node-3 is draining" in out
+        assert "\nnode-3    is draining\n" in out
         assert max(map(len, out.splitlines())) <= 80
         code, out, _ = await cli(fleet, "--model", "m", "--prompt", "hello", "-o", "json")
         assert (code, json.loads(out)["chosen"]) == (0, "node-1")

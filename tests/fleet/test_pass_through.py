@@ -169,6 +169,21 @@ async def test_a_fallback_changes_the_model_and_nothing_else(
             assert _squeezed(sent) == _squeezed(f'{{"model":"m:latest",{rest}'.encode()), path
 
 
+@pytest.mark.parametrize("name", ["fallback", "fallback_models"])
+async def test_a_null_in_a_field_of_ours_is_none_and_stays_here(
+    herd: Herd, fake: FakeEngine, name: str
+) -> None:
+    for path, variants in (OLLAMA_FIELDS | OPENAI_FIELDS).items():
+        rest = f'{variants[0]},"stream":false}}'
+        null = f'"{name}" : null,'
+        through = await asked(herd, path, f'{{"model":"m",{null}{rest}'.encode())
+        assert (through.status, through.headers["x-fleet-fallback"]) == (200, "false"), through.body
+        sent = (await last_call(fake, path)).body
+        assert _squeezed(sent) == _squeezed(f'{{"model":"m",{rest}'.encode()), path
+        nobody = await asked(herd, path, f'{{"model":"nobody",{null}{rest}'.encode())
+        assert nobody.status == 404, "no other model was allowed"
+
+
 def _squeezed(body: bytes) -> bytes:
     """Without white space outside strings, of which these bodies have none inside."""
     return b"".join(body.replace(b"why?", b"why").split())

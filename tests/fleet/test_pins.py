@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
@@ -114,3 +115,36 @@ async def test_a_pin_that_cannot_be_says_why(tmp_path: Path) -> None:
 
         await eventually(too_large, 15.0)
         assert (await herd.get("/fleet/pin"))["per_node"] in ({}, {"node-1": ["a:latest"]})
+
+
+def which(file: Path) -> tuple[int, int]:
+    """Another, or another content, after it was written."""
+    found = file.lstat()
+    return found.st_ino, found.st_mtime_ns
+
+
+@pytest.mark.parametrize("spoil", ["no sense", "no way to it"])
+async def test_pins_and_orders_that_cannot_be_read_are_not_written_over(tmp_path: Path, spoil: str) -> None:
+    files = [tmp_path / "herd" / name for name in ("pinned_models.json", "nodes.json")]
+    files[0].parent.mkdir()
+    for file in files:
+        if spoil == "no sense":
+            file.write_text('{"nodes": {"node-1": ["a"]},')
+        else:
+            file.symlink_to(file)  # it could be replaced, as one without permission can
+    before = [which(file) for file in files]
+    async with FakeEngine.run(["a"], name="node-1") as fake, fleet_of_fakes(tmp_path, [fake]) as herd:
+        for method in ("POST", "DELETE"):
+            refused = await pin(herd, method, model="a", node_id="node-1")
+            assert refused.status == 503, refused.body
+            assert refused.json()["error"].startswith(f"{files[0]} "), refused.body
+            assert "at the start: " in refused.json()["error"]
+        assert (await herd.get("/fleet/pin"))["per_node"] == {}
+        drained = await asked(herd, "/fleet/nodes/node-1/drain", b"{}", headers=JSON)
+        assert (drained.status, drained.json()["drained"]) == (200, True)
+        assert f"restart only: {files[1]} " in drained.json()["unkept"]
+        assert [which(file) for file in files] == before
+        assert herd.log.read_text().count("it stays as it is") == len(files)
+        files[0].unlink()
+        assert (await pin(herd, model="a", node_id="node-1")).status == 200
+        assert msgspec.json.decode(files[0].read_bytes())["nodes"] == {"node-1": ["a:latest"]}

@@ -1,9 +1,8 @@
 """Residency: is the model in memory already? (The reference calls this signal thermal: hot, warm, cold.)"""
 
 from coordinator.core.call import Call
-from coordinator.core.candidate import Candidate
+from coordinator.core.candidate import WARM_FOR_S, Candidate
 
-WARM_FOR_S = 1800.0
 HOT, WARM, COLD = 1.0, 0.6, 0.2
 """50, 30 and 10 of 50 points."""
 

@@ -12,7 +12,7 @@ from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Spot
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
-from tests.coordinator.core.turn_book import TurnBook
+from tests.coordinator.core.turn_book import TurnBook, in_line
 
 ROOM_BYTES = 16 * 2**30
 """Memory of every node here; a model of more must be loaded already."""
@@ -188,7 +188,7 @@ class Ledger:
 
     def check_states(self) -> None:
         """A call is held (once), placed, or over; the Desk and the book agree on which."""
-        held = [each.call.id for each in self.desk.holding.calls()]
+        held = [each.call.id for each in in_line(self.desk.holding)]
         assert sorted(held) == self.held()
         assert len(self.desk.holding) == len(held)
         assert {each.call.id: each.place for each in self.desk.open_calls()} == {

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from coordinator.core.call import Priority, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
+from tests.coordinator.core.turn_book import in_line
 from tests.fakes.builders import a_beat, a_call, a_desk, told, with_loaded
 
 Arrives = Callable[..., list[str]]
@@ -117,9 +118,9 @@ def test_limits_hold_and_nobody_loses_a_place_to_who_has_more(
     limits = Limits(held_calls=6, held_calls_per_model=4, held_tokens=100)
     desk, arrives = full_desk(limits)
     for number, (client, model, tokens, priority) in enumerate(arrivals):
-        before = {each.call.id: each.call for each in desk.holding.calls()}
+        before = {each.call.id: each.call for each in in_line(desk.holding)}
         words = arrives(f"c{number}", client, model, tokens, CLASSES[priority])
-        held = [each.call for each in desk.holding.calls()]
+        held = [each.call for each in in_line(desk.holding)]
         assert len(held) <= limits.held_calls
         for name in ("a:latest", "b:latest"):
             assert sum(call.model == name for call in held) <= limits.held_calls_per_model

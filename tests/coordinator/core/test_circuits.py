@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from coordinator.core.call import Place
 from coordinator.core.circuits import LONGEST_OPEN_S, PROBE_S, Circuits
 from coordinator.core.limits import Limits
-from shared.names import NodeId, normalise
+from shared.names import CallId, NodeId, normalise
 
 PLACE = Place(NodeId("n1"), "ollama", normalise("m"))
+PROBE = CallId("probe")
 OTHER = Place(NodeId("n1"), "ollama", normalise("other"))
 
 
@@ -87,7 +88,7 @@ def test_each_probe_that_fails_doubles_the_time_up_to_five_minutes() -> None:
     lengths = []
     for _ in range(6):
         now = circuits.until(PLACE)
-        circuits.placed(PLACE, now)
+        circuits.placed(PLACE, PROBE, now)
         circuits.failed(PLACE, now, now)
         lengths.append(circuits.until(PLACE) - now)
     assert lengths == [60.0, 120.0, 240.0, LONGEST_OPEN_S, LONGEST_OPEN_S, LONGEST_OPEN_S]
@@ -95,24 +96,35 @@ def test_each_probe_that_fails_doubles_the_time_up_to_five_minutes() -> None:
 
 def test_a_half_open_circuit_lets_one_call_through() -> None:
     circuits = failing(5)
-    circuits.placed(PLACE, 31.0)
+    circuits.placed(PLACE, PROBE, 31.0)
     assert circuits.state(PLACE, 31.0) == "half-open"
     assert circuits.bars(PLACE, 31.0)
     assert "tried by one call first" in circuits.reason(PLACE, 31.0)
-    circuits.left(PLACE, 31.0)
+    circuits.left(PLACE, PROBE)
     assert not circuits.bars(PLACE, 32.0), "a caller that leaves proves nothing: the next one tries"
+
+
+def test_another_call_of_the_same_instant_is_not_the_probe() -> None:
+    """As where the last place is used all the same."""
+    circuits = failing(5)
+    circuits.placed(PLACE, PROBE, 31.0)
+    circuits.placed(PLACE, CallId("beside"), 31.0)
+    assert not circuits.left(PLACE, CallId("beside"))
+    assert circuits.bars(PLACE, 32.0), "the probe is still under way"
+    assert circuits.left(PLACE, PROBE)
+    assert not circuits.bars(PLACE, 32.0)
 
 
 def test_a_probe_that_takes_long_is_not_the_last() -> None:
     circuits = failing(5)
-    circuits.placed(PLACE, 31.0)
+    circuits.placed(PLACE, PROBE, 31.0)
     assert circuits.bars(PLACE, 31.0 + PROBE_S - 0.1)
     assert not circuits.bars(PLACE, 31.0 + PROBE_S)
 
 
 def test_success_closes_and_forgets() -> None:
     circuits = failing(5)
-    circuits.placed(PLACE, 31.0)
+    circuits.placed(PLACE, PROBE, 31.0)
     circuits.succeeded(PLACE, 31.0, 33.0)
     assert circuits.state(PLACE, 33.0) == "closed"
     for _ in range(4):
@@ -135,7 +147,7 @@ def test_what_changes_by_time_is_told_once() -> None:
     assert circuits.due(29.9) == []
     assert circuits.due(30.0) == [PLACE]
     assert circuits.due(30.0) == []
-    circuits.placed(PLACE, 31.0)
+    circuits.placed(PLACE, PROBE, 31.0)
     assert circuits.due(31.0 + PROBE_S) == [PLACE]
 
 

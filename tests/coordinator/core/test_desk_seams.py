@@ -57,6 +57,20 @@ def test_at_its_last_chance_a_call_takes_its_fallback_rather_than_nothing() -> N
     assert told(desk.expired(41.0)) == ["c1 on n3"]
 
 
+def test_a_busy_place_whose_beat_is_late_is_not_waited_for() -> None:
+    many = an_engine(a_model(BIG), replicas=[a_replica(BIG, slots=8)])
+    desk = a_desk(a_beat("n1", with_loaded(BIG)), a_beat("n2", many), cold("n3"))
+    for name in ("n1", "n2"):
+        desk.remember(NodeId(name), BIG, [20.0])  # type: ignore[arg-type]
+    for number in range(9):
+        assert told(desk.arrived(a_call(f"c{number}", BIG), 1.0)) != [f"c{number} on n3"]
+    assert told(desk.arrived(a_call("waits", BIG), 2.0)) == ["waits held"], "one of nine places is free soon"
+    desk.cancelled(CallId("waits"), 2.0)
+    desk.heard(a_beat("n1", with_loaded(BIG), seq=2), an_address("n1"), 10.0)
+    desk.heard(cold("n3", 2), an_address("n3"), 10.0)
+    assert told(desk.arrived(a_call("c9", BIG), 17.0)) == ["c9 on n3"]
+
+
 def test_a_free_place_that_has_it_loaded_is_taken_before_a_call_waits_for_a_better_one() -> None:
     busy = an_engine(
         a_model(), a_model(OTHER), replicas=[a_replica(context=4_096), a_replica(OTHER, slots=8)]

@@ -99,7 +99,7 @@ def test_a_line_ends_with_its_last_call() -> None:
     assert holding.ahead(call.key)
     holding.remove(call)
     assert not holding.ahead(call.key)
-    assert (len(holding), holding.calls(), holding.counts(), holding.ordered_of(A)) == (0, [], {}, [])
+    assert (len(holding), holding.counts(), holding.ordered_of(A)) == (0, {}, [])
     assert holding.round(0.0, [A]).next() is None
 
 

@@ -1,8 +1,9 @@
 """What a beat makes of a node: its places, slots and contexts."""
 
+from coordinator.core import latencies as kept
 from coordinator.core.latencies import Latencies
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node
+from coordinator.core.node import GONE_KEPT, UNLOADED_KEPT, Node
 from shared.names import NodeId, normalise
 from shared.wire import Engine
 from tests.fakes.builders import MODEL, a_beat, a_model, a_replica, an_engine
@@ -48,6 +49,19 @@ def test_when_a_model_left_memory_is_remembered() -> None:
     assert node.unloaded_at == {"llama3.2:latest": 7.0}
 
 
+def test_of_models_that_come_and_go_only_the_last_are_remembered() -> None:
+    node = a_node()
+    for number in range(2_000):
+        model = a_model(f"m{number}")
+        beat = a_beat("n1", an_engine(model, replicas=[a_replica(model.name)]), seq=number + 2)
+        node.heard(beat, node.address, float(number), Limits())
+        node.last_used["ollama", normalise(model.name)] = number
+    assert len(node.unloaded_at) == UNLOADED_KEPT
+    assert node.unloaded_at[normalise("m1998")] == 1999.0
+    assert len(node.last_used) <= GONE_KEPT + 2
+    assert node.last_used["ollama", normalise("m1998")] == 1998
+
+
 def test_when_a_model_came_into_memory_is_remembered() -> None:
     idle, busy = an_engine(a_model()), an_engine(a_model(), replicas=[a_replica()])
     node = a_node(busy)
@@ -67,3 +81,16 @@ def test_p75_of_the_newest_calls() -> None:
         latencies.add(NodeId("n1"), model, seconds)
     assert latencies.p75(NodeId("n1"), model) == 48.0
     assert latencies.p75(NodeId("n2"), model) is None
+
+
+def test_latencies_of_the_nodes_and_models_that_answered_last_are_kept() -> None:
+    latencies, often, here = Latencies(), normalise("often"), NodeId("here")
+    for number in range(2 * kept.MODELS_KEPT):
+        latencies.add(here, normalise(f"m{number}"), 1.0)
+        latencies.add(here, often, 2.0)
+    assert len(latencies.of(here)) == kept.MODELS_KEPT
+    assert (latencies.p75(here, often), latencies.p75(here, normalise("m0"))) == (2.0, None)
+    for number in range(kept.NODES_KEPT):
+        latencies.add(NodeId(f"n{number}"), often, 1.0)
+    assert latencies.p75(here, often) is None
+    assert latencies.p75(NodeId("n0"), often) == 1.0

@@ -10,7 +10,7 @@ from coordinator.core.categories import category_of
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.substitution import Offer, Use, allowed, choose, quality, same_kind
-from coordinator.core.usage import HOUR_S, Usage
+from coordinator.core.usage import HOUR_S, MODELS_KEPT, Usage
 from shared.names import ModelName, NodeId, normalise
 from shared.wire import Engine, Model
 from tests.fakes.builders import a_beat, a_call, a_desk, a_model, a_replica, an_address, an_engine, told
@@ -152,6 +152,16 @@ def test_usage_counts_days_and_weeks() -> None:
     assert usage.uses({normalise("m")}, 9999 * hour) == {}
 
 
+def test_usage_is_kept_of_the_models_that_answered_last_and_of_one_week() -> None:
+    usage, first, last = Usage(), normalise("m0"), normalise(f"m{MODELS_KEPT}")
+    for number in range(MODELS_KEPT + 1):
+        usage.add(normalise(f"m{number}"), 0.0)
+    assert usage.uses({first, last}, 0.0) == {last: Use(day=1, week=1)}
+    for hours_ago in range(2_000):  # as the file tells it at the start, in any order
+        usage.add(last, -hours_ago * HOUR_S)
+    assert usage.uses({last}, -2_000 * HOUR_S)[last].week == 1 + 7 * 24
+
+
 # Through the Desk
 
 
@@ -238,6 +248,31 @@ def test_a_full_or_troubled_substitute_is_none() -> None:
     lame = fleet(engine(SMALL), engine(disk=(BIG,)), allow=True)
     lame.fleet.nodes[NodeId("n1")].suspect("broken", 1.0)
     assert placed(lame, asks()).place.model == BIG
+
+
+@pytest.mark.parametrize(
+    ("others", "allow", "expected"),
+    [
+        ((engine(SMALL), engine(disk=(BIG,))), True, ("n2", SMALL)),
+        ((engine(SMALL), engine(disk=(BIG,))), False, ("n3", BIG)),
+        ((engine(SMALL),), True, ("n1", BIG)),
+        ((engine(SMALL), engine(BIG)), True, ("n3", BIG)),
+    ],
+    ids=[
+        "a loaded substitute rather than a load",
+        "a load, where none is allowed",
+        "the model itself, where nobody could load it",
+        "the model itself, where it is loaded elsewhere",
+    ],
+)
+def test_a_model_in_memory_at_a_troubled_place(
+    others: tuple[Engine, ...], allow: bool, expected: tuple[str, str]
+) -> None:
+    desk = fleet(engine(BIG), *others, allow=allow)
+    place = Place(NodeId("n1"), "ollama", normalise(BIG))
+    desk.fleet.nodes[place.node_id].trouble(place, 30.0)
+    found = placed(desk, asks()).place
+    assert (found.node_id, found.model) == expected
 
 
 def test_a_name_that_nobody_has_is_not_replaced() -> None:

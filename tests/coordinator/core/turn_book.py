@@ -3,10 +3,17 @@
 from collections import Counter
 
 from coordinator.core.call import Call
+from coordinator.core.holding import Holding
+from coordinator.core.open_call import OpenCall
 from shared.names import CallId, ModelName
 
 CLASSES = ("interactive", "batch", "background")
 Rank = tuple[int, int, int, int]
+
+
+def in_line(holding: Holding) -> list[OpenCall]:
+    """Every call that waits."""
+    return [each for model in holding.counts() for each in holding.ordered_of(model)]
 
 
 class TurnBook:

@@ -14,11 +14,19 @@ from coordinator.verbs.explain_view import MOVES_SHOWN, call_lines, replay_lines
 from tests.fakes.decisions import a_decision, a_place, a_refusal
 
 LONG = "workstation-of-the-second-floor"
+ROW: dict[str, Any] = {
+    "request_id": "c1",
+    "status": "completed",
+    "status_code": 200,
+    "node_id": "n1",
+    "retries": 0,
+}
+"""Of a call that was made."""
 
 
-def drawn(lines: Any) -> str:
-    """As in a file: 80 columns, no colour."""
-    console = Console(file=io.StringIO(), width=80, highlight=False)
+def drawn(lines: Any, width: int = 80) -> str:
+    """As in a file: no colour."""
+    console = Console(file=io.StringIO(), width=width, highlight=False)
     for line in lines:
         console.print(line)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
@@ -48,9 +56,40 @@ def test_a_question_in_80_columns() -> None:
     (chosen,) = [line for line in lines if line.startswith("*")]
     assert chosen.split()[2:] == ["50", "20", "-12.5", "0", "0", "0", "0", "8", "4", "69.5"]
     assert lines[3].split()[-4:] == ["CONTEXT", "SESSION", "PREFIX", "TOTAL"]
-    assert "\nno room   laptop\ntroubled  mini\nnas       needs 18.2 GiB" in text
+    assert "\nno room        laptop\nfailed lately  mini\nnas            needs 18.2 GiB" in text
     assert "[bold]which is not" in text
     assert "num_ctx 4096 is dropped" in text
+
+
+def test_no_name_is_cut_and_no_heading_unexplained() -> None:
+    narrow, wide = (drawn(call_lines(asked()), width) for width in (80, 120))
+    assert f"* {LONG} " in wide
+    in_table = narrow.split("\n\n")[1].splitlines()
+    assert "".join(line[2:14].strip() for line in in_table[1:4]) == LONG
+    words = " ".join(wide.split("\npoints ")[1].split())
+    assert words.startswith("THERMAL: model in memory; MEMORY: ")
+    headings = next(line for line in wide.splitlines() if "NODE" in line).split()
+    assert [each.partition(":")[0] for each in words.split("; ")] == headings[1:-1]
+    assert "points" not in drawn(call_lines(told(a_decision(outcome="refused", reason="no")) | asked_of()))
+
+
+def asked_of() -> dict[str, Any]:
+    return {"asked_model": "m", "operation": "chat", "estimated_tokens": 0}
+
+
+def test_what_is_nothing_is_not_told_and_no_name_twice() -> None:
+    decision = a_decision(
+        a_refusal("pi", "pi is cordoned"), a_refusal(LONG, f"{LONG} drains"), outcome="waits"
+    )
+    lines = drawn(call_lines(told(decision) | asked_of())).splitlines()
+    assert lines[0] == "m, chat: would wait (policy weighted)"
+    assert lines[2:5] == [
+        "pi                        is cordoned",
+        f"{LONG[:24]}  drains",
+        LONG[24:],
+    ]
+    row: dict[str, Any] = {"asked_model": "m", "timestamp": None, "attempts": [], "latency_ms": 26.4}
+    assert drawn(call_lines(told(decision) | ROW | row)).startswith("m: completed 200 on n1, 26 ms")
 
 
 def test_a_large_fleet_counts_what_it_leaves_out() -> None:
@@ -122,7 +161,7 @@ def test_a_replay_tells_shares_and_the_largest_moves() -> None:
     text = drawn(replay_lines(replayed, {"thermal": 20.0}))
     print(text)  # noqa: T201 - to be looked at
     assert text.startswith("25 of 100 decisions (25.0 %) would have gone elsewhere, with thermal=20")
-    assert "3 a weight was 0 or not stored" in text
+    assert "3: a weight was 0 or not stored" in text
     assert ["n1", "100", "75", "-25"] in [line.split() for line in text.splitlines()]
     assert ["others", "5"] in [line.split() for line in text.splitlines()]
     nothing = Replayed(looked_at=0, moved=0, skipped={}, moves=(), nodes={})

@@ -1,0 +1,59 @@
+"""What a place is worth to a call: points of the place, of the load of its node, and of the call itself."""
+
+from coordinator.core.call import Call
+from coordinator.core.candidate import Candidate
+from coordinator.core.candidates import Candidates
+from coordinator.core.fleet import Fleet
+from coordinator.core.limits import Weights
+from coordinator.core.node import Node
+from coordinator.core.node_load import NodeLoad
+from coordinator.core.policies.policy import Policy
+from coordinator.core.shelf import Chosen, Entry, Key
+from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
+from shared.names import CallId, ModelName
+
+ANY_CALL = Call(id=CallId(""), model=ModelName(""), asked_name="", operation="chat", dialect="")
+"""Points of places and loads are worked out for it: those signals read nothing of a call but its `num_ctx`."""
+
+
+class Points:
+    """Reads the fleet; a node's load keeps what was worked out for it."""
+
+    def __init__(self, fleet: Fleet, weights: Weights, policy: Policy) -> None:
+        self._cost = policy.cost
+        self._candidates = Candidates(fleet)
+        known = functions(weights)
+        self._of_place = [(known[name], getattr(weights, name)) for name in OF_PLACE]
+        self._of_load = [(known[name], getattr(weights, name)) for name in OF_LOAD]
+        self._of_call = [(known[name], getattr(weights, name)) for name in OF_CALL]
+        self.most_of_call = sum(abs(weight) for _, weight in self._of_call)
+        """No call adds more than these to what a place and its node's load are worth."""
+
+    def of_place(self, candidate: Candidate, call: Call = ANY_CALL) -> tuple[float, ...]:
+        """In the order of OF_PLACE."""
+        return tuple([score(candidate, call) * weight + 0.0 for score, weight in self._of_place])
+
+    def load(self, node: Node) -> NodeLoad:
+        """Of the calls that run there now."""
+        if node.load is None:
+            candidate = self._candidates.loaded(node)
+            points = tuple([score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load])
+            number, seconds = candidate.node_in_flight, candidate.others_s
+            node.load = NodeLoad(points, sum(points), dict(node.in_flight), number, seconds)
+        return node.load
+
+    def key(self, entry: Entry) -> Key:
+        """Where the entry would stand in its group now."""
+        node = entry.node
+        load = node.load or self.load(node)
+        return (self._cost(entry, load), node.last_used[entry.pair], entry.place, entry)
+
+    def chosen(self, entry: Entry, call: Call) -> Chosen:
+        """The entry with its points for the call."""
+        candidate, of_place = entry.fixed.candidate, entry.fixed.points
+        if call.num_ctx and not candidate.loaded:  # its cache would take another part of the memory
+            of_place = self.of_place(candidate, call)
+        of_call = [score(candidate, call) * weight + 0.0 for score, weight in self._of_call]
+        load = entry.node.load or self.load(entry.node)
+        points = (*of_place, *load.points, *of_call)
+        return Chosen(entry, points, sum(points))
