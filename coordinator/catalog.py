@@ -9,7 +9,8 @@ from msgspec import Struct, field
 from coordinator.core.call import Target
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node
+from coordinator.core.spots import Spot
 from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
 from shared.names import ModelName, NodeId, near
 from shared.wire import Model, Replica

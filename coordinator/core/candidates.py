@@ -8,7 +8,8 @@ from coordinator.core.candidate import WARM_FOR_S, Candidate
 from coordinator.core.fleet import Fleet
 from coordinator.core.latencies import expected_s
 from coordinator.core.memory import free_bytes, total_bytes
-from coordinator.core.node import Node, Spot, Standing
+from coordinator.core.node import Node, Standing
+from coordinator.core.spots import Spot
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
 

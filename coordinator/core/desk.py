@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from coordinator.core import context, failure, hold_time, patience, retry
+from coordinator.core import context, failure, patience, retry
 from coordinator.core.budget import RetryBudget
 from coordinator.core.call import (
     NOT_COUNTED,
@@ -16,8 +16,6 @@ from coordinator.core.call import (
     Target,
     Tokens,
 )
-from coordinator.core.explaining import explained
-from coordinator.core.explanation import Explanation
 from coordinator.core.fleet import Fleet
 from coordinator.core.holding import Holding
 from coordinator.core.limits import Limits, Weights
@@ -26,16 +24,16 @@ from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import MakePolicy
 from coordinator.core.policies.weighted import Weighted
 from coordinator.core.pulls import PullRules, Pulls, Setback
+from coordinator.core.readable import Readable
 from coordinator.core.scorer import Scorer
 from coordinator.core.stillness import Stillness
-from coordinator.core.taught import Taught
 from coordinator.core.waiting import Waiting
 from shared.errors import EngineBusy, FleetError
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
 
-class Desk(Taught):
+class Desk(Readable):
     """Every event returns what follows from it, for any call: the one it names and those it lets go.
 
     `now` is the Desk's clock in seconds, and never goes back.
@@ -248,25 +246,6 @@ class Desk(Taught):
             self._end(call_id, now)
         self.failures += len(running)
         return [Freed(call_id, patience.closing()) for call_id in running]
-
-    # What the shell may read
-
-    def open_calls(self) -> list[OpenCall]:
-        """Calls between arrival and end."""
-        return list(self._open.values())
-
-    def explain(self, call: Call, now: float) -> Explanation:
-        """What would become of this call now; nothing changes."""
-        return explained(call, now, self.fleet, self._scorer, self.pulls, self._limits)
-
-    def waits_for(self, waiting: OpenCall, now: float) -> str:
-        """What a held call waits for, for a person."""
-        why = self._scorer.why_not(waiting, now)
-        return hold_time.reason(waiting, self.loads, why)
-
-    def knows(self, call_id: CallId) -> bool:
-        """Whether a call of this id is open."""
-        return call_id in self._open
 
     # Inside
 

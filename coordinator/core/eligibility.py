@@ -5,7 +5,8 @@ from msgspec import Struct
 from coordinator.core import context, owner
 from coordinator.core.call import Call
 from coordinator.core.memory import both_bytes
-from coordinator.core.node import Node, Spot, Standing
+from coordinator.core.node import Node, Standing
+from coordinator.core.spots import Spot
 from shared.names import NodeId
 
 GIB = 2**30

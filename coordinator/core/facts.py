@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node
+from coordinator.core.spots import Spot
 from shared.names import ModelName, NodeId
 
 MOVED = 0.1

@@ -17,10 +17,11 @@ from coordinator.core.latencies import Latencies
 from coordinator.core.lengths import Lengths
 from coordinator.core.limits import Limits
 from coordinator.core.loads import Loads
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node
 from coordinator.core.open_call import OpenCall
 from coordinator.core.paces import Paces
 from coordinator.core.seats import Seats
+from coordinator.core.spots import Spot
 from coordinator.core.usage import Usage
 from shared.errors import CallerFault, NameTaken
 from shared.names import CallId, ModelName, NodeId

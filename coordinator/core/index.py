@@ -8,10 +8,9 @@ to the top.
 
 import math
 from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heappop, heappush, heapreplace
 
 from coordinator.core import eligibility
-from coordinator.core.alarms import Alarms
 from coordinator.core.call import Place
 from coordinator.core.candidates import Candidates
 from coordinator.core.eligibility import Refusal
@@ -31,15 +30,12 @@ from coordinator.core.shelf import (
     Found,
     Group,
     Key,
-    Shelf,
     Weighed,
     rank,
 )
+from coordinator.core.shelves import Shelves
 from coordinator.core.signals import OF_CALL
 from shared.names import ModelName, NodeId
-
-SLACK = 16
-"""Stale keys that a heap may hold beside twice its places, before it is swept."""
 
 
 class Index:
@@ -56,10 +52,8 @@ class Index:
         self._points = Points(fleet, weights, policy)
         self.chosen = self._points.chosen
         """The entry with its points for a call."""
-        self._shelves: dict[ModelName, Shelf] = {}
+        self._shelves = Shelves(self._points.key)
         self._of_node: dict[NodeId, dict[Place, Entry]] = {}
-        self._cools: Alarms[Place] = Alarms()
-        """When a place will be worth less by time alone."""
 
     # Events
 
@@ -68,8 +62,8 @@ class Index:
         if now >= self._fleet.next_change_at:
             self._fleet.time_passed(now)
         changed, relieved = self._fleet.changed, self._fleet.relieved
-        if now >= self._cools.next_at():
-            changed.update([place.node_id for place in self._cools.due(now)])
+        if now >= self._shelves.cools.next_at():
+            changed.update([place.node_id for place in self._shelves.cools.due(now)])
         if changed:
             for node_id in changed:
                 self._refresh(node_id, now)
@@ -101,10 +95,10 @@ class Index:
                     entries[place] = entry
                     points = self._points.of_place(candidate)
                     entry.fixed = Fixed(place, points, candidate, spot, tier == HEALTHY, barred or kept_away)
-                    self._put(entry, tier)
+                    self._shelves.put(entry, tier, self._candidates.cools_at(candidate, node))
         for place, entry in before.items():
             if entries.get(place) is not entry:
-                self._drop(entry)
+                self._shelves.drop(entry)
         if entries:
             self._of_node[node_id] = entries
         else:
@@ -114,76 +108,10 @@ class Index:
         circuits = self._fleet.circuits
         return Refusal(circuits.reason(place, now)) if circuits.bars(place, now) else None
 
-    def _put(self, entry: Entry, tier: int) -> None:
-        candidate = entry.fixed.candidate
-        shelf = self._shelves.setdefault(entry.place.model, Shelf())
-        self._enter(entry, shelf.group(entry.fixed.kind, tier, candidate))
-        shelf.entries[entry.place] = entry
-        entry.slots, entry.base = candidate.slots, sum(entry.fixed.points)
-        self._cools.set(self._candidates.cools_at(candidate, entry.node), entry.place)
-        self._stand(entry)
-
-    def _enter(self, entry: Entry, group: Group) -> None:
-        if entry.group is not group:
-            self._leave(entry)
-            entry.group = group
-            group.members += 1
-
-    def _drop(self, entry: Entry) -> None:
-        shelf = self._shelves[entry.place.model]
-        self._leave(entry)
-        if shelf.entries.get(entry.place) is entry:
-            self._cools.drop(entry.place)
-            del shelf.entries[entry.place]
-        if not shelf.entries:
-            del self._shelves[entry.place.model]
-
-    def _leave(self, entry: Entry) -> None:
-        """Its group; what it left in the heap is known by not being its key."""
-        group, entry.key, entry.group = entry.group, None, None
-        if group is None:
-            return
-        group.full.pop(entry.place, None)
-        group.members -= 1
-        if not group.members:
-            self._shelves[entry.place.model].drop(group)
-
     def _relieve(self, node_id: NodeId) -> None:
         """A call has ended there: its places may stand better, and have room."""
         for entry in self._of_node.get(node_id, {}).values():
-            self._stand(entry)
-
-    def _stand(self, entry: Entry) -> None:
-        """In its group's heap, unless it stands there well enough, is full, or is not to be chosen."""
-        group = entry.group
-        assert group is not None  # noqa: S101 - each entry of a shelf has one
-        if group.tier == BARRED:
-            entry.key = None
-            return
-        if not entry.has_room:
-            entry.key = None
-            group.full[entry.place] = entry
-            return
-        group.full.pop(entry.place, None)
-        key = self._points.key(entry)
-        if entry.key is None or key < entry.key:
-            entry.key = key
-            heappush(group.heap, key)
-            if len(group.heap) > 2 * group.members + SLACK:
-                group.heap = [each for each in group.heap if each[3].key is each]
-                heapify(group.heap)
-
-    def _silent(self, entry: Entry) -> None:
-        """Where a beat is late, the place is for those who take what there is; where it is lost, for nobody."""
-        group = entry.group
-        assert group is not None  # noqa: S101 - each entry of a shelf has one
-        if group.tier == HEALTHY:
-            entry.fixed = entry.fixed._replace(open=False)
-            self._enter(entry, self._shelves[entry.place.model].group(group.kind, TROUBLED, group.sample))
-            self._stand(entry)
-        else:
-            entry.key = None
-            group.full.pop(entry.place, None)
+            self._shelves.stand(entry)
 
     # Questions
 
@@ -295,7 +223,7 @@ class Index:
                 heappop(heap)
             elif now - node.last_heard > silent_s:
                 heappop(heap)
-                self._silent(entry)
+                self._shelves.silent(entry)
             elif node.in_flight.get(entry.pair, 0) >= entry.slots:
                 heappop(heap)
                 entry.key = None
@@ -317,5 +245,5 @@ class Index:
                 found = True
                 break
         for entry in silent:
-            self._silent(entry)
+            self._shelves.silent(entry)
         return found

@@ -12,8 +12,9 @@ from coordinator.core.cordon import Cordon
 from coordinator.core.expected_contexts import ExpectedContexts
 from coordinator.core.limits import Limits
 from coordinator.core.node_load import NodeLoad
-from shared.names import ModelName, NodeId, normalise
-from shared.wire import Engine, Heartbeat, Model, Replica
+from coordinator.core.spots import Spot, spots_of
+from shared.names import ModelName, NodeId
+from shared.wire import Heartbeat
 
 Status = Literal["online", "degraded", "offline"]
 Reach = Literal["probing", "unreachable", "reached", "suspect"]
@@ -23,8 +24,6 @@ ANOTHER = (
     "another program answers at that address and port; tell its agent with --advertise where it can be reached, or give"
     " it another --gateway-port"
 )
-ELSEWHERE = ("-cloud", ":cloud")
-"""Ends of the names of models that an Ollama only passes on."""
 LOADS_KEPT = 1_000
 """Of each node: more than any machine loads in a day."""
 UNLOADED_KEPT = 256
@@ -48,35 +47,6 @@ class Standing(Struct, frozen=True):
     status: Status
     state: str
     reason: str = ""
-
-
-class Spot(Struct, frozen=True):
-    """A model on one engine of a node, loaded (with its replicas) or not."""
-
-    engine: Engine
-    model: Model
-    replicas: tuple[Replica, ...]
-
-    @property
-    def slots(self) -> int:
-        """Calls at once, by the engine's own word."""
-        return sum(replica.slots_total for replica in self.replicas) or self.engine.slots_per_model
-
-    @property
-    def context_length(self) -> int | None:
-        """Tokens a call may use on any of the replicas; None: not loaded, or not told."""
-        lengths = [replica.context_length for replica in self.replicas if replica.context_length]
-        return min(lengths) if lengths else None
-
-    @property
-    def default_context(self) -> int | None:
-        """Tokens with which it is loaded for a call that asks for none; None: unknown."""
-        return self.model.default_context or self.engine.default_context
-
-    @property
-    def fixed_context(self) -> bool:
-        """Whether no call is to change it: it is set when the engine starts, or the model runs at Ollama's own site."""
-        return self.engine.kind != "ollama" or self.model.name.endswith(ELSEWHERE)
 
 
 class Node:
@@ -154,7 +124,7 @@ class Node:
     def _accept(self, heartbeat: Heartbeat, address: str, now: float) -> None:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
         if not heartbeat.leaving:
-            self.spots = _spots(heartbeat)
+            self.spots = spots_of(heartbeat)
 
     def _context_told(self, key: tuple[str, ModelName]) -> int | None:
         spots = self.spots.get(key[1], ())
@@ -302,17 +272,3 @@ class Node:
         )
         running = self.in_flight.total()
         return ("draining", f"{running} running; {who}") if running else ("drained", f"nothing runs; {who}")
-
-
-def _spots(heartbeat: Heartbeat) -> dict[ModelName, tuple[Spot, ...]]:
-    found: defaultdict[ModelName, list[Spot]] = defaultdict(list)
-    for engine in heartbeat.engines:
-        replicas: defaultdict[ModelName, list[Replica]] = defaultdict(list)
-        for replica in engine.replicas:
-            replicas[normalise(replica.model)].append(replica)
-        models = {normalise(model.name): model for model in engine.models}
-        for name in replicas.keys() - models.keys():
-            models[name] = Model(name=replicas[name][0].model)
-        for name, model in models.items():
-            found[name].append(Spot(engine, model, tuple(replicas[name])))
-    return {name: tuple(spots) for name, spots in found.items()}

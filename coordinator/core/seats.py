@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from coordinator.core.call import Place
 from coordinator.core.concurrency import Foreign, Slots, most_for
 from coordinator.core.memory import free_bytes
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node
+from coordinator.core.spots import Spot
 from shared.names import CallId, ModelName, NodeId
 
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 from coordinator.core.call import Call, Place
 from coordinator.core.candidate import Candidate
 from coordinator.core.eligibility import Refusal
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
+from coordinator.core.spots import Spot
 
 Key = tuple[float, int, Place, "Entry"]
 """Negative points, order of last use, place: the smallest is the best."""

@@ -10,8 +10,9 @@ from typing import NamedTuple, TypeAlias
 from msgspec import Struct
 
 from coordinator.core.fleet import Fleet
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node
 from coordinator.core.room import MEMORY_FACTOR, Room, shown_size
+from coordinator.core.spots import Spot
 from shared.names import ModelName, NodeId, normalise
 
 SHARE = 0.8

@@ -9,7 +9,8 @@ from coordinator.core.budget import WINDOW_S
 from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Place, Placed, Refused
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node, Spot
+from coordinator.core.node import Node
+from coordinator.core.spots import Spot
 from shared.errors import FleetError
 from shared.names import CallId, ModelName, NodeId
 from tests.coordinator.core.turn_book import TurnBook, in_line
