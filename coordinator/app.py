@@ -39,6 +39,7 @@ from coordinator.explain.stored import Stored
 from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.kept_cordons import KeptCordons
+from coordinator.lessons_file import LESSONS, LessonsFile
 from coordinator.members import Members
 from coordinator.metrics import Metrics
 from coordinator.models.loader import Loader
@@ -104,6 +105,7 @@ class _Parts(NamedTuple):
     contexts: Contexts
     models: _Models
     node_orders: NodeOrders
+    lessons: LessonsFile
     server: Server
     identity: str
 
@@ -218,6 +220,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         contexts,
         models,
         node_orders,
+        LessonsFile(settings.directory() / LESSONS, desk.lessons),
         server,
         identity,
     )
@@ -230,6 +233,7 @@ async def _started(
     stack.push_async_callback(parts.forwarder.close)
     stack.push_async_callback(parts.models.registry.close)
     await remember(parts.desk, parts.reader, clock)
+    parts.desk.recall(await parts.lessons.read())
     await parts.node_orders.remember()
     await asyncio.to_thread(parts.models.pins.read)
     parts.store.start()
@@ -239,7 +243,7 @@ async def _started(
     address = await stack.enter_async_context(_listening(parts.server.app, settings))
     watch = asyncio.create_task(parts.members.run(), name="members")
     stack.push_async_callback(cancelled, watch)
-    for part in (parts.contexts, parts.models.puller, parts.models.warmer):
+    for part in (parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
         stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
     stack.push_async_callback(parts.dispatcher.close, settings.stop_grace)
     mdns = parts.neighbours.mdns

@@ -2,11 +2,18 @@
 
 import math
 from collections import deque
+from typing import TypeAlias
 
 KEPT = 15
 """Samples that count. A change is believed once half of their weight tells of it: after five or six."""
 FADING = 0.9
 """Weight of a sample beside the one after it."""
+
+
+Kept: TypeAlias = tuple[float, int]
+"""A figure's value, and how many samples are behind it."""
+UNKNOWN: Kept = (0.0, 0)
+RECALLED = 5
 
 
 class Figure:
@@ -35,9 +42,18 @@ class Figure:
             return prior
         return math.exp((math.log(prior) + self.count * math.log(self.value)) / (self.count + 1))
 
-    def samples(self) -> tuple[float, ...]:
-        """Oldest first: all there is to keep."""
-        return tuple(self._samples)
+    def kept(self) -> Kept:
+        """All there is to keep."""
+        return (float(f"{self.value:.4g}"), self.count)
+
+    @classmethod
+    def recalled(cls, kept: Kept) -> "Figure":
+        """One that was kept: it counts for RECALLED samples at most, since much may have changed."""
+        figure = cls()
+        value, count = kept
+        for _ in range(min(count, RECALLED)):
+            figure.add(value)
+        return figure
 
     def _median(self) -> float:
         newest_first = enumerate(reversed(self._samples))

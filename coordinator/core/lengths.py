@@ -4,11 +4,12 @@ import statistics
 from collections import OrderedDict, deque
 
 from coordinator.core.call import Call
+from coordinator.core.learned import Kept
 from shared.names import ModelName
 
 USUAL_TOKENS = 200.0
 """Expected before the first answer."""
-KEPT = 64
+ANSWERS = 64
 """Newest answers of one kind that count."""
 ENOUGH = 3
 """Answers of a narrow kind, from which it is believed instead of a broader one."""
@@ -30,7 +31,7 @@ class Lengths:
     def add(self, call: Call, model: ModelName, tokens: int) -> None:
         """`model` answered with so many."""
         for kind in _kinds(call, model):
-            kept = self._answers.setdefault(kind, deque(maxlen=KEPT))
+            kept = self._answers.setdefault(kind, deque(maxlen=ANSWERS))
             kept.append(float(tokens))
             self._answers.move_to_end(kind)
             self._means[kind] = _mean(kept)
@@ -50,15 +51,18 @@ class Lengths:
         kept = self._answers.get((model,), ())
         return self._means[model,] if len(kept) >= ENOUGH else USUAL_TOKENS
 
-    def kept(self) -> dict[Kind, tuple[float, ...]]:
+    def kept(self) -> list[tuple[Kind, Kept]]:
         """All there is to keep, the kinds longest unused first."""
-        return {kind: tuple(answers) for kind, answers in self._answers.items()}
+        return [
+            (kind, (round(self._means[kind], 1), len(answers))) for kind, answers in self._answers.items()
+        ]
 
-    def restore(self, kept: dict[Kind, tuple[float, ...]]) -> None:
+    def recall(self, kept: list[tuple[Kind, Kept]]) -> None:
         """As it was kept."""
-        for kind, answers in kept.items():
-            self._answers[kind] = deque(answers, maxlen=KEPT)
-            self._means[kind] = _mean(self._answers[kind])
+        for kind, (mean, count) in kept:
+            if mean > 0 and count > 0:
+                self._answers[kind] = deque([mean] * min(count, ANSWERS), maxlen=ANSWERS)
+                self._means[kind] = mean
 
 
 def _kinds(call: Call, model: ModelName) -> tuple[Kind, ...]:

@@ -7,6 +7,7 @@ from collections import deque
 from msgspec import Struct
 
 from coordinator.core.call import Place
+from coordinator.core.learned import UNKNOWN, Kept
 from coordinator.core.node import Node
 from shared.names import ModelName, NodeId
 
@@ -20,6 +21,8 @@ OVERDUE_FACTOR = 3.0
 """After so many times its predicted seconds a load is no longer waited for alone."""
 MEASURED = 5
 """Newest loads of a node that count."""
+RECALLED = 2
+"""Of those of before this start."""
 NODES_KEPT = 4_096
 MODELS_KEPT = 4_096
 ANSWER_S = 10.0
@@ -141,6 +144,21 @@ class Loads:
         rates = self._rates.get(node_id)
         rate = statistics.median(rates) if rates else PRIOR_BYTES_PER_S
         return FIXED_S + (size_bytes or UNKNOWN_BYTES) / rate
+
+    def nodes(self) -> set[NodeId]:
+        """That were measured."""
+        return set(self._rates)
+
+    def kept(self, node_id: NodeId) -> Kept:
+        """Bytes per second of its loads, and how many were measured."""
+        rates = self._rates.get(node_id)
+        return (float(f"{statistics.median(rates):.4g}"), len(rates)) if rates else UNKNOWN
+
+    def recall(self, node_id: NodeId, kept: Kept) -> None:
+        """As it was kept."""
+        rate, count = kept
+        if rate > 0 and count > 0:
+            self._rates[node_id] = deque([rate] * min(count, RECALLED), maxlen=MEASURED)
 
     def _places(self, node_id: NodeId) -> list[Place]:
         """Where this node loads something, or did and no beat has shown it yet."""

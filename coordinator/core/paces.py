@@ -1,7 +1,5 @@
 """How fast each node reads prompts and writes answers with each model, and how much calls there slow each other."""
 
-from typing import TypeVar
-
 from msgspec import Struct
 
 from coordinator.core.learned import Figure
@@ -17,15 +15,15 @@ PRIOR_READING = 20.0
 PRIOR_CROWDING = 0.4
 """Part of its time alone by which a call is taken to last longer for each call beside it."""
 MOST_CROWDING = 3.0
-ALONE = 0.25
-"""Calls beside one, on average, up to which it is as good as alone."""
+LEAST_CROWDING = 0.02
+CROWDED = 0.5
+"""Calls beside one, on average, from which it tells how much they slow it."""
+LEAST_KNOWN = 8
+"""Samples of a pace, from which slower calls are told from a slow node."""
 LEAST_TOKENS = 8
 """An answer of fewer tells nothing of a pace."""
 SETUP_TOKENS = 40
 """Added to a prompt: what a call takes before its first byte beside reading."""
-
-Key = tuple[NodeId, ModelName]
-K = TypeVar("K", NodeId, Key)
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -45,89 +43,103 @@ class Run(Struct, frozen=True, kw_only=True):
     """Whether a part of its prompt may have been read before."""
 
 
+class NodePaces:
+    """What is known of one node."""
+
+    __slots__ = ("crowding", "reading", "reading_over_claim", "writing", "writing_over_claim")
+
+    def __init__(self) -> None:
+        self.writing: dict[ModelName, Figure] = {}
+        """Seconds for a token of an answer, alone."""
+        self.reading: dict[ModelName, Figure] = {}
+        """Seconds for a token of a prompt, alone."""
+        self.writing_over_claim = Figure()
+        self.reading_over_claim = Figure()
+        self.crowding = Figure()
+
+
+_NOTHING = NodePaces()
+
+
 class Paces:
-    """Learned from calls that ended well. What is claimed (bandwidth) is where it begins: once a node was measured
-    with one model, what it claims is corrected for the others.
+    """Learned from calls that ended well. What is claimed (bandwidth) is where it begins: once a node was measured with
+    one model, what it claims is corrected for the others.
     """
 
     def __init__(self) -> None:
-        self._writing: dict[Key, Figure] = {}
-        self._reading: dict[Key, Figure] = {}
-        self._writing_over_claim: dict[NodeId, Figure] = {}
-        self._reading_over_claim: dict[NodeId, Figure] = {}
-        self._crowding: dict[NodeId, Figure] = {}
+        self._nodes: dict[NodeId, NodePaces] = {}
 
     def write_s(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> float:
         """Seconds for a token of an answer, alone on the node."""
-        claim = claimed_s(model_bytes, bandwidth_gbps)
-        prior = claim * _beside(self._writing_over_claim.get(node_id), 1.0)
-        return _beside(self._writing.get((node_id, model)), prior)
+        known = self._nodes.get(node_id, _NOTHING)
+        prior = claimed_s(model_bytes, bandwidth_gbps) * known.writing_over_claim.beside(1.0)
+        return _beside(known.writing.get(model), prior)
 
     def read_s(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> float:
         """Seconds for a token of a prompt, alone on the node."""
+        known = self._nodes.get(node_id, _NOTHING)
         claim = claimed_s(model_bytes, bandwidth_gbps) / PRIOR_READING
-        prior = claim * _beside(self._reading_over_claim.get(node_id), 1.0)
-        return _beside(self._reading.get((node_id, model)), prior)
+        return _beside(known.reading.get(model), claim * known.reading_over_claim.beside(1.0))
 
     def crowding(self, node_id: NodeId) -> float:
         """A call with n others beside it takes 1 + n times this as long as alone."""
-        return _beside(self._crowding.get(node_id), PRIOR_CROWDING)
+        return self._nodes.get(node_id, _NOTHING).crowding.beside(PRIOR_CROWDING)
 
     def learn(
         self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float, run: Run
     ) -> None:
         """A call ended well there."""
+        known = self._nodes.setdefault(node_id, NodePaces())
         claim = claimed_s(model_bytes, bandwidth_gbps)
         crowding = self.crowding(node_id)
-        wrote_s = self._writing_seconds(node_id, model, model_bytes, bandwidth_gbps, run)
+        read_s = self.read_s(node_id, model, model_bytes, bandwidth_gbps)
+        wrote_s = _writing_seconds(read_s, crowding, run)
         if run.answer_tokens is not None and run.answer_tokens >= LEAST_TOKENS and wrote_s is not None:
             crowded_s = wrote_s / run.answer_tokens
-            self._learn_crowding(node_id, model, crowded_s, run.writing_beside)
+            if (slower := _crowding(known.writing.get(model), crowded_s, run.writing_beside)) is not None:
+                known.crowding.add(slower)
             alone_s = crowded_s / (1 + crowding * run.writing_beside)
-            _of(self._writing, (node_id, model)).add(alone_s)
-            _of(self._writing_over_claim, node_id).add(alone_s / claim)
+            known.writing.setdefault(model, Figure()).add(alone_s)
+            known.writing_over_claim.add(alone_s / claim)
         if run.first_byte_s is not None and run.loaded and not run.cached and run.prompt_tokens:
             alone_s = run.first_byte_s / (1 + crowding * run.reading_beside)
             token_s = alone_s / (run.prompt_tokens + SETUP_TOKENS)
-            _of(self._reading, (node_id, model)).add(token_s)
-            _of(self._reading_over_claim, node_id).add(token_s * PRIOR_READING / claim)
+            known.reading.setdefault(model, Figure()).add(token_s)
+            known.reading_over_claim.add(token_s * PRIOR_READING / claim)
 
     def forget(self, node_id: NodeId) -> None:
         """The node is gone for good."""
-        for figures in (self._writing, self._reading):
-            for key in [key for key in figures if key[0] == node_id]:
-                del figures[key]
-        for figures_of_node in (self._writing_over_claim, self._reading_over_claim, self._crowding):
-            figures_of_node.pop(node_id, None)
+        self._nodes.pop(node_id, None)
 
-    def _writing_seconds(
-        self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float, run: Run
-    ) -> float | None:
-        """Of an answer that came whole it is what reading cannot have taken."""
-        if run.first_byte_s is not None:
-            return run.seconds - run.first_byte_s
-        if not run.loaded or run.prompt_tokens is None:
-            return None
-        alone_s = self.read_s(node_id, model, model_bytes, bandwidth_gbps) * (
-            run.prompt_tokens + SETUP_TOKENS
-        )
-        return run.seconds - min(run.seconds / 2, alone_s * (1 + self.crowding(node_id) * run.reading_beside))
+    def nodes(self) -> dict[NodeId, NodePaces]:
+        """All there is to keep."""
+        return self._nodes
 
-    def _learn_crowding(self, node_id: NodeId, model: ModelName, crowded_s: float, beside: float) -> None:
-        alone = self._writing.get((node_id, model))
-        if beside < 2 * ALONE or alone is None or alone.count < LEAST_TOKENS:
-            return
-        slower = (crowded_s / alone.value - 1) / beside
-        _of(self._crowding, node_id).add(min(MOST_CROWDING, max(0.02, slower)))
+    def recall(self, node_id: NodeId, known: NodePaces) -> None:
+        """As it was kept."""
+        self._nodes[node_id] = known
+
+
+def _writing_seconds(read_s: float, crowding: float, run: Run) -> float | None:
+    """Of an answer that came whole it is what reading cannot have taken."""
+    if run.first_byte_s is not None:
+        return run.seconds - run.first_byte_s
+    if not run.loaded or run.prompt_tokens is None:
+        return None
+    reading_s = read_s * (run.prompt_tokens + SETUP_TOKENS) * (1 + crowding * run.reading_beside)
+    return run.seconds - min(run.seconds / 2, reading_s)
+
+
+def _crowding(alone: Figure | None, crowded_s: float, beside: float) -> float | None:
+    """By how much each call beside it slowed one; None where that cannot be told."""
+    if beside < CROWDED or alone is None or alone.count < LEAST_KNOWN:
+        return None
+    return min(MOST_CROWDING, max(LEAST_CROWDING, (crowded_s / alone.value - 1) / beside))
 
 
 def claimed_s(model_bytes: int, bandwidth_gbps: float) -> float:
     """Seconds for a token by what a node claims (0: unknown)."""
     return (model_bytes or UNKNOWN_BYTES) / GB / (PRIOR_SHARE * (bandwidth_gbps or UNKNOWN_GBPS))
-
-
-def _of(figures: dict[K, Figure], key: K) -> Figure:
-    return figures.setdefault(key, Figure())
 
 
 def _beside(figure: Figure | None, prior: float) -> float:

@@ -1,6 +1,7 @@
 """What a decision was made from, kept as values, so that it can be explained later and elsewhere."""
 
 import math
+from functools import partial
 
 from msgspec import Struct
 
@@ -47,7 +48,7 @@ class Record(Struct, frozen=True, kw_only=True):
     def explanation(self) -> Explanation:
         """In full: eligible places by points, then the refusals."""
         judged = [self._judged(*each) for each in self.weighed]
-        judged.sort(key=_order)
+        judged.sort(key=partial(_order, predicted=self.policy == "predictive"))
         return Explanation(
             policy=self.policy,
             weights={
@@ -93,7 +94,7 @@ class Record(Struct, frozen=True, kw_only=True):
         return tuple(known[name](candidate, self.call) * getattr(self.weights, name) + 0.0 for name in names)
 
 
-def _order(each: Judged) -> tuple[bool, bool, float, float, str]:
-    """Best first: by seconds where they were predicted, else by points."""
-    seconds = (each.predicted_seconds or {}).get("total", math.inf)
+def _order(each: Judged, *, predicted: bool) -> tuple[bool, bool, float, float, str]:
+    """Best first: by seconds where these decide, else by points."""
+    seconds = (each.predicted_seconds or {}).get("total", math.inf) if predicted else 0.0
     return (not each.eligible, each.troubled, seconds, -(each.score or 0.0), each.node_id)

@@ -13,6 +13,7 @@ from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import MakePolicy
+from coordinator.core.policies.predictive import Predictive
 from coordinator.core.protection import Protection
 from coordinator.core.record import Record
 from coordinator.core.shelf import KEPT_AWAY, TROUBLED, Chosen, Entry, Found
@@ -128,6 +129,7 @@ class Scorer:
             self._index.look_anew(model, now)
             entries += self._index.weighed(model)
             best += self._choice.favoured(self._index.find(subject, model, now), subject, model, now).best
+        best += self._foreseen([each for each in entries if each.fixed.open], subject, now)
         return self._record(
             subject,
             entries,
@@ -137,6 +139,11 @@ class Scorer:
             protection=decision.placement.protection if isinstance(decision, Placed) else None,
             reason=str(decision.error) if isinstance(decision, Refused) else "",
         ).explanation()
+
+    def _foreseen(self, entries: list[Entry], subject: OpenCall, now: float) -> list[Chosen]:
+        """What each would take, whatever policy decides."""
+        options = [self._index.chosen(each, subject.call) for each in entries]
+        return Predictive(self._fleet, self._weights).order(options, subject, now)
 
     def _record(
         self,

@@ -1,7 +1,10 @@
 """A decision in one or two sentences for a person: what spoke for the chosen node, and what would have to change."""
 
+import math
+
 from msgspec import Struct
 
+from coordinator.core import why_seconds
 from coordinator.core.explanation import Explanation, Judged
 
 SHOWN = 3
@@ -59,13 +62,18 @@ def why(explanation: Explanation) -> str:
         return (
             f"{chosen.node_id}, because it was the only place that could take the call{_last_resort(chosen)}"
         )
-    hindered = [
-        each for each in others if (each.score or 0) > (chosen.score or 0) and not _alike(each, chosen)
-    ]
+    hindered = [each for each in others if not _alike(each, chosen) and _better(explanation, each, chosen)]
     if len(hindered) == len(others):
         return f"{chosen.node_id}, because {_hindrance(hindered)}{_last_resort(chosen)}"
     text = f"{chosen.node_id}, {_compared(explanation, chosen, others[0])}"
-    return f"{text}. More points, but passed over: {_hindrance(hindered)}" if hindered else text
+    more = "Fewer seconds" if explanation.policy == "predictive" else "More points"
+    return f"{text}. {more}, but passed over: {_hindrance(hindered)}" if hindered else text
+
+
+def _better(explanation: Explanation, place: Judged, chosen: Judged) -> bool:
+    if explanation.policy == "predictive":
+        return total_s(place) < total_s(chosen)
+    return (place.score or 0) > (chosen.score or 0)
 
 
 def runner_up(explanation: Explanation) -> Judged | None:
@@ -82,7 +90,14 @@ def _others(explanation: Explanation, chosen: Judged) -> list[Judged]:
         for each in explanation.candidates
         if each.eligible and each is not chosen and each.model == chosen.model
     ]
+    if explanation.policy == "predictive":
+        return sorted(found, key=lambda each: (not _alike(each, chosen), total_s(each)))
     return sorted(found, key=lambda each: (not _alike(each, chosen), -(each.score or 0.0)))
+
+
+def total_s(place: Judged) -> float:
+    """Predicted; endless where nothing was predicted."""
+    return (place.predicted_seconds or {}).get("total", math.inf)
 
 
 def _alike(place: Judged, chosen: Judged) -> bool:
@@ -99,6 +114,8 @@ def differences(chosen: Judged, other: Judged) -> list[Difference]:
 
 
 def _compared(explanation: Explanation, chosen: Judged, other: Judged) -> str:
+    if explanation.policy == "predictive" and chosen.predicted_seconds and other.predicted_seconds:
+        return why_seconds.compared(chosen, other)
     lead = (chosen.score or 0.0) - (other.score or 0.0)
     told = differences(chosen, other)
     pro = [_pro(each, explanation) for each in told if each.points > 0][:SHOWN]

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.core.replay import Replayed
+from coordinator.verbs.explain_seconds import seconds
 from shared.logs import printable
 
 HEADINGS = {
@@ -52,7 +53,11 @@ def call_lines(told: dict[str, Any]) -> Iterator[RenderableType]:
         yield ""
         if len(models) > 1:
             yield Text(f"for {model}", style="bold")
-        yield _points([each for each in eligible if each["model"] == model], chosen)
+        places = [each for each in eligible if each["model"] == model]
+        yield _points(places, chosen)
+        if any(each["predicted_seconds"] for each in places):
+            yield ""
+            yield seconds(places, chosen)
     yield from _passed_over(eligible, told)
     yield ""
     yield _labelled({"why": told["why"], "context": told["context"], "points": _meanings(eligible)})

@@ -1,6 +1,7 @@
 """What is kept of a decision, and which place was the chosen one."""
 
 import msgspec
+from msgspec.structs import replace
 
 from coordinator.core.call import Placed
 from coordinator.core.explanation import BEST_KEPT, NODES_NAMED, OTHER_REASONS, REASONS_KEPT, compact
@@ -78,7 +79,10 @@ def test_a_placement_brings_what_was_weighed_and_asking_beforehand_tells_the_sam
     (placed,) = desk.arrived(a_call(), 1.0)
     assert isinstance(placed, Placed)
     assert placed.placement.decision is not None
-    assert placed.placement.decision.explanation() == before
+    seconds = [each.predicted_seconds for each in before.candidates]
+    assert [bool(each) for each in seconds] == [True, True, False], "asking beforehand tells of seconds, too"
+    points_only = tuple(replace(each, predicted_seconds=None) for each in before.candidates)
+    assert placed.placement.decision.explanation() == replace(before, candidates=points_only)
     assert (before.outcome, before.chosen) == ("placed", "n1")
     assert [(each.node_id, each.eligible) for each in before.candidates] == [
         ("n1", True),

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from coordinator.core.learned import KEPT, Figure
+from coordinator.core.learned import KEPT, RECALLED, Figure
 
 
 def figure(*samples: float) -> Figure:
@@ -26,7 +26,15 @@ def test_the_prior_counts_as_one_sample() -> None:
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan])
 def test_what_is_no_positive_number_is_left_out(bad: float) -> None:
-    assert figure(2.0, bad).samples() == (2.0,)
+    assert figure(2.0, bad).kept() == (2.0, 1)
+
+
+def test_what_was_kept_is_believed_less_than_what_is_measured_now() -> None:
+    again = Figure.recalled(figure(*[3.00004] * KEPT).kept())
+    assert (again.value, again.count) == (3.0, RECALLED)
+    for _ in range(RECALLED):
+        again.add(6.0)
+    assert again.value == 6.0
 
 
 def test_outliers_move_it_little() -> None:

@@ -50,6 +50,6 @@ def test_it_is_bounded_and_can_be_kept() -> None:
         made.add(tagged(f"t{number}"), MODEL_NAME, 7)
     assert len(made.kept()) == KINDS
     again = Lengths()
-    again.restore(made.kept())
+    again.recall(made.kept())
     assert again.expected(a_call(), MODEL_NAME) == made.expected(a_call(), MODEL_NAME) == 7
-    assert len(made.kept()[MODEL_NAME,]) == lengths.KEPT
+    assert dict(made.kept())[MODEL_NAME,] == (7.0, lengths.ANSWERS)
