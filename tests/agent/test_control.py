@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.control import Control, ControlFile, Drain, Pause, read, watched, write
+from shared.atomic import replaced
 from shared.serving import cancelled
 from tests.fakes.waiting import eventually
 
@@ -64,7 +65,7 @@ async def test_a_change_is_seen_and_a_bad_file_told_once(
         await eventually(lambda: seen[-1] == Control(), 2)
         write(path, ASKED)
         await eventually(lambda: seen[-1] == ASKED, 2)
-        path.write_bytes(b"{")
+        replaced(path, b"{")  # at once: written piece by piece it would be two bad files
         await eventually(lambda: seen[-1] == Control(), 2)
         count = len(seen)
         await eventually(lambda: len(seen) > count + 3, 2)

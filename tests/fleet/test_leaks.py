@@ -114,7 +114,7 @@ async def must_have_seen_all_kinds(fakes: list[FakeEngine]) -> None:
     cancelled = sum(state.cancelled for state in states)
     assert CALLS // 10 < cancelled < CALLS - CALLS // 10, cancelled
     assert sum(state.failed for state in states) == 0
-    assert max(state.max_active for state in states) <= SLOTS + 1, "one may end while the next begins"
+    assert max(state.max_active for state in states) <= 2 * SLOTS, "each may end while the next begins"
 
 
 async def is_quiet(fake: FakeEngine) -> bool:
