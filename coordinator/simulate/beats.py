@@ -7,7 +7,7 @@ from coordinator.simulate.fleets import GB, MachineSpec, ModelSpec
 from shared.wire import Capacity, Cpu, Disk, Gpu, Hardware, Heartbeat, Memory, Model, Replica
 from shared.wire import Engine as ToldEngine
 
-SECRET = "simulated-gateway"
+GATEWAY_KEY = "shown-to-no-gateway"
 OWNERS_SHARE = 0.5
 """Of its memory, what an owner who is there leaves to models."""
 OWNER_THERE = 0.3
@@ -59,7 +59,7 @@ def beat(face: Face, engine: Engine, *, epoch: int, seq: int, owner: bool) -> He
         epoch=epoch,
         seq=seq,
         gateway_port=11436,
-        gateway_secret=SECRET,
+        gateway_secret=GATEWAY_KEY,
         hardware=face.hardware,
         cpu=Cpu(cores_physical=8),
         memory=Memory(total_bytes=total, available_bytes=max(0, total - SYSTEM_BYTES - in_ram)),

@@ -1,7 +1,7 @@
 """An engine as Ollama is one: models come into memory when they are asked for, and the one used longest ago goes.
 
-A busy model is never put out: the load waits until its calls have ended, and it takes no new ones until then. Loads come
-one after the other. Nothing here takes time but loads; what calls do is the Device's.
+A busy model is never put out: the load waits until its calls have ended, and it takes no new ones until then. Loads
+come one after the other. Nothing here takes time but loads; what calls do is the Device's.
 """
 
 import math

@@ -35,9 +35,7 @@ class Alone(Struct, frozen=True):
 
 def world(fleet: FleetSpec, seed: int) -> World:
     """The same for the same fleet and seed."""
-    drawn_of = (
-        Inhabitant(name, spec, drawn(fleet, name, spec, seed)) for name, spec in fleet.machines()
-    )
+    drawn_of = (Inhabitant(name, spec, drawn(fleet, name, spec, seed)) for name, spec in fleet.machines())
     return World(fleet, tuple(drawn_of), seed)
 
 

@@ -14,7 +14,7 @@ BURST_CALLS = 30
 
 def bursty(fleet: FleetSpec, calls: int, chance: Random) -> list[Job]:
     """One a second, on average over bursts and lulls."""
-    mix, at, jobs = Mix(fleet, chance), 0.0, []
+    mix, at, jobs = Mix(fleet, chance), 0.0, list[Job]()
     burst_s = BURST_CALLS / BURST
     lull_s = burst_s * (BURST - 1) / (1 - LULL)
     bursting, until = False, chance.expovariate(1 / lull_s)

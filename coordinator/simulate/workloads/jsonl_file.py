@@ -36,7 +36,7 @@ def from_jsonl(lines: Iterable[str], fleet: FleetSpec, chance: Random) -> list[J
     jobs = []
     for number, (line, chat) in enumerate(zip(told, chats, strict=True)):
         model, client = drawn[chat]
-        first = line.hash_ids[0] if line.hash_ids else None
+        first = line.hash_ids[0] if line.hash_ids else -1
         jobs.append(
             Job(
                 at=(line.timestamp - told[0].timestamp) / 1_000,
