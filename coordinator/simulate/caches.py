@@ -1,4 +1,4 @@
-"""Prompts that an engine has read and still knows: one in each slot. A call takes the slot that knows most of its own."""
+"""Prompts that an engine has read and still knows: one in each slot. A call takes the slot that knows most of it."""
 
 from collections.abc import Sequence
 

@@ -13,7 +13,6 @@ from coordinator.simulate.world import Inhabitant, World
 from shared.errors import FleetError, GatewayBroke, GatewayUnreachable, StreamBroken
 from shared.names import CallId, NodeId
 
-BEAT_S = 5.0
 TICK_S = 0.25
 """How often the Desk looks at time."""
 SILENT_S = 4.0
@@ -31,6 +30,7 @@ class Nodes:
         }
         self._desk = desk
         self._calls = calls
+        self._beat_s = there.fleet.beat_s
         self._clock = clock
         self._planned: dict[NodeId, int] = {}
         """Of each machine, which of its wake-ups counts."""
@@ -40,7 +40,7 @@ class Nodes:
     def _live(self, each: Inhabitant, chance: Random) -> None:
         node_id, spec = NodeId(each.name), each.spec
         self._beat(node_id, again=False)
-        self._clock.at(chance.uniform(0.0, BEAT_S), partial(self._beat, node_id))
+        self._clock.at(chance.uniform(0.0, self._beat_s), partial(self._beat, node_id))
         if spec.deaths_per_hour:
             self._after(chance, spec.deaths_per_hour, partial(self._dies, each, chance))
         if spec.owner_per_hour:
@@ -108,7 +108,7 @@ class Nodes:
                 self._probe(node_id)
             self._plan(node_id)
         if again:
-            self._clock.at(now + BEAT_S, partial(self._beat, node_id))
+            self._clock.at(now + self._beat_s, partial(self._beat, node_id))
 
     def _probe(self, node_id: NodeId) -> None:
         if self.machines[node_id].up:

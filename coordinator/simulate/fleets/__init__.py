@@ -86,6 +86,8 @@ class FleetSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """True speeds are what is claimed times a factor between these two."""
     keep_alive_s: float = 300.0
     """How long a model stays in memory that nobody uses."""
+    beat_s: float = 5.0
+    """Between two beats of a machine."""
 
     def machines(self) -> Iterator[tuple[str, MachineSpec]]:
         """Each machine with its name."""
