@@ -10,11 +10,14 @@ from coordinator.simulate.clock import Clock
 from coordinator.simulate.engine import Request
 from coordinator.simulate.machine import Event, Told
 from coordinator.simulate.workloads.jobs import Job
-from shared.errors import FleetError
+from shared.errors import FleetError, Unavailable
 from shared.names import CallId, NodeId, normalise
 
 CHARACTERS_A_TOKEN = 4
 """As the coordinator counts prompts."""
+PATIENCE_S = 3_600.0
+"""How long a caller who is refused for want of a place comes again, when it was told to: no policy is to look
+good for the calls that it lost."""
 
 End = Literal["completed", "refused", "failed"]
 """Refused: no machine was ever asked."""
@@ -83,7 +86,7 @@ class Calls:
             elif not isinstance(decision, Held):
                 if isinstance(decision, Freed):
                     self._leaves(decision.call_id, record)
-                self._ended(decision.call_id, "failed" if record.placements else "refused")
+                self._refused(decision.call_id, record, decision.error)
 
     def told(self, event: Event) -> None:
         """A machine tells of a call."""
@@ -114,6 +117,10 @@ class Calls:
     def _arrives(self, number: int) -> None:
         record = self.records[number]
         record.arrived_at = self._clock.now
+        self._asks(number)
+
+    def _asks(self, number: int) -> None:
+        record = self.records[number]
         self.apply(self._desk.arrived(_call(number, record.job), self._clock.now))
 
     def _goes(self, call_id: CallId, record: Record, placement: Placement) -> None:
@@ -129,6 +136,14 @@ class Calls:
         record.attempt += 1
         if record.node is not None:
             self._there.give_up(record.node, call_id)
+
+    def _refused(self, call_id: CallId, record: Record, error: FleetError) -> None:
+        now = self._clock.now
+        patient = now - record.arrived_at < PATIENCE_S
+        if isinstance(error, Unavailable) and error.retry_after and patient:
+            self._clock.at(now + error.retry_after, partial(self._asks, _number(call_id)))
+        else:
+            self._ended(call_id, "failed" if record.placements else "refused")
 
     def _ended(self, call_id: str, end: End) -> None:
         number = _number(call_id)

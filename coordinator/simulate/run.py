@@ -15,9 +15,8 @@ from coordinator.simulate.warmer import Warmer
 from coordinator.simulate.workloads.jobs import Job
 from coordinator.simulate.world import World
 
-HOLD_S = 3_600.0
-"""How long a call waits for a place: long enough that a policy is not praised for the calls that it lost."""
-UNBOUNDED = 10**12
+HOLD_S = 30.0
+"""How long a call waits for a place, as in the product. Then it is refused, and comes again."""
 
 
 class Ran(Struct, frozen=True):
@@ -28,11 +27,6 @@ class Ran(Struct, frozen=True):
     machines: list[Machine]
     seconds: float
     """Of the world, until the last call had ended."""
-
-
-def limits(hold_s: float = HOLD_S) -> Limits:
-    """The product's own, but that calls may wait longer, and as many as there are."""
-    return Limits(hold_s=hold_s, held_calls=UNBOUNDED, held_calls_per_model=UNBOUNDED, held_tokens=UNBOUNDED)
 
 
 def run(there: World, jobs: Sequence[Job], policy: Policy, bounded: Limits) -> Ran:

@@ -5,12 +5,13 @@ from statistics import fmean
 
 from msgspec import Struct
 
+from coordinator.core.limits import Limits
 from coordinator.simulate.compare import Cell, Gain, gains
 from coordinator.simulate.entrants import entered
 from coordinator.simulate.fleets import FleetSpec
 from coordinator.simulate.load import at_load, at_rate, saturation
 from coordinator.simulate.measures import Measures, Times, measured, of_bound
-from coordinator.simulate.run import HOLD_S, limits, run
+from coordinator.simulate.run import HOLD_S, run
 from coordinator.simulate.workloads import workload
 from coordinator.simulate.workloads.jobs import Job, rate, stretched
 from coordinator.simulate.world import bounds, world
@@ -75,7 +76,7 @@ def averaged(outcomes: Sequence[Outcome]) -> list[Measures]:
 
 
 def _of_seed(asked: Asked, fleet: FleetSpec, seed: int, told: Progress) -> list[Outcome]:
-    there, bounded = world(fleet, seed), limits(asked.hold_s)
+    there, bounded = world(fleet, seed), Limits(hold_s=asked.hold_s)
     jobs = workload(asked.workload, fleet, asked.calls, seed)
     saturated = None
     if asked.loads:

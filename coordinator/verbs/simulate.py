@@ -45,9 +45,9 @@ CALLS = 600
     "--hold-timeout",
     "hold_s",
     type=click.FloatRange(0),
-    default=3_600.0,
+    default=30.0,
     show_default=True,
-    help="Seconds that a call waits for a place.",
+    help="Seconds that a call waits for a place, before its caller is told to come again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def simulate(
