@@ -152,8 +152,8 @@ def _check(fleet: FleetSpec) -> None:
                 raise BadFleet(f"machine {spec.name}: there is no model {name!r}")
             if known[name].size_bytes > memory_bytes(spec):
                 raise BadFleet(f"machine {spec.name}: {name} does not fit into its memory")
-        if spec.bandwidth_gbps <= 0 or spec.disk_gbps <= 0 or spec.slots < 1:
-            raise BadFleet(f"machine {spec.name}: speeds and slots are above 0")
+        if min(spec.bandwidth_gbps, spec.disk_gbps, spec.slots, spec.count) <= 0:
+            raise BadFleet(f"machine {spec.name}: speeds, slots and count are above 0")
     _check_mix(fleet)
 
 
