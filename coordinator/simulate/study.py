@@ -87,7 +87,7 @@ def _of_seed(asked: Asked, fleet: FleetSpec, seed: int, told: Progress) -> list[
         alone, found = bounds(there, timed), []
         for name in asked.policies:
             told(f"seed {seed}: {name}" + ("" if load is None else f" at load {load:g}"))
-            found.append(measured(name, run(there, timed, entered(name, seed), bounded), alone))
+            found.append(measured(name, run(there, timed, entered(name, there, timed), bounded), alone))
         outcomes.append(
             Outcome(
                 seed=seed,

@@ -35,7 +35,7 @@ def test_on_equal_idle_nodes_every_policy_is_the_bound(policy: str) -> None:
     fleet = a_fleet(nodes(4))
     jobs = [a_job(number * 10.0, prompt=100 + number) for number in range(40)]
     there = world(fleet, 1)
-    found = run(there, jobs, entered(policy, 1), Limits())
+    found = run(there, jobs, entered(policy, there, jobs), Limits())
     assert totals(found) == pytest.approx([each.total_s for each in bounds(there, jobs)])
     assert measured(policy, found, bounds(there, jobs)).slowdown == pytest.approx(1.0)
 
@@ -44,8 +44,8 @@ def test_on_equal_idle_nodes_every_policy_is_the_bound(policy: str) -> None:
 def test_with_one_node_every_policy_is_the_same(policy: str) -> None:
     fleet = a_fleet(nodes(1))
     there, jobs = world(fleet, 1), stretched(workload("poisson", fleet, 60, 1), 2.0)
-    base = run(there, jobs, entered("weighted", 1), Limits())
-    assert totals(run(there, jobs, entered(policy, 1), Limits())) == totals(base)
+    base = run(there, jobs, entered("weighted", there, jobs), Limits())
+    assert totals(run(there, jobs, entered(policy, there, jobs), Limits())) == totals(base)
 
 
 @pytest.mark.parametrize("machines", [1, 3])
@@ -61,7 +61,7 @@ def test_more_load_never_shortens_the_mean(machines: int) -> None:
 def test_every_call_ends_once_and_busy_time_is_work_done(kind: str) -> None:
     fleet = read("eight")  # deaths and owners among them
     there, jobs = world(fleet, 3), stretched(workload(kind, fleet, 150, 3), 4.0)
-    found = run(there, jobs, entered("weighted", 3), Limits())
+    found = run(there, jobs, entered("weighted", there, jobs), Limits())
     assert {record.end for record in found.records} <= {"completed", "failed"}
     assert len(found.records) == len(jobs)
     single = [each for each in found.machines if each.name.startswith(("small", "laptop"))]
@@ -82,7 +82,7 @@ def test_work_done_is_that_of_the_calls() -> None:
 def test_no_call_is_faster_than_its_bound(kind: str) -> None:
     fleet = read("home")
     there, jobs = world(fleet, 2), stretched(workload(kind, fleet, 120, 2), 4.0)
-    found = run(there, jobs, entered("weighted", 2), Limits())
+    found = run(there, jobs, entered("weighted", there, jobs), Limits())
     for record, alone in zip(found.records, bounds(there, jobs), strict=True):
         if record.end == "completed" and record.first_byte_at is not None:
             assert record.ended_at - record.arrived_at >= alone.total_s * (1 - 1e-9)
