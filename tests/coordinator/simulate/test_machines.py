@@ -57,9 +57,10 @@ def test_a_beat_tells_what_is_in_memory_and_what_is_left() -> None:
     assert (beat.epoch, beat.seq, beat.engines[0].replicas) == (2, 1, [])
 
 
-def test_the_bound_is_the_best_of_all_machines() -> None:
-    fleet = read("hundred")
-    there, jobs = world(fleet, 4), workload("poisson", fleet, 50, 4)
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_the_bound_is_the_best_of_all_machines(seed: int) -> None:
+    fleet = read("eight")
+    there, jobs = world(fleet, seed), workload("poisson", fleet, 50, seed)
     sizes = {model.name: model.size_bytes for model in fleet.model}
     for job, alone in zip(jobs, bounds(there, jobs), strict=True):
         able = [
@@ -96,7 +97,8 @@ def test_a_runner_up_is_loaded_while_calls_wait() -> None:
     cold = nodes(1, name="cold", loaded=[], disk_gbps=0.5)
     found = ran(a_fleet(warm, cold), poisson(200, 0.4))
     assert [each.loads for each in found.machines] == [0, 1]
-    assert found.machines[1].busy_s > 20
+    begun = [each.first_byte_at for each in found.records if each.node == "cold" and each.first_byte_at]
+    assert min(begun) < Limits().hold_s  # none had to come to its last chance
 
 
 class Paused:
