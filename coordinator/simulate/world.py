@@ -39,10 +39,10 @@ def world(fleet: FleetSpec, seed: int) -> World:
     return World(fleet, tuple(drawn_of), seed)
 
 
-def bounds(there: World, jobs: Iterable[Job]) -> list[Alone]:
-    """Of each call: as if whatever was read before of its prompt, anywhere, were cached where it runs."""
+def bounds(there: World, jobs: Sequence[Job]) -> list[Alone]:
+    """Of each call: as if whatever may have been read before of its prompt, anywhere, were cached where it runs."""
     fastest = _fastest(there)
-    seen: dict[str, set[int]] = {}
+    seen = _shared(jobs)
     found = []
     for job in jobs:
         known = seen.setdefault(job.model, set())
@@ -52,6 +52,17 @@ def bounds(there: World, jobs: Iterable[Job]) -> list[Alone]:
         read_s, write_s = min(fastest[job.model], key=lambda each: reading * each[0] + writing * each[1])
         found.append(Alone(reading * read_s, reading * read_s + writing * write_s))
     return found
+
+
+def _shared(jobs: Iterable[Job]) -> dict[str, set[int]]:
+    """By model, the blocks of more than one conversation: any of them may be the first to run."""
+    first_of: dict[tuple[str, int], str] = {}
+    shared: dict[str, set[int]] = {}
+    for job in jobs:
+        for block in job.blocks:
+            if first_of.setdefault((job.model, block), job.session) != job.session:
+                shared.setdefault(job.model, set()).add(block)
+    return shared
 
 
 def _leading(blocks: Blocks, known: set[int]) -> int:

@@ -70,6 +70,15 @@ def test_the_bound_is_the_best_of_all_machines(seed: int) -> None:
         assert alone.total_s == pytest.approx(min(seconds))
 
 
+def test_a_beginning_that_conversations_share_may_be_cached_for_any_of_them() -> None:
+    there = a_world(a_fleet(nodes(1)))
+    prompts = {"a": (1, 2, 3), "b": (1, 2, 9)}
+    jobs = [a_job(prompt=4 * 512, blocks=each, session=name) for name, each in prompts.items()]
+    plain = a_job(prompt=2 * 512)
+    first, second, rest = bounds(there, [*jobs, plain])
+    assert first.ttft_s == second.ttft_s == pytest.approx(rest.ttft_s)
+
+
 def test_liars_have_a_third() -> None:
     fleet = a_fleet(nodes(50, liars=0.5))
     speeds = {each.truth.lies: each.truth.decode_gbps for each in a_world(fleet).inhabitants}
