@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coordinator.verbs.explain import explain
+from coordinator.verbs.simulate import simulate
 from shared import __version__
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _ask(verb: Callable[[], int]) -> None:
 
 
 main.add_command(explain)
+main.add_command(simulate)
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -20,6 +20,8 @@ def test_the_wheel_holds_the_model_that_comes_with_herd(tmp_path: Path) -> None:
         names = files.namelist()
     assert hashlib.sha256(content).hexdigest() == GUIDE_SHA256
     assert not [name for name in names if name.startswith(("scripts", "tests"))]
+    fleets = {"home", "eight", "hundred", "thousand"}
+    assert {f"coordinator/simulate/fleets/{each}.toml" for each in fleets} <= set(names)
 
 
 def test_its_sha256_lies_beside_it() -> None:

@@ -1,1 +1,1 @@
-"""Verbs of `herd` that ask a coordinator, one file each."""
+"""Verbs of `herd` beside serving, one file each. All but `simulate` ask a coordinator."""

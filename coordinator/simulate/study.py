@@ -1,0 +1,142 @@
+"""What is simulated together: seeds, loads and policies over one fleet and one workload."""
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from msgspec import Struct
+
+from coordinator.core.limits import Limits
+from coordinator.simulate.compare import Cell, Gain, gains
+from coordinator.simulate.entrants import entered
+from coordinator.simulate.fleets import FleetSpec
+from coordinator.simulate.load import at_load, at_rate, saturation
+from coordinator.simulate.measures import Measures, Times, measured, of_bound
+from coordinator.simulate.run import HOLD_S, run
+from coordinator.simulate.workloads import workload
+from coordinator.simulate.workloads.jobs import Job, rate, stretched
+from coordinator.simulate.world import bounds, world
+
+BASE = "weighted"
+"""What the others are compared with."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What is to be simulated."""
+
+    fleet: str
+    workload: str
+    policies: tuple[str, ...]
+    calls: int | None = None
+    """None: all of a file."""
+    seeds: tuple[int, ...] = (1,)
+    loads: tuple[float, ...] = ()
+    """Of saturation; empty: calls come at `rate`, or as the workload says."""
+    rate: float | None = None
+    """Calls a second."""
+    scale: float = 1.0
+    """Arrivals are so much farther apart, after all else."""
+    hold_s: float = HOLD_S
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """Of one seed and load."""
+
+    seed: int
+    load: float | None
+    rate: float
+    """Calls a second."""
+    saturation: float | None
+    """Calls a second, of this fleet and workload; None: nobody asked."""
+    policies: list[Measures]
+    """With the bound, last."""
+
+
+class Report(Struct, frozen=True):
+    """All that was asked."""
+
+    asked: Asked
+    outcomes: list[Outcome]
+    gains: dict[str, list[Gain]]
+    """Of each policy over the base, where both were run."""
+
+
+Progress = Callable[[str], None]
+
+
+def study(asked: Asked, fleet: FleetSpec, told: Progress = lambda _text: None) -> Report:
+    """The same for the same arguments. Raises BadWorkload."""
+    outcomes = [each for seed in asked.seeds for each in _of_seed(asked, fleet, seed, told)]
+    compared = len(asked.policies) > 1 and BASE in asked.policies
+    return Report(asked, outcomes, gains(_cells(outcomes), BASE) if compared else {})
+
+
+def averaged(outcomes: Sequence[Outcome]) -> list[Measures]:
+    """By policy, the means over outcomes of one load."""
+    return [_mean(list(each)) for each in zip(*(outcome.policies for outcome in outcomes), strict=True)]
+
+
+def _of_seed(asked: Asked, fleet: FleetSpec, seed: int, told: Progress) -> list[Outcome]:
+    there, bounded = world(fleet, seed), Limits(hold_s=asked.hold_s)
+    jobs = workload(asked.workload, fleet, asked.calls, seed)
+    saturated = None
+    if asked.loads:
+        told(f"seed {seed}: saturation")
+        saturated = saturation(there, jobs, bounded)
+    outcomes = []
+    for load, timed in _timed(asked, jobs, saturated):
+        alone, found = bounds(there, timed), []
+        for name in asked.policies:
+            told(f"seed {seed}: {name}" + ("" if load is None else f" at load {load:g}"))
+            found.append(measured(name, run(there, timed, entered(name, there, timed), bounded), alone))
+        outcomes.append(
+            Outcome(
+                seed=seed,
+                load=load,
+                rate=rate(timed),
+                saturation=saturated,
+                policies=[*found, of_bound(alone)],
+            )
+        )
+    return outcomes
+
+
+def _timed(asked: Asked, jobs: list[Job], saturated: float | None) -> list[tuple[float | None, list[Job]]]:
+    """The workload at each load."""
+    if saturated is not None:
+        timed = [(load, at_load(jobs, saturated, load)) for load in asked.loads]
+        return [(load, stretched(each, asked.scale)) for load, each in timed]
+    paced = at_rate(jobs, asked.rate) if asked.rate else jobs
+    return [(None, stretched(paced, asked.scale))]
+
+
+def _cells(outcomes: Sequence[Outcome]) -> dict[int, list[Cell]]:
+    cells: dict[int, list[Cell]] = {}
+    for each in outcomes:
+        cells.setdefault(each.seed, []).append({found.policy: found for found in each.policies})
+    return cells
+
+
+def _mean(found: Sequence[Measures]) -> Measures:
+    """Figures of one policy over seeds; counts are rounded."""
+
+    def times(name: str) -> Times:
+        all_of: list[Times] = [getattr(each, name) for each in found]
+        return Times(*(fmean(getattr(each, part) for each in all_of) for part in Times.__struct_fields__))
+
+    def count(name: str) -> int:
+        return round(fmean(getattr(each, name) for each in found))
+
+    return Measures(
+        policy=found[0].policy,
+        calls=count("calls"),
+        completed=count("completed"),
+        lost=count("lost"),
+        ttft_s=times("ttft_s"),
+        total_s=times("total_s"),
+        cold_loads=count("cold_loads"),
+        evictions=count("evictions"),
+        moved=count("moved"),
+        fairness=fmean(each.fairness for each in found),
+        slowdown=fmean(each.slowdown for each in found),
+        seconds=fmean(each.seconds for each in found),
+    )

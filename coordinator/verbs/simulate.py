@@ -1,0 +1,153 @@
+"""`herd simulate`: how placing would do in a fleet that is only imagined, on a clock that nobody waits for."""
+
+import sys
+from typing import Any
+
+import click
+
+LOAD = 0.6
+"""Of saturation, where nothing else is said."""
+CALLS = 600
+
+
+@click.command()
+@click.option("--fleet", default="home", show_default=True, help="home, eight, hundred, thousand, or a file.")
+@click.option(
+    "--workload",
+    default="poisson",
+    show_default=True,
+    help="poisson, bursty, sessions, agents, long, or a file (.csv, .jsonl; .gz too).",
+)
+@click.option("--calls", type=click.IntRange(1), help=f"So many calls.  [default: {CALLS}; of a file: all]")
+@click.option("--policy", "policies", multiple=True, help="A policy; more than once for several.")
+@click.option("--all", "every", is_flag=True, help="Every policy.  [default]")
+@click.option("--seed", type=int, default=1, show_default=True, help="Chance begins here.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1_000), default=1, show_default=True, help="So many, from --seed on."
+)
+@click.option(
+    "--load",
+    type=click.FloatRange(0, 10, min_open=True),
+    help=f"Calls come at so much of saturation.  [default: {LOAD}; of a file: as it says]",
+)
+@click.option("--sweep", is_flag=True, help="Four loads, from light to above saturation.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), help="Calls a second, in the stead of --load."
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Arrivals are so much farther apart.",
+)
+@click.option(
+    "--hold-timeout",
+    "hold_s",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    help="Seconds that a call waits for a place, before its caller is told to come again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def simulate(
+    *,
+    fleet: str,
+    workload: str,
+    calls: int | None,
+    policies: tuple[str, ...],
+    every: bool,
+    seed: int,
+    seeds: int,
+    load: float | None,
+    sweep: bool,
+    rate: float | None,
+    scale: float,
+    hold_s: float,
+    as_json: bool,
+) -> None:
+    """Policies in an imagined fleet: the real Desk places the calls, machines are not what they claim.
+
+    \b
+    herd simulate                                    three machines, 600 calls
+    herd simulate --fleet eight --sweep --seeds 5    four loads, 95 % intervals
+    herd simulate --fleet hundred --workload azure.csv --scale 0.5 --json
+
+    Exit codes: 0 told, 2 wrong usage or file.
+    """
+    from coordinator.simulate.load import LOADS
+    from coordinator.simulate.study import Asked
+    from coordinator.simulate.workloads import GENERATORS
+
+    if (load is not None) + (rate is not None) + sweep > 1:
+        raise click.UsageError("say one of: --load, --rate, --sweep")
+    if every and policies:
+        raise click.UsageError("say one of: --policy, --all")
+    made = workload in GENERATORS
+    if load is None and rate is None and made:
+        load = LOAD
+    asked = Asked(
+        fleet=fleet,
+        workload=workload,
+        policies=_policies(policies),
+        calls=calls or (CALLS if made else None),
+        seeds=tuple(range(seed, seed + seeds)),
+        loads=LOADS if sweep else () if load is None else (load,),
+        rate=rate,
+        scale=scale,
+        hold_s=hold_s,
+    )
+    _run(asked, as_json=as_json)
+
+
+def _policies(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those asked for, in their order; all, where none is. Raises click.UsageError."""
+    from coordinator.simulate.entrants import ENTRANTS
+    from shared.names import near
+
+    for name in names:
+        if name not in ENTRANTS:
+            known = ", ".join(ENTRANTS)
+            hint = f"; near: {', '.join(near(name, ENTRANTS))}" if near(name, ENTRANTS) else ""
+            raise click.UsageError(f"--policy: there is no {name!r}{hint}; there are {known}")
+    return tuple(dict.fromkeys(names)) or tuple(ENTRANTS)
+
+
+def _run(asked: Any, *, as_json: bool) -> None:
+    import msgspec
+
+    from coordinator.simulate.fleets import BadFleet, read
+    from coordinator.simulate.study import study
+    from coordinator.simulate.workloads import BadWorkload
+
+    try:
+        fleet = read(asked.fleet)
+        report = study(asked, fleet, _tell)
+    except (BadFleet, BadWorkload) as error:
+        click.echo(f"herd simulate: {error}", err=True)
+        sys.exit(2)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report)))
+    else:
+        _draw(report, fleet.about)
+
+
+def _tell(text: str) -> None:
+    """On the terminal of a person only, and gone with the next."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text} ...\r", nl=False, err=True)
+
+
+def _draw(report: Any, about: str) -> None:
+    from rich.console import Console
+
+    from coordinator.simulate.table import lines
+
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)
+    console = Console(highlight=False)
+    with console.capture() as drawn:
+        for line in lines(report, about, console.width):
+            console.print(line)
+    for each in drawn.get().splitlines():
+        click.echo(each.rstrip())  # rich fills columns up with spaces
