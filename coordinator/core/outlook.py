@@ -45,18 +45,15 @@ class Outlook:
         cached: Affine | None = None,
     ) -> Predicted:
         """For that call there. `wait_s`: until it begins; `cached`: what of it was served there before."""
-        model = candidate.place.model
         fresh_tokens = call.estimated_tokens * (1 - CACHED[cached] * candidate.loaded)
         beside = max(0, load.number - (wait_s > 0))  # a place that it waits for is free of one by then
-        prefill_s, decode_s = self._alone(
-            node, candidate, fresh_tokens, self._fleet.lengths.expected(call, model)
-        )
+        prefill_s, decode_s = self._alone(node, candidate, fresh_tokens, self._answer_tokens(call, candidate))
         crowded = 1 + self._fleet.paces.crowding(node.node_id) * beside
         prefill_s, decode_s = prefill_s * crowded, decode_s * crowded
         own_s = prefill_s + decode_s
         return Predicted(
             wait=wait_s,
-            load=self._load_s(candidate, now),
+            load=self._load_s(node, candidate, now),
             evict=0.0 if candidate.loaded else self._evict_s(node, candidate, call, now),
             prefill=prefill_s,
             decode=decode_s,
@@ -69,9 +66,7 @@ class Outlook:
         model = candidate.place.model
         own_s = sum(self._alone(node, candidate, USUAL_PROMPT, self._fleet.lengths.usual(model)))
         own_s *= 1 + self._fleet.paces.crowding(node.node_id) * load.number
-        load_s = (
-            0.0 if candidate.loaded else self._fleet.loads.predicted_s(node.node_id, candidate.model_bytes)
-        )
+        load_s = 0.0 if candidate.loaded else self._loading_s(node, candidate.model_bytes)
         return load_s + own_s + self._harm_s(node, load, own_s, load.number)
 
     def _alone(
@@ -85,14 +80,19 @@ class Outlook:
             answer_tokens * paces.write_s(node.node_id, model, size, gbps),
         )
 
-    def _load_s(self, candidate: Candidate, now: float) -> float:
+    def _answer_tokens(self, call: Call, candidate: Candidate) -> float:
+        return self._fleet.lengths.expected(call, candidate.place.model)
+
+    def _loading_s(self, node: Node, model_bytes: int) -> float:
+        return self._fleet.loads.predicted_s(node.node_id, model_bytes)
+
+    def _load_s(self, node: Node, candidate: Candidate, now: float) -> float:
         if candidate.loaded:
             return 0.0
-        place = candidate.place
-        under_way = self._fleet.loads.of(place)
+        under_way = self._fleet.loads.of(candidate.place)
         if under_way is not None:
             return under_way.left_s(now)
-        return self._fleet.loads.predicted_s(place.node_id, candidate.model_bytes)
+        return self._loading_s(node, candidate.model_bytes)
 
     def _harm_s(self, node: Node, load: NodeLoad, own_s: float, beside: int) -> float:
         """What those that run there lose together: as long as both run, each is slowed by one more."""
@@ -113,7 +113,7 @@ class Outlook:
                 return cost_s
             lacking -= size
             again = min(1.0, self._fleet.demand.per_s(model, now) * WANTED_WITHIN_S)
-            cost_s += again * self._fleet.loads.predicted_s(node.node_id, size) / self._fleet.copies(model)
+            cost_s += again * self._loading_s(node, size) / self._fleet.copies(model)
         if lacking > 0 and node.load is not None:
             cost_s += LEFT * node.load.seconds
         return cost_s

@@ -1,96 +1,88 @@
 """Policies that know little: what placing by prediction or by points has to be better than.
 
-Each orders the places that a call may take, best first. Among equals those used longest ago come first, then by name.
+They have the Desk's own rules in common with policy `weighted`: tiers by context, one load at a time, and whether to
+wait for a warm place rather than to load the model elsewhere. Only the order of the places is theirs.
 """
 
 from collections.abc import Sequence
 from random import Random
-from typing import Protocol, TypeVar
 
-from coordinator.core.call import Call, Place
-from coordinator.core.candidate import Candidate
+from coordinator.core.call import Place
+from coordinator.core.fleet import Fleet
+from coordinator.core.limits import Weights
+from coordinator.core.node_load import NodeLoad
+from coordinator.core.open_call import OpenCall
+from coordinator.core.policies.weighted import Weighted
+from coordinator.core.shelf import Chosen, Entry
 
-
-class Option(Protocol):
-    """A place that a call may take now."""
-
-    @property
-    def place(self) -> Place:
-        """Where."""
-        ...
-
-    @property
-    def candidate(self) -> Candidate:
-        """As it is now."""
-        ...
+EVERY = 1_000_000
+"""Places that are looked at: all of them."""
 
 
-O = TypeVar("O", bound=Option)  # noqa: E741 - an option
+class Baseline(Weighted):
+    """Every place is looked at, in an order of its own."""
+
+    shortlist = EVERY
+
+    def cost(self, _entry: Entry, _load: NodeLoad) -> float:
+        """No place is better than another before a call is there."""
+        return 0.0
 
 
-class RoundRobin:
+class RoundRobin(Baseline):
     """One machine after the other."""
 
     name = "round-robin"
 
-    def __init__(self) -> None:
-        self._turn: dict[str, int] = {}
-        """When each machine came first last."""
-        self._turns = 0
-
-    def order(self, options: Sequence[O], _call: Call, _now: float) -> list[O]:
-        """The machine that came first longest ago; by name at the beginning."""
-        ordered = sorted(options, key=lambda each: (self._turn.get(each.place.node_id, 0), each.place))
-        if ordered:
-            self._turns += 1
-            self._turn[ordered[0].place.node_id] = self._turns
-        return ordered
+    def order(self, options: Sequence[Chosen], _subject: OpenCall, _now: float) -> list[Chosen]:
+        """The machine that was given a call longest ago; by name at the beginning."""
+        return sorted(options, key=_by_turn)
 
 
-class Chance:
+class Chance(Baseline):
     """Any place."""
 
     name = "random"
 
-    def __init__(self, chance: Random) -> None:
+    def __init__(self, fleet: Fleet, weights: Weights, chance: Random) -> None:
+        super().__init__(fleet, weights)
         self._chance = chance
 
-    def order(self, options: Sequence[O], _call: Call, _now: float) -> list[O]:
+    def order(self, options: Sequence[Chosen], _subject: OpenCall, _now: float) -> list[Chosen]:
         """Shuffled."""
         ordered = sorted(options, key=_by_name)
         self._chance.shuffle(ordered)
         return ordered
 
 
-class LeastConnections:
+class LeastConnections(Baseline):
     """Where the fewest calls run."""
 
     name = "least-connections"
 
-    def order(self, options: Sequence[O], _call: Call, _now: float) -> list[O]:
-        """By the calls on the machine."""
+    def order(self, options: Sequence[Chosen], _subject: OpenCall, _now: float) -> list[Chosen]:
+        """By the calls on the machine, then by turn."""
         return sorted(options, key=_by_calls)
 
 
-class TwoChoices:
+class TwoChoices(Chance):
     """The better of two that chance picks: nearly as good as the best of all, where all are alike."""
 
     name = "two-choices"
 
-    def __init__(self, chance: Random) -> None:
-        self._chance = chance
-
-    def order(self, options: Sequence[O], _call: Call, _now: float) -> list[O]:
+    def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         """The better of two, the worse, then the others by chance."""
-        ordered = sorted(options, key=_by_name)
-        self._chance.shuffle(ordered)
+        ordered = super().order(options, subject, now)
         return [*sorted(ordered[:2], key=_by_calls), *ordered[2:]]
 
 
-def _by_name(option: Option) -> Place:
-    return option.place
+def _by_name(option: Chosen) -> Place:
+    return option.entry.place
 
 
-def _by_calls(option: Option) -> tuple[int, int, Place]:
-    candidate = option.candidate
-    return (candidate.node_in_flight, candidate.last_used, option.place)
+def _by_turn(option: Chosen) -> tuple[int, Place]:
+    return (max(option.entry.node.last_used.values(), default=0), option.entry.place)
+
+
+def _by_calls(option: Chosen) -> tuple[int, tuple[int, Place]]:
+    return (sum(option.entry.node.in_flight.values()), _by_turn(option))

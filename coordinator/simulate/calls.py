@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, Protocol
 
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Origin, Placed, Placement
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Origin, Placed, Placement, Tokens
 from coordinator.core.desk import Desk
 from coordinator.simulate.clock import Clock
 from coordinator.simulate.engine import Request
@@ -99,7 +99,7 @@ class Calls:
         job = record.job
         model = normalise(job.model)
         self._desk.counted(model, job.estimated * CHARACTERS_A_TOKEN, job.prompt)
-        decisions = self._desk.finished(call_id, now)
+        decisions = self._desk.finished(call_id, now, tokens=Tokens(job.prompt, job.answer))
         self._ended(call_id, "completed")
         self.apply(decisions)
 

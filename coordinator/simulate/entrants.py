@@ -1,16 +1,15 @@
-"""The policies that a simulation can run, by name.
-
-The baselines of `baselines.py` wait for a Desk that asks its policy for an order; until then only what the Desk itself
-knows may be entered, since another name would be nothing but that.
-"""
+"""The policies that a simulation can run, by name."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 from msgspec import Struct
 
 from coordinator.core.policies import POLICIES
-from coordinator.core.policies.policy import Policy
+from coordinator.core.policies.policy import MakePolicy
+from coordinator.simulate.baselines import Chance, LeastConnections, RoundRobin, TwoChoices
+from coordinator.simulate.clairvoyant import Clairvoyant, sight
 from coordinator.simulate.workloads.jobs import Job
 from coordinator.simulate.world import World
 
@@ -24,18 +23,25 @@ class Given(Struct, frozen=True):
     """The call `c7` is number 7."""
 
 
-Entered = Callable[[Given], Policy]
+Entered = Callable[[Given], MakePolicy]
 """A policy of its own for each run."""
 
 
-def _always(policy: Policy) -> Entered:
+def _always(policy: MakePolicy) -> Entered:
     return lambda _given: policy
 
 
-ENTRANTS: dict[str, Entered] = {name: _always(policy) for name, policy in sorted(POLICIES.items())}
+ENTRANTS: dict[str, Entered] = {
+    RoundRobin.name: _always(RoundRobin),
+    Chance.name: lambda given: partial(Chance, chance=given.chance),
+    LeastConnections.name: _always(LeastConnections),
+    TwoChoices.name: lambda given: partial(TwoChoices, chance=given.chance),
+    **{name: _always(policy) for name, policy in sorted(POLICIES.items(), reverse=True)},
+    Clairvoyant.name: lambda given: partial(Clairvoyant, seen=sight(given.there, given.jobs)),
+}
 
 
-def entered(name: str, there: World, jobs: Sequence[Job]) -> Policy:
+def entered(name: str, there: World, jobs: Sequence[Job]) -> MakePolicy:
     """For one run. Raises KeyError."""
     chance = Random(f"{there.seed}/policy/{name}")  # noqa: S311 - to be repeated
     return ENTRANTS[name](Given(chance, there, jobs))

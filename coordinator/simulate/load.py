@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from coordinator.core.limits import Limits
-from coordinator.core.policies.weighted import WEIGHTED
+from coordinator.core.policies.weighted import Weighted
 from coordinator.simulate.run import run
 from coordinator.simulate.workloads.jobs import Job, rate, stretched
 from coordinator.simulate.world import World
@@ -24,7 +24,7 @@ def saturation(there: World, jobs: Sequence[Job], bounded: Limits) -> float:
     `weighted`, and the middle half of their ends is counted.
     """
     sample = _at_once(jobs[: max(SAMPLE_LEAST, SAMPLE_A_PLACE * _at_most(there))])
-    ends = sorted(record.ended_at for record in run(there, sample, WEIGHTED, bounded).records)
+    ends = sorted(record.ended_at for record in run(there, sample, Weighted, bounded).records)
     first, last = (int(part * (len(ends) - 1)) for part in MIDDLE)
     return (last - first) / (ends[last] - ends[first]) if ends[last] > ends[first] else 0.0
 

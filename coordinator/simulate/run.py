@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
-from coordinator.core.policies.policy import Policy
+from coordinator.core.policies.policy import MakePolicy
 from coordinator.simulate.calls import Calls, Record
 from coordinator.simulate.clock import Clock
 from coordinator.simulate.machine import Machine
@@ -29,7 +29,7 @@ class Ran(Struct, frozen=True):
     """Of the world, until the last call had ended."""
 
 
-def run(there: World, jobs: Sequence[Job], policy: Policy, bounded: Limits) -> Ran:
+def run(there: World, jobs: Sequence[Job], policy: MakePolicy, bounded: Limits) -> Ran:
     """The same for the same arguments. `there` and `jobs` stay as they are."""
     clock = Clock()
     desk = Desk(bounded, Weights(), clock.now, policy)

@@ -2,54 +2,66 @@
 
 from collections import Counter
 from random import Random
-from typing import NamedTuple
 
-from coordinator.core.call import Place
-from coordinator.core.candidate import Candidate
+from coordinator.core.desk import Desk
+from coordinator.core.fleet import Fleet
+from coordinator.core.limits import Limits, Weights
+from coordinator.core.policies.policy import MakePolicy
 from coordinator.simulate.baselines import Chance, LeastConnections, RoundRobin, TwoChoices
-from tests.fakes.builders import a_call, a_candidate
+from shared.names import CallId
+from tests.fakes.builders import a_beat, a_call, join, told, with_loaded
+
+MANY = 64
 
 
-class Option(NamedTuple):
-    """As a Desk would offer it."""
-
-    candidate: Candidate
-
-    @property
-    def place(self) -> Place:
-        return self.candidate.place
+def desk(policy: MakePolicy, nodes: int = 3) -> Desk:
+    made = Desk(Limits(beat_late_s=1e9, lease_s=1e9), Weights(), now=0.0, policy=policy)
+    for number in range(nodes):
+        join(made, a_beat(f"n{number}", with_loaded(slots=MANY)))
+    return made
 
 
-def options(*running: int) -> list[Option]:
-    """Nodes with so many calls: n0, n1, ..."""
-    return [Option(a_candidate(f"n{index}", node_in_flight=calls)) for index, calls in enumerate(running)]
+def chance(kind: type[Chance], seed: int = 1) -> MakePolicy:
+    def made(fleet: Fleet, weights: Weights) -> Chance:
+        return kind(fleet, weights, Random(seed))
+
+    return made
 
 
-def names(ordered: list[Option]) -> list[str]:
-    return [each.place.node_id for each in ordered]
+def places(made: Desk, count: int, *, ends: bool = True) -> list[str]:
+    """Where calls go, one after another."""
+    found = []
+    for number in range(count):
+        (word,) = told(made.arrived(a_call(f"c{number}"), float(number)))
+        found.append(word.removeprefix(f"c{number} on "))
+        if ends:
+            made.finished(CallId(f"c{number}"), number + 0.5)
+    return found
 
 
-def test_round_robin_takes_machines_in_turn_also_where_some_are_left_out() -> None:
-    policy, all_of = RoundRobin(), options(0, 9, 0)
-    firsts = [names(policy.order(all_of, a_call(), 0.0))[0] for _ in range(4)]
-    assert firsts == ["n0", "n1", "n2", "n0"]
-    assert names(policy.order(all_of[:1] + all_of[2:], a_call(), 0.0)) == ["n2", "n0"]
-    assert policy.order([], a_call(), 0.0) == []
+def test_round_robin_takes_machines_in_turn() -> None:
+    assert places(desk(RoundRobin), 7) == ["n0", "n1", "n2", "n0", "n1", "n2", "n0"]
 
 
 def test_random_is_even_and_repeats_with_its_seed() -> None:
-    policy, again = Chance(Random(1)), Chance(Random(1))
-    firsts = [names(policy.order(options(0, 9, 0), a_call(), 0.0))[0] for _ in range(3_000)]
-    assert all(900 < count < 1_100 for count in Counter(firsts).values())
-    assert firsts == [names(again.order(options(0, 9, 0)[::-1], a_call(), 0.0))[0] for _ in range(3_000)]
+    found = places(desk(chance(Chance)), 900)
+    assert all(240 < count < 360 for count in Counter(found).values())
+    assert found == places(desk(chance(Chance)), 900)
+    assert found != places(desk(chance(Chance, seed=2)), 900)
 
 
 def test_least_connections_counts_the_calls_of_a_machine() -> None:
-    assert names(LeastConnections().order(options(2, 0, 1), a_call(), 0.0)) == ["n1", "n2", "n0"]
+    made = desk(LeastConnections)
+    places(made, 30, ends=False)
+    assert [node.in_flight.total() for node in made.fleet.nodes.values()] == [10, 10, 10]
 
 
-def test_the_better_of_two_choices_is_never_the_worst_of_all() -> None:
-    policy = TwoChoices(Random(1))
-    firsts = Counter(names(policy.order(options(5, 0, 2, 3), a_call(), 0.0))[0] for _ in range(3_000))
-    assert firsts["n0"] == 0
-    assert firsts["n1"] > firsts["n2"] > firsts["n3"] > 0
+def test_two_choices_keep_machines_nearly_even_where_chance_does_not() -> None:
+    def apart(policy: MakePolicy) -> int:
+        made = desk(policy, nodes=8)
+        places(made, 240, ends=False)
+        running = [node.in_flight.total() for node in made.fleet.nodes.values()]
+        return max(running) - min(running)
+
+    assert apart(chance(TwoChoices)) <= 3
+    assert apart(chance(Chance)) >= 6

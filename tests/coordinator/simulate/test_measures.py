@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from coordinator.core.limits import Limits
-from coordinator.core.policies.weighted import WEIGHTED
+from coordinator.core.policies.weighted import Weighted
 from coordinator.simulate.compare import gains, interval
 from coordinator.simulate.load import LOADS, at_load, saturation
 from coordinator.simulate.measures import Measures, Times, fairness, of_bound, percentile, times
@@ -68,6 +68,6 @@ def test_beyond_saturation_calls_end_no_faster_than_it() -> None:
     for load in LOADS:
         pressed = at_load(jobs, saturated, load)
         assert rate(pressed) == pytest.approx(saturated * load, rel=0.01)
-    seconds = run(there, pressed, WEIGHTED, Limits()).seconds
+    seconds = run(there, pressed, Weighted, Limits()).seconds
     assert LOADS[-1] > 1
     assert len(jobs) / seconds < 1.05 * saturated

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from coordinator.core.limits import Limits
-from coordinator.core.policies.weighted import WEIGHTED
+from coordinator.core.policies.weighted import Weighted
 from coordinator.simulate.fleets import App, FleetSpec, MachineSpec, ModelSpec
 from coordinator.simulate.run import Ran, run
 from coordinator.simulate.workloads.jobs import Job
@@ -34,7 +34,7 @@ def a_job(at: float = 0.0, *, prompt: int = 200, answer: int = 50, **changed: ob
 
 def ran(fleet: FleetSpec, jobs: Sequence[Job], seed: int = 1) -> Ran:
     """Under policy `weighted` and the product's limits."""
-    return run(world(fleet, seed), jobs, WEIGHTED, Limits())
+    return run(world(fleet, seed), jobs, Weighted, Limits())
 
 
 def a_world(fleet: FleetSpec, seed: int = 1) -> World:

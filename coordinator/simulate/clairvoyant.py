@@ -1,0 +1,142 @@
+"""A policy that knows what nobody can: how fast machines truly are, how long each answer will be, and what comes next.
+
+It takes one call at a time, so something still wiser may exist; but whoever comes near it has little left to learn.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import islice
+
+from msgspec import Struct
+
+from coordinator.core.call import Call
+from coordinator.core.candidate import Candidate
+from coordinator.core.fleet import Fleet
+from coordinator.core.limits import Weights
+from coordinator.core.node import Node
+from coordinator.core.open_call import OpenCall
+from coordinator.core.outlook import Outlook
+from coordinator.core.policies.predictive import Predictive
+from coordinator.core.predicted import Predicted
+from coordinator.core.shelf import Chosen
+from coordinator.simulate.truth import Truth
+from coordinator.simulate.workloads.jobs import Job
+from coordinator.simulate.world import World
+from shared.names import CallId, ModelName, NodeId, normalise
+
+FORESEEN_S = 60.0
+"""So far it sees what will be asked for."""
+MOST_FORESEEN = 32
+"""Calls, at most."""
+SHARED = 0.5
+"""Of the time for which a call runs beside another on the same machine, what the later one loses."""
+
+
+class Coming(Struct, frozen=True):
+    """A call that is to arrive."""
+
+    at: float
+    model: ModelName
+    prompt: int
+    answer: int
+
+
+class Sight(Struct, frozen=True):
+    """What it sees."""
+
+    truths: dict[NodeId, Truth]
+    answers: dict[CallId, int]
+    coming: list[Coming]
+    """By arrival; calls that follow the end of another are not among them."""
+    arrivals: list[float]
+
+    def next(self, now: float) -> list[Coming]:
+        """Those of the next minute."""
+        first = bisect_right(self.arrivals, now)
+        soon = islice(self.coming, first, first + MOST_FORESEEN)
+        return [each for each in soon if each.at <= now + FORESEEN_S]
+
+
+def sight(there: World, jobs: Sequence[Job]) -> Sight:
+    """Of a world and what is asked for in it."""
+    coming = sorted(
+        (Coming(job.at, normalise(job.model), job.prompt, job.answer) for job in jobs if job.follows is None),
+        key=lambda each: each.at,
+    )
+    return Sight(
+        {NodeId(each.name): each.truth for each in there.inhabitants},
+        {CallId(f"c{number}"): job.answer for number, job in enumerate(jobs)},
+        coming,
+        [each.at for each in coming],
+    )
+
+
+class TrueOutlook(Outlook):
+    """With the truth where `Outlook` has what was learned."""
+
+    def __init__(self, fleet: Fleet, seen: Sight) -> None:
+        super().__init__(fleet)
+        self._seen = seen
+
+    def _answer_tokens(self, call: Call, _candidate: Candidate) -> float:
+        return float(self._seen.answers[call.id])
+
+    def _alone(
+        self, node: Node, candidate: Candidate, prompt_tokens: float, answer_tokens: float
+    ) -> tuple[float, float]:
+        truth = self._seen.truths[node.node_id]
+        return truth.alone_s(candidate.model_bytes, round(prompt_tokens), round(answer_tokens))
+
+    def _loading_s(self, node: Node, model_bytes: int) -> float:
+        return self._seen.truths[node.node_id].load_s(model_bytes)
+
+
+class Clairvoyant(Predictive):
+    """`predictive` with the truth, and with the calls that it would stand in the way of."""
+
+    name = "clairvoyant"
+
+    def __init__(self, fleet: Fleet, weights: Weights, seen: Sight) -> None:
+        super().__init__(fleet, weights)
+        self._outlook = TrueOutlook(fleet, seen)
+        self._seen = seen
+
+    def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
+        """As `predictive`, with what the next minute would lose."""
+        found = super().order(options, subject, now)
+        coming = self._seen.next(now) if len(found) > 1 else []
+        if not coming:
+            return found
+        wanted = [(each, self._best(each)) for each in coming]
+        told = [each._replace(seconds=self._with_loss(each, wanted, now)) for each in found]
+        return sorted(told, key=lambda each: each.seconds.total if each.seconds else 0.0)
+
+    def _with_loss(
+        self, option: Chosen, wanted: Sequence[tuple[Coming, tuple[NodeId, float]]], now: float
+    ) -> Predicted:
+        seconds = option.seconds
+        assert seconds is not None  # noqa: S101 - `predictive` has just told it
+        ends = now + seconds.total - seconds.harm
+        here = option.entry.place.node_id
+        lost = sum(
+            min(regret, SHARED * (ends - each.at))
+            for each, (node_id, regret) in wanted
+            if node_id == here and each.at < ends
+        )
+        return seconds._replace(harm=seconds.harm + lost)
+
+    def _best(self, coming: Coming) -> tuple[NodeId, float]:
+        """Where a call would be soonest done, were all idle, and how much later at the next best."""
+        times = sorted(
+            (self._seconds(coming, node, spot.model.size_bytes, loaded=bool(spot.replicas)), node.node_id)
+            for node, spot in self._fleet.having(coming.model)
+        )
+        if len(times) < 2:
+            return (times[0][1] if times else NodeId(""), FORESEEN_S)
+        return times[0][1], times[1][0] - times[0][0]
+
+    def _seconds(self, coming: Coming, node: Node, size: int, *, loaded: bool) -> float:
+        truth = self._seen.truths[node.node_id]
+        return sum(truth.alone_s(size, coming.prompt, coming.answer)) + (
+            0.0 if loaded else truth.load_s(size)
+        )
