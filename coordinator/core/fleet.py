@@ -1,6 +1,7 @@
 """The nodes, their leases and what runs on each. Changed by the Desk only; everybody else gets values."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from coordinator.core import measuring
@@ -55,6 +56,7 @@ class Fleet:
         """Contexts, in tokens, that the fleet chose for models."""
         self._limits = limits
         self._having: dict[ModelName, set[NodeId]] = {}
+        self._copies: Counter[ModelName] = Counter()
         self._placements = 0
         self._troubles: Alarms[NodeId] = Alarms()
         """When the next trouble of a node is over."""
@@ -69,12 +71,16 @@ class Fleet:
             node = self.nodes[NodeId(heartbeat.node_id)] = Node(heartbeat, address, now, self.touch)
             node.set_aside(self.cordons[node.node_id])
             before: set[ModelName] = set()
+            loaded: set[ModelName] = set()
         else:
             self._check_order(node, heartbeat, now)
-            before = set(node.spots)
+            before, loaded = set(node.spots), node.loaded()
             if heartbeat.epoch != node.heartbeat.epoch:
                 self.circuits.forget(node.node_id)  # those were another process's
             node.heard(heartbeat, address, now, self._limits)
+        now_loaded = node.loaded()
+        self._copies.update(now_loaded - loaded)
+        self._copies.subtract(loaded - now_loaded)
         self.affinity.heard(last_beat, heartbeat)
         self.seats.heard(node)
         for model in before - set(node.spots):
@@ -141,6 +147,7 @@ class Fleet:
         ]
         for node in gone:
             del self.nodes[node.node_id]
+            self._copies.subtract(node.loaded())
             self.facts.forget(node.node_id)
             self._troubles.drop(node.node_id)
             self.changed.add(node.node_id)
@@ -164,8 +171,7 @@ class Fleet:
 
     def copies(self, model: ModelName) -> int:
         """Nodes that have it in memory, by their last beats; at least 1."""
-        loaded = (node_id for node_id in self._having.get(model, ()) if self.nodes[node_id].has_loaded(model))
-        return max(1, sum(1 for _ in loaded))
+        return max(1, self._copies[model])
 
     def having(self, model: ModelName) -> Iterator[tuple[Node, Spot]]:
         """The nodes and engines that have the model."""

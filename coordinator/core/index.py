@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush, heapreplace
 
 from coordinator.core import eligibility
-from coordinator.core.call import Place
+from coordinator.core.call import Call, Place
 from coordinator.core.candidates import Candidates
 from coordinator.core.eligibility import Refusal
 from coordinator.core.fleet import Fleet
@@ -125,22 +125,26 @@ class Index:
             return Found((), ())
         best: list[Chosen] = []
         full: list[Group] = []
-        enough = -math.inf
+        beyond = math.inf
         for group in shelf.ordered[tier]:
-            if self._at_most(group) < enough or not group.kind.can(subject.call):
+            if (beyond < math.inf and not (group.heap and group.heap[0][0] <= beyond)) or not group.kind.can(
+                subject.call
+            ):
                 continue
             first = self._first(group, subject, now)
             if first:
                 best += first
-                if self._policy.shortlist == 1 and group.kind.ready_for(subject.needed):
-                    enough = max(enough, first[0].total)
+                if group.kind.ready_for(subject.needed):
+                    beyond = min(beyond, self._policy.beyond(first[0], subject))
             elif self._some_full(group, subject, now):
                 full.append(group)
         return Found(tuple(self._policy.order(best, subject, now)), tuple(full))
 
-    def _at_most(self, group: Group) -> float:
-        """No place of the group that has room gets more points."""
-        return self._points.most_of_call - group.heap[0][0] if group.heap else -math.inf
+    def pointed(self, chosen: Chosen, call: Call) -> Chosen:
+        """With the points, where a policy had no need of them."""
+        known = self.chosen(chosen.entry, call)
+        total = known.total + sum(points for _, points in chosen.extra)
+        return chosen._replace(points=known.points, total=total)
 
     def entry(self, place: Place) -> Entry | None:
         """As it is kept for that place."""
@@ -186,7 +190,8 @@ class Index:
         found: list[Chosen] = []
         while len(found) < self._policy.shortlist and (entry := self._top(group, now)) is not None:
             if subject.may_try(entry.place):
-                found.append(self.chosen(entry, subject.call))
+                self._points.load(entry.node)
+                found.append(Chosen(entry, (), 0.0))  # its points are worked out when it is chosen
             aside.append(heappop(group.heap))
         for key in aside:
             heappush(group.heap, key)

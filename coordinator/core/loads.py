@@ -60,6 +60,8 @@ class Loads:
         self._under_way: dict[ModelName, dict[Place, Loading]] = {}
         self._rates: dict[NodeId, deque[float]] = {}
         """Bytes per second of finished loads."""
+        self._rate: dict[NodeId, float] = {}
+        """Their medians."""
         self._ended_at: dict[ModelName, float] = {}
         self._unshown: dict[Place, float] = {}
 
@@ -141,8 +143,7 @@ class Loads:
 
     def predicted_s(self, node_id: NodeId, size_bytes: int) -> float:
         """Seconds to load so many bytes (0: unknown) there."""
-        rates = self._rates.get(node_id)
-        rate = statistics.median(rates) if rates else PRIOR_BYTES_PER_S
+        rate = self._rate.get(node_id, PRIOR_BYTES_PER_S)
         return FIXED_S + (size_bytes or UNKNOWN_BYTES) / rate
 
     def nodes(self) -> set[NodeId]:
@@ -152,13 +153,14 @@ class Loads:
     def kept(self, node_id: NodeId) -> Kept:
         """Bytes per second of its loads, and how many were measured."""
         rates = self._rates.get(node_id)
-        return (float(f"{statistics.median(rates):.4g}"), len(rates)) if rates else UNKNOWN
+        return (float(f"{self._rate[node_id]:.4g}"), len(rates)) if rates else UNKNOWN
 
     def recall(self, node_id: NodeId, kept: Kept) -> None:
         """As it was kept."""
         rate, count = kept
         if rate > 0 and count > 0:
             self._rates[node_id] = deque([rate] * min(count, RECALLED), maxlen=MEASURED)
+            self._rate[node_id] = rate
 
     def _places(self, node_id: NodeId) -> list[Place]:
         """Where this node loads something, or did and no beat has shown it yet."""
@@ -171,8 +173,10 @@ class Loads:
         reading_s = max(0.1, now - loading.since - FIXED_S)
         rates = self._rates.setdefault(loading.node_id, deque(maxlen=MEASURED))
         rates.append(loading.size_bytes / reading_s)
+        self._rate[loading.node_id] = statistics.median(rates)
         if len(self._rates) > NODES_KEPT:
-            del self._rates[next(iter(self._rates))]
+            gone = next(iter(self._rates))
+            del self._rates[gone], self._rate[gone]
 
 
 def may_load_elsewhere(loading: Loading | None, now: float) -> bool:

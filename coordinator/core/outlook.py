@@ -10,7 +10,7 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.fleet import Fleet
 from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
-from coordinator.core.paces import SETUP_TOKENS
+from coordinator.core.paces import SETUP_TOKENS, Pace
 from coordinator.core.predicted import Predicted
 from coordinator.core.signals.memory_fit import needed_bytes
 from shared.names import ModelName
@@ -41,15 +41,17 @@ class Outlook:
         call: Call,
         now: float,
         *,
+        answer_tokens: float,
         wait_s: float = 0.0,
         cached: Affine | None = None,
     ) -> Predicted:
         """For that call there. `wait_s`: until it begins; `cached`: what of it was served there before."""
         fresh_tokens = call.estimated_tokens * (1 - CACHED[cached] * candidate.loaded)
         beside = max(0, load.number - (wait_s > 0))  # a place that it waits for is free of one by then
-        prefill_s, decode_s = self._alone(node, candidate, fresh_tokens, self._answer_tokens(call, candidate))
-        crowded = 1 + self._fleet.paces.crowding(node.node_id) * beside
-        prefill_s, decode_s = prefill_s * crowded, decode_s * crowded
+        paces = self._paces(node, candidate)
+        crowded = 1 + paces.crowding * beside
+        prefill_s = (fresh_tokens + SETUP_TOKENS) * paces.read_s * crowded
+        decode_s = answer_tokens * paces.write_s * crowded
         own_s = prefill_s + decode_s
         return Predicted(
             wait=wait_s,
@@ -57,31 +59,26 @@ class Outlook:
             evict=0.0 if candidate.loaded else self._evict_s(node, candidate, call, now),
             prefill=prefill_s,
             decode=decode_s,
-            harm=self._harm_s(node, load, own_s, beside),
+            harm=_harm_s(paces.crowding, load, own_s, beside),
             owner=max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES * own_s,
         )
 
+    def answer_tokens(self, call: Call, model: ModelName) -> float:
+        """Expected of its answer, were it to come from `model`."""
+        return self._fleet.lengths.expected(call, model)
+
     def usual_s(self, node: Node, candidate: Candidate, load: NodeLoad) -> float:
         """Of any call there, without what memory costs: to sort places by. Grows with the node's load."""
-        model = candidate.place.model
-        own_s = sum(self._alone(node, candidate, USUAL_PROMPT, self._fleet.lengths.usual(model)))
-        own_s *= 1 + self._fleet.paces.crowding(node.node_id) * load.number
+        paces = self._paces(node, candidate)
+        own_s = USUAL_PROMPT * paces.read_s + self._fleet.lengths.usual(candidate.place.model) * paces.write_s
+        own_s *= 1 + paces.crowding * load.number
         load_s = 0.0 if candidate.loaded else self._loading_s(node, candidate.model_bytes)
-        return load_s + own_s + self._harm_s(node, load, own_s, load.number)
+        return load_s + own_s + _harm_s(paces.crowding, load, own_s, load.number)
 
-    def _alone(
-        self, node: Node, candidate: Candidate, prompt_tokens: float, answer_tokens: float
-    ) -> tuple[float, float]:
-        """Of reading and of writing, were nothing else to run there."""
-        model, size, gbps = candidate.place.model, candidate.model_bytes, candidate.bandwidth_gbps
-        paces = self._fleet.paces
-        return (
-            (prompt_tokens + SETUP_TOKENS) * paces.read_s(node.node_id, model, size, gbps),
-            answer_tokens * paces.write_s(node.node_id, model, size, gbps),
+    def _paces(self, node: Node, candidate: Candidate) -> Pace:
+        return self._fleet.paces.of(
+            node.node_id, candidate.place.model, candidate.model_bytes, candidate.bandwidth_gbps
         )
-
-    def _answer_tokens(self, call: Call, candidate: Candidate) -> float:
-        return self._fleet.lengths.expected(call, candidate.place.model)
 
     def _loading_s(self, node: Node, model_bytes: int) -> float:
         return self._fleet.loads.predicted_s(node.node_id, model_bytes)
@@ -94,19 +91,13 @@ class Outlook:
             return under_way.left_s(now)
         return self._loading_s(node, candidate.model_bytes)
 
-    def _harm_s(self, node: Node, load: NodeLoad, own_s: float, beside: int) -> float:
-        """What those that run there lose together: as long as both run, each is slowed by one more."""
-        if not beside:
-            return 0.0
-        crowding = self._fleet.paces.crowding(node.node_id)
-        left_s = LEFT * load.seconds / max(1, load.number)
-        return beside * min(own_s, left_s) * crowding / (1 + crowding * (beside - 1))
-
     def _evict_s(self, node: Node, candidate: Candidate, call: Call, now: float) -> float:
         """What the models that have to go are expected to cost when they are asked for again; where those that are idle
         are not enough, the calls of the others have to end before.
         """
         lacking = needed_bytes(candidate, call) - candidate.free_bytes
+        if lacking <= 0:
+            return 0.0
         cost_s = 0.0
         for model, size in self._idle(node):
             if lacking <= 0:
@@ -129,3 +120,11 @@ class Outlook:
             if not node.in_flight.get((engine.name, model))
         ]
         return [(model, size) for _, model, size in sorted(found)]
+
+
+def _harm_s(crowding: float, load: NodeLoad, own_s: float, beside: int) -> float:
+    """What those that run there lose together: as long as both run, each is slowed by one more."""
+    if not beside:
+        return 0.0
+    left_s = LEFT * load.seconds / max(1, load.number)
+    return beside * min(own_s, left_s) * crowding / (1 + crowding * (beside - 1))

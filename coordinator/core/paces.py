@@ -1,5 +1,7 @@
 """How fast each node reads prompts and writes answers with each model, and how much calls there slow each other."""
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from coordinator.core.learned import Figure
@@ -43,12 +45,24 @@ class Run(Struct, frozen=True, kw_only=True):
     """Whether a part of its prompt may have been read before."""
 
 
+class Pace(NamedTuple):
+    """Of one model on one node. Seconds for a token, alone. A call with n others beside it takes 1 + n * crowding times
+    as long.
+    """
+
+    read_s: float
+    write_s: float
+    crowding: float
+
+
 class NodePaces:
     """What is known of one node."""
 
-    __slots__ = ("crowding", "reading", "reading_over_claim", "writing", "writing_over_claim")
+    __slots__ = ("crowding", "known", "reading", "reading_over_claim", "writing", "writing_over_claim")
 
     def __init__(self) -> None:
+        self.known: dict[tuple[ModelName, int, float], Pace] = {}
+        """What was worked out since something was learned, by model and what is claimed."""
         self.writing: dict[ModelName, Figure] = {}
         """Seconds for a token of an answer, alone."""
         self.reading: dict[ModelName, Figure] = {}
@@ -68,6 +82,19 @@ class Paces:
 
     def __init__(self) -> None:
         self._nodes: dict[NodeId, NodePaces] = {}
+
+    def of(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> Pace:
+        """All three."""
+        node = self._nodes.get(node_id)
+        if node is None:
+            node = self._nodes[node_id] = NodePaces()
+        key = (model, model_bytes, bandwidth_gbps)
+        found = node.known.get(key)
+        if found is None:
+            found = node.known[key] = Pace(
+                self.read_s(node_id, *key), self.write_s(node_id, *key), self.crowding(node_id)
+            )
+        return found
 
     def write_s(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> float:
         """Seconds for a token of an answer, alone on the node."""
@@ -90,6 +117,7 @@ class Paces:
     ) -> None:
         """A call ended well there."""
         known = self._nodes.setdefault(node_id, NodePaces())
+        known.known.clear()
         claim = claimed_s(model_bytes, bandwidth_gbps)
         crowding = self.crowding(node_id)
         read_s = self.read_s(node_id, model, model_bytes, bandwidth_gbps)

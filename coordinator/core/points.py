@@ -26,8 +26,6 @@ class Points:
         self._of_place = [(known[name], getattr(weights, name)) for name in OF_PLACE]
         self._of_load = [(known[name], getattr(weights, name)) for name in OF_LOAD]
         self._of_call = [(known[name], getattr(weights, name)) for name in OF_CALL]
-        self.most_of_call = sum(abs(weight) for _, weight in self._of_call)
-        """No call adds more than these to what a place and its node's load are worth."""
 
     def of_place(self, candidate: Candidate, call: Call = ANY_CALL) -> tuple[float, ...]:
         """In the order of OF_PLACE."""

@@ -188,6 +188,8 @@ class Scorer:
         return [each for each in usable if not self._fleet.circuits.bars(each, now)] or usable
 
     def _place(self, subject: OpenCall, chosen: Chosen, found: Found) -> Placed:
+        if not chosen.points:
+            chosen = self._index.pointed(chosen, subject.call)
         entry = chosen.entry
         model = entry.place.model
         count = self._index.count(model)

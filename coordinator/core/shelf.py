@@ -79,6 +79,8 @@ class Entry:
 
     __slots__ = (
         "base",
+        "cost",
+        "cost_of",
         "fixed",
         "group",
         "key",
@@ -96,6 +98,9 @@ class Entry:
         self.slots = 0
         self.base = 0.0
         """Sum of the points of the place."""
+        self.cost = 0.0
+        self.cost_of: NodeLoad | None = None
+        """For a policy that works it out: its cost, and the load of the node of which that is."""
         self.fixed: Fixed
         self.group: Group | None = None
 

@@ -40,7 +40,8 @@ class Substitutes:
     def _ready(self, subject: OpenCall, model: ModelName, now: float) -> list[Chosen]:
         """Healthy places with room that have it in memory, the best of each kind."""
         found = self._choice.favoured(self._index.find(subject, model, now), subject, model, now)
-        return [each for each in found.best if each.entry.fixed.candidate.loaded]
+        ready = [each for each in found.best if each.entry.fixed.candidate.loaded]
+        return [each if each.points else self._index.pointed(each, subject.call) for each in ready]
 
 
 def _cold(found: Found) -> bool:

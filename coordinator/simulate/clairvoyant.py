@@ -16,6 +16,7 @@ from coordinator.core.limits import Weights
 from coordinator.core.node import Node
 from coordinator.core.open_call import OpenCall
 from coordinator.core.outlook import Outlook
+from coordinator.core.paces import Pace
 from coordinator.core.policies.predictive import Predictive
 from coordinator.core.predicted import Predicted
 from coordinator.core.shelf import Chosen
@@ -78,14 +79,14 @@ class TrueOutlook(Outlook):
         super().__init__(fleet)
         self._seen = seen
 
-    def _answer_tokens(self, call: Call, _candidate: Candidate) -> float:
+    def answer_tokens(self, call: Call, _model: ModelName) -> float:
+        """It is known."""
         return float(self._seen.answers[call.id])
 
-    def _alone(
-        self, node: Node, candidate: Candidate, prompt_tokens: float, answer_tokens: float
-    ) -> tuple[float, float]:
-        truth = self._seen.truths[node.node_id]
-        return truth.alone_s(candidate.model_bytes, round(prompt_tokens), round(answer_tokens))
+    def _paces(self, node: Node, candidate: Candidate) -> Pace:
+        truth, size = self._seen.truths[node.node_id], candidate.model_bytes
+        crowding = super()._paces(node, candidate).crowding
+        return Pace(1 / truth.prompt_tokens_per_s(size), 1 / truth.tokens_per_s(size), crowding)
 
     def _loading_s(self, node: Node, model_bytes: int) -> float:
         return self._seen.truths[node.node_id].load_s(model_bytes)
@@ -128,14 +129,14 @@ class Clairvoyant(Predictive):
     def _best(self, coming: Coming) -> tuple[NodeId, float]:
         """Where a call would be soonest done, were all idle, and how much later at the next best."""
         times = sorted(
-            (self._seconds(coming, node, spot.model.size_bytes, loaded=bool(spot.replicas)), node.node_id)
+            (self._idle_s(coming, node, spot.model.size_bytes, loaded=bool(spot.replicas)), node.node_id)
             for node, spot in self._fleet.having(coming.model)
         )
         if len(times) < 2:
             return (times[0][1] if times else NodeId(""), FORESEEN_S)
         return times[0][1], times[1][0] - times[0][0]
 
-    def _seconds(self, coming: Coming, node: Node, size: int, *, loaded: bool) -> float:
+    def _idle_s(self, coming: Coming, node: Node, size: int, *, loaded: bool) -> float:
         truth = self._seen.truths[node.node_id]
         return sum(truth.alone_s(size, coming.prompt, coming.answer)) + (
             0.0 if loaded else truth.load_s(size)

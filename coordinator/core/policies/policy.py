@@ -32,6 +32,12 @@ class Policy(Protocol):
         """By which places of a kind are sorted, whatever the call: the lowest first. Rises with the node's load."""
         ...
 
+    def beyond(self, chosen: Chosen, subject: OpenCall) -> float:
+        """Where `chosen` has the model in memory, with context enough: the cost from which on no place of another kind
+        need be looked at for that call.
+        """
+        ...
+
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         """For that call, best first."""
         ...

@@ -1,20 +1,29 @@
 """Policy `predictive`: where would the call be done soonest, counting what it costs the others there?"""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
+from coordinator.core.call import Place
 from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
 from coordinator.core.outlook import LEFT, Outlook
 from coordinator.core.predicted import Predicted
-from coordinator.core.shelf import Chosen, Entry, Found, rank
+from coordinator.core.shelf import Chosen, Entry, Found
+from shared.names import ModelName
 
 SHORTLIST = 4
 WORTH = 0.9
 """A busy place is waited for where that costs less than this part of the best that is free: predictions err."""
+BEHIND = 2.0
+LONG = 2_000
+"""Tokens of a prompt."""
 BUSY_LOOKED_AT = 32
 """Busy places of a model that are looked at, at most."""
+
+View = Callable[..., Predicted]
 
 
 class Predictive:
@@ -29,36 +38,62 @@ class Predictive:
         self._outlook = Outlook(fleet)
 
     def cost(self, entry: Entry, load: NodeLoad) -> float:
-        """Seconds of a usual call."""
-        return self._outlook.usual_s(entry.node, entry.fixed.candidate, load)
+        """Seconds of a usual call. Worked out once for each load of the node: what is learned changes that, too."""
+        if entry.cost_of is not load:
+            entry.cost = self._outlook.usual_s(entry.node, entry.fixed.candidate, load)
+            entry.cost_of = load
+        return entry.cost
+
+    def beyond(self, chosen: Chosen, subject: OpenCall) -> float:
+        """A usual call there would take BEHIND times as long. A long one may be worth a load on a faster machine."""
+        if subject.call.estimated_tokens > LONG:
+            return math.inf
+        return BEHIND * self.cost(chosen.entry, chosen.entry.node.load or _NOTHING)
 
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         """By the seconds of this call; among equals the one used longest ago."""
-        told = [each._replace(seconds=self.predicted(each.entry, subject, now)) for each in options]
-        return sorted(told, key=_rank)
+        view = self._view(subject, now)
+        told = [Chosen(each[0], each[1], each[2], each[3], view(each[0])) for each in options]
+        if len(told) > 1:
+            told.sort(key=_rank)
+        return told
 
-    def predicted(self, entry: Entry, subject: OpenCall, now: float, wait_s: float = 0.0) -> Predicted:
-        """For that call there, once it has waited so long."""
-        node = entry.node
-        assert node.load is not None  # noqa: S101 - the index works it out before a place is looked at
-        cached = self._fleet.affinity.preferred(subject.call, now).get(entry.place)
-        return self._outlook.of(
-            node, entry.fixed.candidate, node.load, subject.call, now, wait_s=wait_s, cached=cached
-        )
+    def _view(self, subject: OpenCall, now: float) -> View:
+        """The seconds of that call at a place, once it has waited so long."""
+        call, outlook = subject.call, self._outlook
+        cached = self._fleet.affinity.preferred(call, now)
+        tokens: dict[ModelName, float] = {}
+
+        def predicted(entry: Entry, wait_s: float = 0.0) -> Predicted:
+            node, model = entry.node, entry.place.model
+            assert node.load is not None  # noqa: S101 - the index works it out before a place is looked at
+            if model not in tokens:
+                tokens[model] = outlook.answer_tokens(call, model)
+            return outlook.of(
+                node,
+                entry.fixed.candidate,
+                node.load,
+                call,
+                now,
+                answer_tokens=tokens[model],
+                wait_s=wait_s,
+                cached=cached.get(entry.place) if cached else None,
+            )
+
+        return predicted
 
     def better_wait(
         self, _found: Found, best: Chosen, busy: Iterable[Entry], subject: OpenCall, now: float, ahead: int
     ) -> bool:
         """Whether the call would be done sooner by then, for all."""
-        if best.seconds is None:
+        assert best.seconds is not None  # noqa: S101 - `order` has told it
+        waited_for = list(islice(busy, BUSY_LOOKED_AT))
+        if not waited_for:
             return False
-        waited_for = [each for each, _ in zip(busy, range(BUSY_LOOKED_AT), strict=False)]
+        view = self._view(subject, now)
         slots = sum(each.slots for each in waited_for)
         most_s = best.seconds.total * WORTH
-        return any(
-            self.predicted(each, subject, now, self._wait_s(each, slots, ahead)).total < most_s
-            for each in waited_for
-        )
+        return any(view(each, self._wait_s(each, slots, ahead)).total < most_s for each in waited_for)
 
     def _wait_s(self, entry: Entry, slots: int, ahead: int) -> float:
         """Until a place is free there: the first of those that run to end, and those that go before."""
@@ -72,5 +107,7 @@ class Predictive:
 _NOTHING = NodeLoad((), 0.0, {}, 0, 0.0)
 
 
-def _rank(chosen: Chosen) -> tuple[float, tuple[float, int, object]]:
-    return (chosen.seconds.total if chosen.seconds else 0.0, rank(chosen)[1:])  # type: ignore[return-value]
+def _rank(chosen: Chosen) -> tuple[float, int, Place]:
+    entry, seconds = chosen.entry, chosen.seconds
+    assert seconds is not None  # noqa: S101 - `order` has told it
+    return (sum(seconds), entry.node.last_used.get(entry.pair, 0), entry.place)

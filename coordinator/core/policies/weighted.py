@@ -11,7 +11,7 @@ from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.scored import Scored
 from coordinator.core.shelf import Chosen, Entry, Found, rank
-from coordinator.core.signals import Signal, functions
+from coordinator.core.signals import OF_CALL, Signal, functions
 from coordinator.core.warmth import better_wait
 
 
@@ -22,12 +22,17 @@ class Weighted:
     shortlist = 1
     passes = False
 
-    def __init__(self, fleet: Fleet, _weights: Weights) -> None:
+    def __init__(self, fleet: Fleet, weights: Weights) -> None:
         self._fleet = fleet
+        self._most_of_call: float = sum(abs(getattr(weights, name)) for name in OF_CALL)
 
     def cost(self, entry: Entry, load: NodeLoad) -> float:
         """Points, the most first."""
         return -(entry.base + load.total)
+
+    def beyond(self, chosen: Chosen, _subject: OpenCall) -> float:
+        """Beyond it, no points of the call could make up for what a place is behind."""
+        return self._most_of_call - chosen.total
 
     def order(self, options: Sequence[Chosen], _subject: OpenCall, _now: float) -> list[Chosen]:
         """Among equals the one used longest ago, so that they take turns."""
