@@ -14,10 +14,10 @@ from coordinator.core.predicted import Predicted
 from coordinator.core.shelf import Chosen, Entry, Found
 from shared.names import ModelName
 
-SHORTLIST = 4
+SHORTLIST = 3
 WORTH = 0.9
 """A busy place is waited for where that costs less than this part of the best that is free: predictions err."""
-BEHIND = 2.0
+BEHIND = 1.5
 LONG = 2_000
 """Tokens of a prompt."""
 BUSY_LOOKED_AT = 32
@@ -45,8 +45,9 @@ class Predictive:
         return entry.cost
 
     def beyond(self, chosen: Chosen, subject: OpenCall) -> float:
-        """A usual call there would take BEHIND times as long. A long one may be worth a load on a faster machine."""
-        if subject.call.estimated_tokens > LONG:
+        """A usual call would take BEHIND times as long there. A long one may be worth a load on a faster machine."""
+        call, model, lengths = subject.call, chosen.entry.place.model, self._fleet.lengths
+        if call.estimated_tokens > LONG or lengths.expected(call, model) > BEHIND * lengths.usual(model):
             return math.inf
         return BEHIND * self.cost(chosen.entry, chosen.entry.node.load or _NOTHING)
 
