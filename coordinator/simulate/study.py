@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+import msgspec
 from msgspec import Struct
 
 from coordinator.core.limits import Limits
@@ -60,6 +61,10 @@ class Report(Struct, frozen=True):
     """Of each policy over the base, where both were run."""
 
 
+class BadReport(ValueError):
+    """Not what a study told."""
+
+
 Progress = Callable[[str], None]
 
 
@@ -68,6 +73,18 @@ def study(asked: Asked, fleet: FleetSpec, told: Progress = lambda _text: None) -
     outcomes = [each for seed in asked.seeds for each in _of_seed(asked, fleet, seed, told)]
     compared = len(asked.policies) > 1 and BASE in asked.policies
     return Report(asked, outcomes, gains(_cells(outcomes), BASE) if compared else {})
+
+
+def stored(content: bytes) -> Report:
+    """Of the JSON of a report. Raises BadReport."""
+    try:
+        report = msgspec.json.decode(content, type=Report)
+    except msgspec.MsgspecError as error:
+        raise BadReport(f"not what --json tells: {error}") from error
+    names = [[found.policy for found in each.policies] for each in report.outcomes]
+    if not names or not names[0] or any(each != names[0] for each in names):
+        raise BadReport("not what --json tells: each outcome should have the same policies")
+    return report
 
 
 def averaged(outcomes: Sequence[Outcome]) -> list[Measures]:

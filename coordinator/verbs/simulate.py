@@ -1,13 +1,17 @@
 """`herd simulate`: how placing would do in a fleet that is only imagined, on a clock that nobody waits for."""
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 LOAD = 0.6
 """Of saturation, where nothing else is said."""
 CALLS = 600
+OF_A_RESULT = frozenset({"stored", "plot", "as_json"})
+"""Options that go with --from."""
 
 
 @click.command()
@@ -49,6 +53,19 @@ CALLS = 600
     show_default=True,
     help="Seconds that a call waits for a place, before its caller is told to come again.",
 )
+@click.option(
+    "--plot",
+    metavar="FILE.svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw latency against load, too; needs herd-fleet[plots].",
+)
+@click.option(
+    "--from",
+    "stored",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Simulate nothing: tell what --json told before.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def simulate(
     *,
@@ -64,6 +81,8 @@ def simulate(
     rate: float | None,
     scale: float,
     hold_s: float,
+    plot: Path | None,
+    stored: Path | None,
     as_json: bool,
 ) -> None:
     """Policies in an imagined fleet: the real Desk places the calls, machines are not what they claim.
@@ -72,8 +91,9 @@ def simulate(
     herd simulate                                    three machines, 600 calls
     herd simulate --fleet eight --sweep --seeds 5    four loads, 95 % intervals
     herd simulate --fleet hundred --workload azure.csv --scale 0.5 --json
+    herd simulate --sweep --seeds 5 --plot home.svg  a drawing beside the table
 
-    Exit codes: 0 told, 2 wrong usage or file.
+    Exit codes: 0 told, 2 wrong usage or file, or --plot without its library.
     """
     from coordinator.simulate.load import LOADS
     from coordinator.simulate.study import Asked
@@ -83,6 +103,12 @@ def simulate(
         raise click.UsageError("say one of: --load, --rate, --sweep")
     if every and policies:
         raise click.UsageError("say one of: --policy, --all")
+    if plot is not None:
+        _can_plot(plot)
+    if stored is not None:
+        _alone()
+        _out(_read(stored), f"as told in {stored}", plot, as_json=as_json)
+        return
     made = workload in GENERATORS
     if load is None and rate is None and made:
         load = LOAD
@@ -97,7 +123,7 @@ def simulate(
         scale=scale,
         hold_s=hold_s,
     )
-    _run(asked, as_json=as_json)
+    _out(*_run(asked), plot, as_json=as_json)
 
 
 def _policies(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -113,23 +139,74 @@ def _policies(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or tuple(ENTRANTS)
 
 
-def _run(asked: Any, *, as_json: bool) -> None:
-    import msgspec
+def _can_plot(path: Path) -> None:
+    """Said before anything is simulated, which may take hours."""
+    if path.suffix != ".svg":
+        raise click.UsageError(f"--plot: {path} does not end in .svg, and an SVG is what would be in it")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"--plot: there is no folder {path.parent}")
+    try:
+        import coordinator.simulate.plot  # noqa: F401 - whether its library is there
+    except ImportError as error:
+        _fail(f"--plot needs matplotlib ({error}): pip install 'herd-fleet[plots]'")
 
+
+def _alone() -> None:
+    """Raises click.UsageError where an option was said that --from has no use for."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if said and name not in OF_A_RESULT:
+            raise click.UsageError(f"{parameter.opts[0]}: with --from nothing is simulated")
+
+
+def _read(path: Path) -> Any:
+    """A Report."""
+    from coordinator.simulate.study import BadReport, stored
+
+    try:
+        return stored(path.read_bytes())
+    except (BadReport, OSError) as error:
+        _fail(f"{path}: {error}")
+
+
+def _run(asked: Any) -> tuple[Any, str]:
+    """A Report, and what there is to say about the fleet."""
     from coordinator.simulate.fleets import BadFleet, read
     from coordinator.simulate.study import study
     from coordinator.simulate.workloads import BadWorkload
 
     try:
         fleet = read(asked.fleet)
-        report = study(asked, fleet, _tell)
+        return study(asked, fleet, _tell), fleet.about
     except (BadFleet, BadWorkload) as error:
-        click.echo(f"herd simulate: {error}", err=True)
-        sys.exit(2)
+        _fail(str(error))
+
+
+def _out(report: Any, about: str, plot: Path | None, *, as_json: bool) -> None:
+    import msgspec
+
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)))
     else:
-        _draw(report, fleet.about)
+        _draw(report, about)
+    if plot is not None:
+        _plot(report, plot)
+
+
+def _plot(report: Any, path: Path) -> None:
+    from coordinator.simulate.plot import drawn
+
+    try:
+        path.write_bytes(drawn(report))
+    except OSError as error:
+        _fail(f"--plot: {error}")
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(f"herd simulate: {text}", err=True)
+    sys.exit(2)
 
 
 def _tell(text: str) -> None:
