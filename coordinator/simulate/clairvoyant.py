@@ -92,15 +92,21 @@ class TrueOutlook(Outlook):
         return self._seen.truths[node.node_id].load_s(model_bytes)
 
 
-class Clairvoyant(Predictive):
-    """`predictive` with the truth, and with the calls that it would stand in the way of."""
+class Informed(Predictive):
+    """`predictive` with the truth."""
 
-    name = "clairvoyant"
+    name = "informed"
 
     def __init__(self, fleet: Fleet, weights: Weights, seen: Sight) -> None:
         super().__init__(fleet, weights)
         self._outlook = TrueOutlook(fleet, seen)
         self._seen = seen
+
+
+class Clairvoyant(Informed):
+    """Also with the calls that it would stand in the way of."""
+
+    name = "clairvoyant"
 
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         """As `predictive`, with what the next minute would lose."""

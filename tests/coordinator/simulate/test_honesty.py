@@ -1,10 +1,14 @@
 """What must be true of any simulation, or its tables are stories."""
 
+import math
+from functools import partial
 from statistics import fmean
 
 import pytest
 
 from coordinator.core.limits import Limits
+from coordinator.core.policies.predictive import Predictive
+from coordinator.simulate.clairvoyant import Informed, sight
 from coordinator.simulate.entrants import ENTRANTS, entered
 from coordinator.simulate.fleets import read
 from coordinator.simulate.measures import measured
@@ -55,6 +59,23 @@ def test_more_load_never_shortens_the_mean(machines: int) -> None:
     means = [fmean(totals(ran(fleet, stretched(jobs, factor)))) for factor in (50.0, 4.0, 2.0, 1.0, 0.5)]
     assert means == sorted(means)
     assert means[-1] > 2 * means[0]
+
+
+def test_who_is_handed_the_truth_does_no_worse_than_who_has_to_learn_it() -> None:
+    """Over worlds, loads and fleets taken together: in a single one luck may weigh more."""
+    logs = []
+    for fleet_name in ("home", "eight"):
+        fleet = read(fleet_name)
+        for seed in range(1, 5):
+            there = world(fleet, seed)
+            for factor in (12.0, 5.0):
+                jobs = stretched(workload("poisson", fleet, 150, seed), factor)
+                knowing = run(there, jobs, partial(Informed, seen=sight(there, jobs)), Limits())
+                learning = run(there, jobs, Predictive, Limits())
+                logs.append(math.log(fmean(totals(learning)) / fmean(totals(knowing))))
+    gain = math.exp(fmean(logs))
+    print(f"the truth is worth {gain:.3f} times")  # noqa: T201 - for a person
+    assert gain >= 1.0, f"the truth makes it worse: {gain:.3f}"
 
 
 @pytest.mark.parametrize("kind", list(GENERATORS))
