@@ -89,6 +89,7 @@ def _told(figures: Mapping[str, Figures]) -> str:
     return "\n".join(("", f"{CALLS} calls, {PER_S:.0f}/s, five engines", *lines))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_seconds_beat_points_where_claims_are_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -61,6 +61,7 @@ def test_more_load_never_shortens_the_mean(machines: int) -> None:
     assert means[-1] > 2 * means[0]
 
 
+@pytest.mark.timeout(300)
 def test_who_is_handed_the_truth_does_no_worse_than_who_has_to_learn_it() -> None:
     """Over worlds, loads and fleets taken together: in a single one luck may weigh more."""
     logs = []

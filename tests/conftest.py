@@ -1,0 +1,17 @@
+"""Tests that take minutes run where they are asked for: in CI, and by HERD_LONG=1."""
+
+import os
+from collections.abc import Iterable
+
+import pytest
+
+LONG = "HERD_LONG"
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Skips what is marked `long`."""
+    if os.environ.get(LONG):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason=f"takes minutes: {LONG}=1 runs it"))
