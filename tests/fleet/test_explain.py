@@ -76,7 +76,10 @@ async def test_what_is_told_before_is_what_happens_and_is_told_after(tmp_path: P
             assert (before["outcome"], before["chosen"]) == ("placed", reply.node) == ("placed", "node-1")
             check_headers(reply)
             after = await fleet.get(f"/fleet/explain/call-{dialect}")
-            assert after["candidates"] == before["candidates"]
+            assert all(each["predicted_seconds"] for each in before["candidates"] if each["eligible"])
+            assert after["candidates"] == [
+                each | {"predicted_seconds": None} for each in before["candidates"]
+            ]
             assert (after["status"], after["node_id"], after["retries"]) == ("completed", "node-1", 0)
             told = {each["node_id"]: each for each in after["candidates"]}
             assert [told[f"node-{n}"]["eligible"] for n in (1, 2, 3)] == [True, True, False]
