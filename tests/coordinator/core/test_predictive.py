@@ -94,10 +94,12 @@ def test_memory_that_somebody_else_needs_again_counts() -> None:
     assert told(desk.arrived(a_call("c1", "big"), 20.0)) == ["c1 on n2"]
 
 
-def run_calls(desk: Desk, seconds_a_token: dict[str, float], count: int) -> list[str]:
+def run_calls(
+    desk: Desk, seconds_a_token: dict[str, float], count: int, now: float = 0.0, first: int = 0
+) -> list[str]:
     """One call after another; where each went."""
-    now, went = 0.0, []
-    for number in range(count):
+    went = []
+    for number in range(first, first + count):
         (placed,) = desk.arrived(a_call(f"r{number}"), now)
         assert isinstance(placed, Placed)
         place: Place = placed.placement.place
@@ -113,6 +115,14 @@ def test_a_node_that_claims_too_much_is_found_out() -> None:
     went = run_calls(desk, {"liar": 0.1, "honest": 0.02}, 30)
     assert went[0] == "liar"
     assert set(went[8:]) == {"honest"}
+
+
+def test_a_node_whose_speed_halves_is_left_within_twenty_calls() -> None:
+    desk = predicting(node("one", with_loaded(), gbps=200.0), node("other", with_loaded(), gbps=150.0))
+    assert set(run_calls(desk, {"one": 0.012, "other": 0.018}, 60)[10:]) == {"one"}
+    went = run_calls(desk, {"one": 0.024, "other": 0.018}, 40, now=10_000.0, first=60)
+    assert "other" in went[:20], "it was found out"
+    assert set(went[20:]) == {"other"}
 
 
 def test_the_score_is_the_weighted_total_and_the_seconds_stand_beside_it() -> None:
