@@ -18,6 +18,13 @@ def seconds(places: list[dict[str, Any]], chosen: dict[str, Any] | None) -> Tabl
         told = place["predicted_seconds"]
         if told:
             here = place is chosen
-            cells = [f"{told[part]:.1f}" if part in told else "" for part in PARTS]
+            cells = [_short(told[part]) if part in told else "" for part in PARTS]
             table.add_row("*" if here else " ", place["node_id"], *cells, style="green" if here else "")
     return table
+
+
+def _short(seconds: float) -> str:
+    """Two digits that tell something, or whole seconds."""
+    if seconds < 0.0005:
+        return "0"
+    return f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
