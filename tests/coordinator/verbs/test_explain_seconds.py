@@ -1,6 +1,7 @@
 """Predicted seconds in a terminal."""
 
 import io
+from typing import Any
 
 from rich.console import Console
 
@@ -9,7 +10,7 @@ from coordinator.verbs.explain_seconds import seconds
 
 def test_short_and_long_times_are_told_and_who_was_not_predicted_is_left_out() -> None:
     told = {"wait": 0.0, "load": 12.34, "prefill": 0.00412, "decode": 1.26, "total": 13.6}
-    places = [
+    places: list[dict[str, Any]] = [
         {"node_id": "n1", "predicted_seconds": told},
         {"node_id": "n2", "predicted_seconds": None},
     ]
