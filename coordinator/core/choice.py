@@ -75,7 +75,7 @@ class Choice:
         if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
         busy = (each for each in self._index.busy(model, subject, now) if self._as_good(each, best, subject))
-        if last_chance or not self._policy.better_wait(found, best, busy, subject, now, ahead):
+        if last_chance or not self._policy.better_wait(best, busy, subject, now, ahead):
             return best
         if best.entry.fixed.candidate.loaded:
             return None

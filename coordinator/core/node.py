@@ -98,10 +98,6 @@ class Node:
         elif silent > limits.beat_late_s:
             self.suspect(f"it was silent for {silent:.0f} s", now)
 
-    def has_loaded(self, model: ModelName) -> bool:
-        """Whether that one is."""
-        return any(spot.replicas for spot in self.spots.get(model, ()))
-
     def _left_memory(self, model: ModelName, now: float) -> None:
         self.unloaded_at.pop(model, None)  # to the end: the dict is in order of time
         self.unloaded_at[model] = now

@@ -7,7 +7,7 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
-from coordinator.core.shelf import Chosen, Entry, Found
+from coordinator.core.shelf import Chosen, Entry
 
 
 class Policy(Protocol):
@@ -43,7 +43,7 @@ class Policy(Protocol):
         ...
 
     def better_wait(
-        self, found: Found, best: Chosen, busy: Iterable[Entry], subject: OpenCall, now: float, ahead: int
+        self, best: Chosen, busy: Iterable[Entry], subject: OpenCall, now: float, ahead: int
     ) -> bool:
         """Whether one of the `busy` places, which have the model in memory, had better be waited for than `best` taken.
         `ahead`: calls that wait for the same and go before.

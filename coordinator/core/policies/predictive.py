@@ -11,7 +11,7 @@ from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
 from coordinator.core.outlook import LEFT, Outlook
 from coordinator.core.predicted import Predicted
-from coordinator.core.shelf import Chosen, Entry, Found
+from coordinator.core.shelf import Chosen, Entry
 from shared.names import ModelName
 
 SHORTLIST = 3
@@ -84,7 +84,7 @@ class Predictive:
         return predicted
 
     def better_wait(
-        self, _found: Found, best: Chosen, busy: Iterable[Entry], subject: OpenCall, now: float, ahead: int
+        self, best: Chosen, busy: Iterable[Entry], subject: OpenCall, now: float, ahead: int
     ) -> bool:
         """Whether the call would be done sooner by then, for all."""
         assert best.seconds is not None  # noqa: S101 - `order` has told it

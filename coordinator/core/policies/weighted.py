@@ -10,7 +10,7 @@ from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.scored import Scored
-from coordinator.core.shelf import Chosen, Entry, Found, rank
+from coordinator.core.shelf import Chosen, Entry, rank
 from coordinator.core.signals import OF_CALL, Signal, functions
 from coordinator.core.warmth import better_wait
 
@@ -39,7 +39,7 @@ class Weighted:
         return sorted(options, key=rank)
 
     def better_wait(
-        self, _found: Found, best: Chosen, busy: Iterable[Entry], _subject: OpenCall, _now: float, _ahead: int
+        self, best: Chosen, busy: Iterable[Entry], _subject: OpenCall, _now: float, _ahead: int
     ) -> bool:
         """Whether a load would take longer than until a place is free."""
         candidate = best.entry.fixed.candidate
