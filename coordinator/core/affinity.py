@@ -1,7 +1,7 @@
 """Where a conversation was served last, and where a long beginning that many calls share: its cache is there."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from coordinator.core.call import Call, Place
@@ -20,6 +20,8 @@ PREFIX_PLACES = 2
 WORTH_TOKENS = 500
 """A call that begins a conversation has nothing of its own cached, unless somebody asked the same before: shorter than
 this, that is not worth going to the same place."""
+
+_NOWHERE: Mapping[Place, Affine] = {}
 
 
 class Recent:
@@ -69,8 +71,10 @@ class Affinity:
         if call.prefix:
             self._prefixes.note(call.prefix, place, now)
 
-    def preferred(self, call: Call, now: float) -> dict[Place, Affine]:
+    def preferred(self, call: Call, now: float) -> Mapping[Place, Affine]:
         """Places that have something of the call cached, and what. The conversation outranks its beginning."""
+        if not call.prefix and not call.session:
+            return _NOWHERE
         found: dict[Place, Affine] = {}
         if call.prefix:
             found.update(dict.fromkeys(self._prefixes.places(call.prefix, now), "prefix_affinity"))

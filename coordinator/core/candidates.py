@@ -10,14 +10,11 @@ from coordinator.core.latencies import expected_s
 from coordinator.core.memory import free_bytes, total_bytes
 from coordinator.core.node import Node, Standing
 from coordinator.core.spots import Spot
-from shared.names import ModelName, NodeId
+from shared.names import ModelName
 from shared.wire import Heartbeat
 
 USUAL_CONTEXT = 4096
 """Tokens with which an engine is taken to load a model, where it does not tell."""
-
-
-NOWHERE = Place(NodeId(""), "", ModelName(""))
 
 
 class Candidates:
@@ -38,8 +35,8 @@ class Candidates:
             unloaded_for_s=None if unloaded_at is None else now - unloaded_at,
             slots=self._fleet.seats.of(node, spot, Place(node.node_id, *key)),
             in_flight=node.in_flight[key],
-            node_in_flight=node.in_flight.total(),
-            others_s=self._others_s(node, key),
+            node_in_flight=node.running,
+            others_s=self.others_s(node, key),
             model_bytes=spot.model.size_bytes,
             free_bytes=max(0, _owners_leave(beat) - _loading_bytes(node, key)),
             memory_bytes=total_bytes(beat),
@@ -50,7 +47,7 @@ class Candidates:
             default_context=spot.default_context,
             fixed_context=spot.fixed_context,
             max_context=spot.model.max_context,
-            bandwidth_gbps=beat.hardware.memory_bandwidth_gbps,
+            bandwidth_gbps=node.bandwidth_gbps,
             fleet_bandwidth_gbps=self._fleet.facts.bandwidth_gbps,
             latency_p75_s=self._fleet.latencies.p75(node.node_id, model),
             troubled=node.troubled(*key, now) or standing.status != "online",
@@ -68,23 +65,8 @@ class Candidates:
             return math.inf
         return node.unloaded_at[candidate.place.model] + WARM_FOR_S
 
-    def loaded(self, node: Node) -> Candidate:
-        """The node as the signals of its load see it, who count its calls alike, whatever place they are at."""
-        return Candidate(
-            place=NOWHERE,
-            engine_model="",
-            loaded=False,
-            slots=0,
-            in_flight=0,
-            node_in_flight=sum(node.in_flight.values()),
-            others_s=self._others_s(node),
-            latency_p75_s=0.0,
-            bandwidth_gbps=node.heartbeat.hardware.memory_bandwidth_gbps,
-            fleet_bandwidth_gbps=self._fleet.facts.bandwidth_gbps,
-        )
-
-    def _others_s(self, node: Node, own: tuple[str, ModelName] | None = None) -> float:
-        """What the calls for other models there are expected to take together."""
+    def others_s(self, node: Node, own: tuple[str, ModelName] | None = None) -> float:
+        """What the calls there are expected to take together, but for those of one place."""
         seconds = 0.0
         known = self._fleet.latencies.of(node.node_id)
         for key, number in node.in_flight.items():
@@ -94,7 +76,7 @@ class Candidates:
             if latency is None:
                 spot = node.spot(*key)
                 size = spot.model.size_bytes if spot else 0
-                latency = expected_s(size, node.heartbeat.hardware.memory_bandwidth_gbps)
+                latency = expected_s(size, node.bandwidth_gbps)
             seconds += number * latency
         return seconds
 

@@ -1,5 +1,7 @@
 """Among the best places of each kind: which one a call takes, or that it had better wait for another."""
 
+from msgspec.structs import replace
+
 from coordinator.core import context
 from coordinator.core.affinity import points
 from coordinator.core.fleet import Fleet
@@ -43,7 +45,7 @@ class Choice:
                 bonus = points(getattr(self._weights, name), entry.node.in_flight.total())
                 best = [each for each in best if each.entry is not entry]
                 best.append(self._index.chosen(entry, subject.call).with_bonus(name, bonus))
-        return found._replace(best=tuple(self._policy.order(best, subject, now)))
+        return replace(found, best=tuple(self._policy.order(best, subject, now)))
 
     def tiered(self, found: Found, subject: OpenCall) -> Found:
         """Only those of the least rank by context: where one has what the call needs, another need not reload for it.
@@ -71,13 +73,16 @@ class Choice:
         if not found.best:
             return None
         best = found.best[0]
-        loading = None if best.entry.fixed.candidate.loaded else self._loading_entry(subject, model, now)
+        warm = best.entry.fixed.candidate.loaded
+        loading = None if warm else self._loading_entry(subject, model, now)
         if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
-        busy = (each for each in self._index.busy(model, subject, now) if self._as_good(each, best, subject))
-        if last_chance or not self._policy.better_wait(best, busy, subject, now, ahead):
+        if last_chance or (warm and not self._policy.leaves_warm):
             return best
-        if best.entry.fixed.candidate.loaded:
+        busy = (each for each in self._index.busy(model, subject, now) if self._as_good(each, best, subject))
+        if not self._policy.better_wait(best, busy, subject, now, ahead):
+            return best
+        if warm:
             return None
         # Whoever is better served by a warm place than by a load takes the warm one that is free, before it waits.
         return next((each for each in found.best if each.entry.fixed.candidate.loaded), None)

@@ -199,7 +199,8 @@ class Foreign:
     def took(self, place: Place, running: int) -> None:
         """One of ours began there; `running` counts it."""
         earlier, latest = self._peaks.get(place, (0, 0))
-        self._peaks[place] = (earlier, max(latest, running))
+        if running > latest:
+            self._peaks[place] = (earlier, running)
 
     def heard(self, place: Place, busy: int, running: int) -> None:
         """A beat says that `busy` run. It may be some seconds old, and ours may be among them that have ended since:

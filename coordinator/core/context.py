@@ -108,16 +108,18 @@ def on(candidate: Candidate, call: Call, mode: Mode, override: int | None = None
         return Protection(
             asked=call.num_ctx, loaded=candidate.context_length, context=candidate.context_length
         )
-    most = most_tokens(call) if is_whole(call) else 0
+    whole, asked = is_whole(call), call.num_ctx
+    most = most_tokens(call) if whole else 0
+    estimated = call.estimated_tokens if whole else 0
     loaded, default = candidate.context_length, candidate.default_context
-    if call.num_ctx is None and override is None and loaded and loaded == default and most <= loaded:
+    if asked is None and override is None and loaded and loaded == default and most <= loaded:
         return UNTOUCHED
-    if mode == "strip" and override is None and _holds(candidate, call):  # as nearly always
-        return _kept(call.num_ctx, loaded, default, candidate.max_context, most > (loaded or 0))
+    if mode == "strip" and override is None and _holds(candidate, asked, estimated):  # as nearly always
+        return _kept(asked, loaded, default, candidate.max_context, most > (loaded or 0))
     return protect(
         mode,
-        asked=call.num_ctx,
-        estimated=call.estimated_tokens if is_whole(call) else 0,
+        asked=asked,
+        estimated=estimated,
         most=most,
         loaded=loaded,
         default=default,
@@ -126,12 +128,12 @@ def on(candidate: Candidate, call: Call, mode: Mode, override: int | None = None
     )
 
 
-def _holds(candidate: Candidate, call: Call) -> bool:
+def _holds(candidate: Candidate, asked: int | None, estimated: int) -> bool:
     """Whether what is loaded is what any call gets, and enough for this one."""
     loaded = candidate.context_length
     if not loaded or (candidate.max_context and candidate.max_context < loaded):
         return False
-    return loaded >= needed_tokens(call)
+    return loaded >= estimated and loaded >= (asked or 0)
 
 
 @lru_cache(maxsize=4_096)
@@ -168,7 +170,8 @@ def _rank(candidate: Candidate, call: Call, needed: int) -> int:
 
 def needed_tokens(call: Call) -> int:
     """Of context: what it asks for, and what its prompt takes."""
-    return max(call.num_ctx or 0, call.estimated_tokens if is_whole(call) else 0)
+    asked = call.num_ctx or 0
+    return max(asked, call.estimated_tokens) if is_whole(call) else asked
 
 
 def prompt_bucket(call: Call) -> int:

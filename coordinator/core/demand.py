@@ -1,4 +1,4 @@
-"""How often each model is asked for, in calls per second: a count that fades."""
+"""How often each model is asked for, in calls per second: a count that fades, from step to step."""
 
 import math
 
@@ -6,6 +6,8 @@ from shared.names import ModelName
 
 FADES_S = 120.0
 """After which a call counts for a third."""
+STEP_S = 1.0
+"""Within which nothing fades."""
 MODELS = 4_096
 """That are remembered; the ones longest unused go first."""
 
@@ -15,19 +17,28 @@ class Demand:
 
     def __init__(self) -> None:
         self._counts: dict[ModelName, tuple[float, float]] = {}
+        """With the step of the last call."""
 
     def asked(self, model: ModelName, now: float) -> None:
         """A call for it came."""
-        count = self._count(model, now) + 1
+        step = now // STEP_S
+        count, last = self._counts.get(model, _NEVER)
+        if last == step:  # as nearly always, where many calls come
+            self._counts[model] = (count + 1, step)
+            return
         self._counts.pop(model, None)  # to the end: the dict is in order of use
-        self._counts[model] = (count, now)
+        self._counts[model] = (_faded(count, step - last) + 1, step)
         if len(self._counts) > MODELS:
             del self._counts[next(iter(self._counts))]
 
     def per_s(self, model: ModelName, now: float) -> float:
         """Calls per second."""
-        return self._count(model, now) / FADES_S
+        count, last = self._counts.get(model, _NEVER)
+        return _faded(count, now // STEP_S - last) / FADES_S
 
-    def _count(self, model: ModelName, now: float) -> float:
-        count, at = self._counts.get(model, (0.0, now))
-        return count * math.exp((at - now) / FADES_S)
+
+_NEVER = (0.0, -math.inf)
+
+
+def _faded(count: float, steps: float) -> float:
+    return count * math.exp(-steps * STEP_S / FADES_S)

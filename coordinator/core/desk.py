@@ -255,13 +255,14 @@ class Desk(Readable):
         if self.pulls.awaited(subject.call, self.fleet):
             return None
         decision = self._scorer.decide(subject, now, last_chance=last_chance, ahead=ahead)
-        return self.pulls.instead(subject.call, decision, now)
+        return self.pulls.instead(subject.call, decision, now) if isinstance(decision, Refused) else decision
 
     def _apply(self, subject: OpenCall, decision: Placed | Refused, now: float) -> None:
         if isinstance(decision, Placed):
             subject.place = decision.placement.place
             subject.placed_at = subject.progress_at = now
-            subject.stops_waiting(now)
+            if subject.waits_since is not None:
+                subject.stops_waiting(now)
             self.fleet.take(subject, decision.placement, now)
             self.holding.placed(subject)
             self._open[subject.call.id] = subject

@@ -48,6 +48,8 @@ class Fleet:
         """Nodes of which something is different, beside their load; whoever keeps an order of them takes them out."""
         self.relieved: set[NodeId] = set()
         """Nodes where a call has ended."""
+        self.stirred: set[NodeId] = set()
+        """Nodes whose load is not what it was: those of both sets, and where a call has begun."""
         self.next_change_at = math.inf
         """When something gets better by time alone."""
         self.cordons = Cordons()
@@ -120,7 +122,7 @@ class Fleet:
 
     def touch(self, node: Node) -> None:
         """Something is different there, beside its load."""
-        node.load = None
+        self.stirred.add(node.node_id)
         self.changed.add(node.node_id)
         self._troubles.set(node.trouble_ends_at(), node.node_id)
         self.next_change_at = min(self._troubles.next_at(), self.circuits.next_change_at())
@@ -183,21 +185,25 @@ class Fleet:
     def take(self, subject: OpenCall, placement: Placement, now: float) -> None:
         """A call starts there."""
         place = placement.place
-        node = self.nodes[place.node_id]
-        subject.work_at_start, subject.first_byte_at = node.work(now), None
+        node_id, engine, model = place
+        node = self.nodes[node_id]
+        subject.first_byte_at = None
         subject.found_cached = place in self.affinity.preferred(subject.call, now)
-        self.demand.asked(place.model, now)
-        key = (place.engine, place.model)
+        self.demand.asked(model, now)
+        key = (engine, model)
         self._placements += 1
         running = node.begins(key, now)
+        self.stirred.add(node_id)
+        subject.work_at_start = node.worked
         node.last_used[key] = self._placements
-        spot = node.spot(*key)
+        spot = node.spot(engine, model)
         if spot is not None:
             subject.found_loaded = bool(spot.replicas) or self.loads.warm(place, now)
             if not spot.replicas:
-                self.changed.add(node.node_id)
+                self.changed.add(node_id)
                 self.loads.placed(place, node, now)
-            self._touch_at(self.seats.took(subject.call.id, place, spot, running, now))
+            if touched := self.seats.took(subject.call.id, place, spot, running, now):
+                self._touch_at(touched)
         context = placement.protection.context
         if context and context != placement.context_length:  # it is loaded with another from here on
             node.contexts.expect(key, context)
@@ -211,6 +217,7 @@ class Fleet:
         node = self.nodes[place.node_id]
         key = (place.engine, place.model)
         node.ends(key, now)
+        self.stirred.add(node.node_id)
         self.relieved.add(node.node_id)
         self._load_changed(node, key)
         if self.circuits.left(place, call_id):
@@ -256,7 +263,7 @@ class Fleet:
         self._learn(ended, node, place, tokens, now)
         if self.circuits.succeeded(place, ended.placed_at, now):
             self.touch(node)
-        node.load = None
+        self.stirred.add(place.node_id)
         self.relieved.add(place.node_id)
         node.trouble_over(place)
 
@@ -268,7 +275,6 @@ class Fleet:
             self.paces.learn(node.node_id, place.model, spot.model.size_bytes, gbps, run)
 
     def _load_changed(self, node: Node, key: tuple[str, ModelName]) -> None:
-        node.load = None
         spot = node.spot(*key)
         if spot is not None and not spot.replicas:  # a load of its own begins or ends: memory for the others
             self.changed.add(node.node_id)

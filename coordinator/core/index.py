@@ -9,6 +9,9 @@ to the top.
 import math
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush, heapreplace
+from operator import attrgetter
+
+from msgspec.structs import replace
 
 from coordinator.core import eligibility
 from coordinator.core.call import Call, Place
@@ -44,7 +47,6 @@ class Index:
     def __init__(self, fleet: Fleet, limits: Limits, weights: Weights, policy: Policy) -> None:
         self._fleet = fleet
         self._policy = policy
-        self._cost = policy.cost
         self._candidates = Candidates(fleet)
         self._limits = limits
         self._silent_s = {HEALTHY: limits.beat_late_s, TROUBLED: limits.lease_s, KEPT_AWAY: limits.lease_s}
@@ -53,6 +55,7 @@ class Index:
         self.chosen = self._points.chosen
         """The entry with its points for a call."""
         self._shelves = Shelves(self._points.key)
+        self._look = self._best if policy.shortlist == 1 else self._first
         self._of_node: dict[NodeId, dict[Place, Entry]] = {}
 
     # Events
@@ -61,9 +64,14 @@ class Index:
         """Takes in what has changed in the fleet since it was last called."""
         if now >= self._fleet.next_change_at:
             self._fleet.time_passed(now)
-        changed, relieved = self._fleet.changed, self._fleet.relieved
+        changed, relieved, stirred = self._fleet.changed, self._fleet.relieved, self._fleet.stirred
         if now >= self._shelves.cools.next_at():
             changed.update([place.node_id for place in self._shelves.cools.due(now)])
+        if stirred:
+            for node_id in stirred:
+                if node := self._fleet.nodes.get(node_id):
+                    node.load = self._points.load(node)
+            stirred.clear()
         if changed:
             for node_id in changed:
                 self._refresh(node_id, now)
@@ -126,15 +134,16 @@ class Index:
         best: list[Chosen] = []
         full: list[Group] = []
         beyond = math.inf
-        for group in shelf.ordered[tier]:
-            if (beyond < math.inf and not (group.heap and group.heap[0][0] <= beyond)) or not group.kind.can(
-                subject.call
-            ):
+        groups = shelf.ordered[tier]
+        for group in groups:
+            if beyond < math.inf and not (group.heap and group.heap[0][0] <= beyond):
                 continue
-            first = self._first(group, subject, now)
+            if not group.kind.can(subject.call):
+                continue
+            first = self._look(group, subject, now)
             if first:
                 best += first
-                if group.kind.ready_for(subject.needed):
+                if group is not groups[-1] and group.kind.ready_for(subject.needed):
                     beyond = min(beyond, self._policy.beyond(first[0], subject))
             elif self._some_full(group, subject, now):
                 full.append(group)
@@ -144,7 +153,7 @@ class Index:
         """With the points, where a policy had no need of them."""
         known = self.chosen(chosen.entry, call)
         total = known.total + sum(points for _, points in chosen.extra)
-        return chosen._replace(points=known.points, total=total)
+        return replace(chosen, points=known.points, total=total)
 
     def entry(self, place: Place) -> Entry | None:
         """As it is kept for that place."""
@@ -158,7 +167,7 @@ class Index:
 
     def weighed_now(self, entries: Iterable[Entry]) -> tuple[Weighed, ...]:
         """Values of this moment, to be kept."""
-        return tuple([(each.fixed, each.node.load or self._points.load(each.node)) for each in entries])
+        return tuple(map(_weighed, entries))
 
     def look_anew(self, model: ModelName, now: float) -> None:
         """Reasons tell of seconds that are left: before they are shown they are made of this moment."""
@@ -178,28 +187,26 @@ class Index:
                 for entry in group.full.values():
                     late = now - entry.node.last_heard > self._silent_s[HEALTHY]
                     if not late and subject.may_try(entry.place):
-                        self._points.load(entry.node)
                         yield entry
 
     def _first(self, group: Group, subject: OpenCall, now: float) -> list[Chosen]:
         """As many as the policy looks at."""
-        if self._policy.shortlist == 1:
-            best = self._best(group, subject, now)
-            return [best] if best else []
         aside: list[Key] = []
         found: list[Chosen] = []
         while len(found) < self._policy.shortlist and (entry := self._top(group, now)) is not None:
             if subject.may_try(entry.place):
-                self._points.load(entry.node)
                 found.append(Chosen(entry, (), 0.0))  # its points are worked out when it is chosen
             aside.append(heappop(group.heap))
         for key in aside:
             heappush(group.heap, key)
         return found
 
-    def _best(self, group: Group, subject: OpenCall, now: float) -> Chosen | None:
+    def _best(self, group: Group, subject: OpenCall, now: float) -> list[Chosen]:
         """The first; where the call changes the points of the place, the best of those whose keys may be better."""
         exact = group.kind.loaded or not subject.call.num_ctx
+        first = self._top(group, now)
+        if first is None or (exact and subject.may_try(first.place)):  # as nearly always
+            return [self.chosen(first, subject.call)] if first else []
         aside: list[Key] = []
         best: Chosen | None = None
         while (entry := self._top(group, now)) is not None:
@@ -212,7 +219,7 @@ class Index:
             aside.append(heappop(group.heap))
         for key in aside:
             heappush(group.heap, key)
-        return best
+        return [best] if best else []
 
     def _top(self, group: Group, now: float) -> Entry | None:
         """The first of the heap that is what its key says; those that are not are put where they belong.
@@ -223,22 +230,22 @@ class Index:
         while heap:
             key = heap[0]
             entry = key[3]
-            node = entry.node
+            node, pair = entry.node, entry.pair
+            cost = entry.cost if entry.cost_of is node.load else self._points.cost(entry)
             if entry.key is not key:
                 heappop(heap)
-            elif now - node.last_heard > silent_s:
-                heappop(heap)
-                self._shelves.silent(entry)
-            elif node.in_flight.get(entry.pair, 0) >= entry.slots:
+            elif key[0] != cost or key[1] != node.last_used[pair]:
+                entry.key = (cost, node.last_used[pair], node.node_id, entry)
+                heapreplace(heap, entry.key)
+            elif node.in_flight.get(pair, 0) >= entry.slots:
                 heappop(heap)
                 entry.key = None
                 group.full[entry.place] = entry
+            elif now - node.last_heard > silent_s:
+                heappop(heap)
+                self._shelves.silent(entry)
             else:
-                load = node.load or self._points.load(node)
-                if key[0] == self._cost(entry, load) and key[1] == node.last_used[entry.pair]:
-                    return entry
-                entry.key = self._points.key(entry)
-                heapreplace(heap, entry.key)
+                return entry
         return None
 
     def _some_full(self, group: Group, subject: OpenCall, now: float) -> bool:
@@ -252,3 +259,6 @@ class Index:
         for entry in silent:
             self._shelves.silent(entry)
         return found
+
+
+_weighed = attrgetter("fixed", "node.load")

@@ -11,7 +11,7 @@ from coordinator.core.call import Place, Target
 from coordinator.core.cordon import Cordon
 from coordinator.core.expected_contexts import ExpectedContexts
 from coordinator.core.limits import Limits
-from coordinator.core.node_load import NodeLoad
+from coordinator.core.node_load import NO_LOAD
 from coordinator.core.spots import Spot, spots_of
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
@@ -71,9 +71,13 @@ class Node:
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
         """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
-        self.load: NodeLoad | None = None
-        """None: to be worked out anew."""
-        self._work, self._worked_at = 0.0, now
+        self.load = NO_LOAD
+        """As it was when the index last took in what has changed; another object whenever it is another."""
+        self.running = 0
+        """Calls that run here, for whatever model."""
+        self.worked, self._worked_at = 0.0, now
+        """Call-seconds since it joined, up to the last time that a call began or ended: calls, added up over time."""
+        self._targets: dict[str, Target] = {}
         self._trouble_until: dict[tuple[str, ModelName], float] = {}
         self._accept(heartbeat, address, now)
         self._probe_anew(now)
@@ -119,6 +123,7 @@ class Node:
 
     def _accept(self, heartbeat: Heartbeat, address: str, now: float) -> None:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
+        self._targets.clear()
         if not heartbeat.leaving:
             self.spots = spots_of(heartbeat)
 
@@ -163,24 +168,28 @@ class Node:
     # Work
 
     def work(self, now: float) -> float:
-        """Call-seconds since it joined: its calls, added up over time."""
-        return self._work + sum(self.in_flight.values()) * (now - self._worked_at)
+        """`worked`, up to now."""
+        return self.worked + self.running * (now - self._worked_at)
 
     def begins(self, key: tuple[str, ModelName], now: float) -> int:
         """A call starts there; how many run there now."""
-        self._work, self._worked_at = self.work(now), now
+        self._goes_on(1, now)
         self.in_flight[key] = running = self.in_flight.get(key, 0) + 1
-        self.load = None
         return running
 
     def ends(self, key: tuple[str, ModelName], now: float) -> None:
         """A call has ended there."""
-        self._work, self._worked_at = self.work(now), now
+        self._goes_on(-1, now)
         self.in_flight[key] -= 1
         assert self.in_flight[key] >= 0, f"more calls ended than began at {key} of {self.node_id}"  # noqa: S101 - an invariant
         if not self.in_flight[key]:
             del self.in_flight[key]
-        self.load = None
+
+    def _goes_on(self, more: int, now: float) -> None:
+        """With so many calls more than until now."""
+        self.worked += self.running * (now - self._worked_at)
+        self._worked_at = now
+        self.running += more
 
     # Trouble of one model on one engine
 
@@ -210,7 +219,11 @@ class Node:
 
     def target(self, engine: str) -> Target:
         """How one of its engines is reached."""
-        return Target(self.node_id, engine, self.address, self.heartbeat.gateway_secret)
+        found = self._targets.get(engine)
+        if found is None:
+            found = Target(self.node_id, engine, self.address, self.heartbeat.gateway_secret)
+            self._targets[engine] = found
+        return found
 
     # Standing
 
@@ -218,6 +231,11 @@ class Node:
         """A person's order, or its end."""
         self.cordon = cordon
         self._touched(self)
+
+    @property
+    def bandwidth_gbps(self) -> float:
+        """Of its memory, as it says; 0: unknown."""
+        return self.heartbeat.hardware.memory_bandwidth_gbps
 
     @property
     def cordoned(self) -> bool:

@@ -1,11 +1,11 @@
 """What the calls that run on a node cost it in points."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from shared.names import ModelName
 
 
-class NodeLoad(NamedTuple):
+class NodeLoad(Struct, frozen=True):
     """The same for each place of the node: a value, which decisions keep."""
 
     points: tuple[float, ...]
@@ -17,3 +17,7 @@ class NodeLoad(NamedTuple):
     """Of them all."""
     seconds: float
     """That they are expected to take together, from their beginnings."""
+
+
+NO_LOAD = NodeLoad((), 0.0, {}, 0, 0.0)
+"""Not worked out yet."""

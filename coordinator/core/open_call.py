@@ -1,7 +1,7 @@
 """A call between arrival and end, as the Desk keeps it."""
 
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from coordinator.core.call import Call, Place
 from coordinator.core.context import bucket, needed_tokens, prompt_bucket
@@ -19,70 +19,47 @@ GroupKey: TypeAlias = tuple[
 
 LEVELS = {"interactive": 0, "batch": 1, "background": 2}
 """Where a class of calls begins; the lower goes first, and waiting lowers it."""
+_NOWHERE: frozenset[Any] = frozenset()
 
 
 class OpenCall:
-    """`place` is None while it is held."""
+    """`place` is None while it is held. What few calls ever change stands on the class."""
 
-    __slots__ = (
-        "arrived_at",
-        "awaits_caller",
-        "call",
-        "crashed",
-        "error",
-        "excluded",
-        "first_byte",
-        "first_byte_at",
-        "found_cached",
-        "found_loaded",
-        "level",
-        "needed",
-        "passed_over",
-        "place",
-        "placed_at",
-        "progress_at",
-        "retries",
-        "rises_at",
-        "turn",
-        "until",
-        "waited_s",
-        "waits_since",
-        "work_at_first_byte",
-        "work_at_start",
-    )
+    place: Place | None = None
+    waited_s = 0.0
+    until = math.inf
+    """While it is held: when its waiting is looked at, to be ended or prolonged."""
+    rises_at = math.inf
+    """While it is held: when ageing lowers `level`; inf: it is the lowest."""
+    first_byte = False
+    awaits_caller = False
+    """Whether the last bytes are still being written to the caller."""
+    crashed: tuple[Place, ...] = ()
+    """Where the engine broke while it worked on this call."""
+    first_byte_at: float | None = None
+    found_loaded = False
+    """At its placement: whether the model was in memory."""
+    found_cached = False
+    """Likewise, whether a part of its prompt was perhaps read there before."""
+    work_at_start = 0.0
+    """Of its node, in call-seconds."""
+    work_at_first_byte = 0.0
+    """Likewise."""
+    error: FleetError | None = None
 
     def __init__(self, call: Call, turn: int, now: float) -> None:
         """`turn` orders calls by arrival."""
         self.becomes(call)
         self.turn = turn
-        self.arrived_at = now
-        self.place: Place | None = None
-        self.placed_at = now
-        self.progress_at = now
+        self.arrived_at = self.placed_at = self.progress_at = now
+        self.level = LEVELS[call.priority]
         self.waits_since: float | None = None
         """The start of its waiting, moved back by earlier waiting; None while it is not held."""
-        self.waited_s = 0.0
-        self.until = math.inf
-        """While it is held: when its waiting is looked at, to be ended or prolonged."""
-        self.level = LEVELS[call.priority]
-        self.rises_at = math.inf
-        """While it is held: when ageing lowers `level`; inf: it is the lowest."""
-        self.first_byte = False
-        self.awaits_caller = False
-        """Whether the last bytes are still being written to the caller."""
-        self.excluded: frozenset[NodeId] = frozenset()
+        self.excluded: frozenset[NodeId] = _NOWHERE
         """Nodes on which it failed."""
-        self.passed_over: frozenset[Place] = frozenset()
+        self.passed_over: frozenset[Place] = _NOWHERE
         """Places that cannot be told what it says, or that lack the model after all."""
-        self.crashed: tuple[Place, ...] = ()
-        """Where the engine broke while it worked on this call."""
-        self.first_byte_at: float | None = None
-        self.found_loaded = self.found_cached = False
-        """At its placement: whether the model was in memory, and a part of its prompt perhaps read before."""
-        self.work_at_start = self.work_at_first_byte = 0.0
-        """Of its node, in call-seconds."""
         self.retries = 0
-        self.error: FleetError | None = None
 
     def becomes(self, call: Call) -> None:
         """The same, with more known of it."""
@@ -96,9 +73,9 @@ class OpenCall:
         return self.waits_since
 
     def stops_waiting(self, now: float) -> None:
-        """It was placed: the time it runs does not count."""
-        if self.waits_since is not None:
-            self.waited_s, self.waits_since = now - self.waits_since, None
+        """It was held, and is placed: the time it runs does not count."""
+        assert self.waits_since is not None  # noqa: S101 - it was held
+        self.waited_s, self.waits_since = now - self.waits_since, None
 
     def ages(self, now: float, ageing_s: float) -> None:
         """Sets `level` and `rises_at`: a class lower for each `ageing_s` since its arrival."""

@@ -105,7 +105,7 @@ class Outlook:
             lacking -= size
             again = min(1.0, self._fleet.demand.per_s(model, now) * WANTED_WITHIN_S)
             cost_s += again * self._loading_s(node, size) / self._fleet.copies(model)
-        if lacking > 0 and node.load is not None:
+        if lacking > 0:
             cost_s += LEFT * node.load.seconds
         return cost_s
 

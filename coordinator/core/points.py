@@ -9,7 +9,7 @@ from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.policies.policy import Policy
 from coordinator.core.shelf import Chosen, Entry, Key
-from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions
+from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions, of_load
 from shared.names import CallId, ModelName
 
 ANY_CALL = Call(id=CallId(""), model=ModelName(""), asked_name="", operation="chat", dialect="")
@@ -20,11 +20,12 @@ class Points:
     """Reads the fleet; a node's load keeps what was worked out for it."""
 
     def __init__(self, fleet: Fleet, weights: Weights, policy: Policy) -> None:
+        self._fleet = fleet
         self._cost = policy.cost
         self._candidates = Candidates(fleet)
         known = functions(weights)
         self._of_place = [(known[name], getattr(weights, name)) for name in OF_PLACE]
-        self._of_load = [(known[name], getattr(weights, name)) for name in OF_LOAD]
+        self._depth, self._wait = (getattr(weights, name) for name in OF_LOAD)
         self._of_call = [(known[name], getattr(weights, name)) for name in OF_CALL]
 
     def of_place(self, candidate: Candidate, call: Call = ANY_CALL) -> tuple[float, ...]:
@@ -33,25 +34,29 @@ class Points:
 
     def load(self, node: Node) -> NodeLoad:
         """Of the calls that run there now."""
-        if node.load is None:
-            candidate = self._candidates.loaded(node)
-            points = tuple([score(candidate, ANY_CALL) * weight + 0.0 for score, weight in self._of_load])
-            number, seconds = candidate.node_in_flight, candidate.others_s
-            node.load = NodeLoad(points, sum(points), dict(node.in_flight), number, seconds)
-        return node.load
+        number, seconds = node.running, self._candidates.others_s(node)
+        depth, wait = of_load(number, seconds, node.bandwidth_gbps, self._fleet.facts.bandwidth_gbps)
+        points = (depth * self._depth + 0.0, wait * self._wait + 0.0)
+        return NodeLoad(points, points[0] + points[1], dict(node.in_flight), number, seconds)
+
+    def cost(self, entry: Entry) -> float:
+        """By the policy. Worked out once for each load of the node."""
+        load = entry.node.load
+        if entry.cost_of is not load:
+            entry.cost = self._cost(entry, load)
+            entry.cost_of = load
+        return entry.cost
 
     def key(self, entry: Entry) -> Key:
         """Where the entry would stand in its group now."""
-        node = entry.node
-        load = node.load or self.load(node)
-        return (self._cost(entry, load), node.last_used[entry.pair], entry.place, entry)
+        return (self.cost(entry), entry.node.last_used[entry.pair], entry.place.node_id, entry)
 
     def chosen(self, entry: Entry, call: Call) -> Chosen:
         """The entry with its points for the call."""
         candidate, of_place = entry.fixed.candidate, entry.fixed.points
         if call.num_ctx and not candidate.loaded:  # its cache would take another part of the memory
             of_place = self.of_place(candidate, call)
-        of_call = [score(candidate, call) * weight + 0.0 for score, weight in self._of_call]
-        load = entry.node.load or self.load(entry.node)
-        points = (*of_place, *load.points, *of_call)
+        points = (*of_place, *entry.node.load.points)
+        for score, weight in self._of_call:
+            points += (score(candidate, call) * weight + 0.0,)
         return Chosen(entry, points, sum(points))

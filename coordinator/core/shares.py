@@ -1,6 +1,5 @@
 """Fair shares: whose call goes next among calls of the same class that want the same model."""
 
-from collections import Counter
 from typing import TypeAlias
 
 from coordinator.core.open_call import OpenCall
@@ -20,7 +19,7 @@ class Shares:
     """
 
     def __init__(self) -> None:
-        self._running: Counter[tuple[str, ModelName]] = Counter()
+        self._running: dict[tuple[str, ModelName], int] = {}
         self._served: dict[tuple[str, ModelName], int] = {}
         self._placements = 0
 
@@ -28,7 +27,7 @@ class Shares:
         """A call of `client` begins to run."""
         key = (client, model)
         self._placements += 1
-        self._running[key] += 1
+        self._running[key] = self._running.get(key, 0) + 1
         self._served.pop(key, None)  # to the end: the dict is in order of service
         self._served[key] = self._placements
         if len(self._served) > KEPT:

@@ -1,7 +1,9 @@
 """Where the index keeps a place: entries, in groups of places that are alike to every call, on one shelf a model."""
 
 from operator import itemgetter
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coordinator.core.call import Call, Place
 from coordinator.core.candidate import Candidate
@@ -11,9 +13,11 @@ from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 from coordinator.core.spots import Spot
+from shared.names import NodeId
 
-Key = tuple[float, int, Place, "Entry"]
-"""Negative points, order of last use, place: the smallest is the best."""
+Key = tuple[float, int, NodeId, "Entry"]
+"""Cost, order of last use, node and place: the smallest is the best. The node's name settles nearly all ties, and two
+strings are compared sooner than two places."""
 
 
 HEALTHY, TROUBLED, KEPT_AWAY, BARRED = TIERS = range(4)
@@ -21,7 +25,7 @@ HEALTHY, TROUBLED, KEPT_AWAY, BARRED = TIERS = range(4)
 never."""
 
 
-class Kind(NamedTuple):
+class Kind(Struct, frozen=True):
     """What the points of a call depend on, and whether it can be served."""
 
     loaded: bool
@@ -43,7 +47,7 @@ class Kind(NamedTuple):
         return self.loaded and (self.context_length or self.max_context or needed) >= needed
 
 
-class Fixed(NamedTuple):
+class Fixed(Struct, frozen=True):
     """What does not change at a place until something changes at its node: a value, which decisions keep."""
 
     place: Place
@@ -100,12 +104,12 @@ class Entry:
         """Sum of the points of the place."""
         self.cost = 0.0
         self.cost_of: NodeLoad | None = None
-        """For a policy that works it out: its cost, and the load of the node of which that is."""
+        """By the policy, and the load of the node for which that was worked out."""
         self.fixed: Fixed
         self.group: Group | None = None
 
-    def __lt__(self, _other: "Entry") -> bool:
-        return False  # keys of one place are equal
+    def __lt__(self, other: "Entry") -> bool:
+        return self.place < other.place
 
     @property
     def has_room(self) -> bool:
@@ -157,7 +161,7 @@ class Shelf:
         self.ordered = tuple(tuple(each for each in groups if each.tier == tier) for tier in TIERS)
 
 
-class Chosen(NamedTuple):
+class Chosen(Struct, frozen=True):
     """An entry and its points for one call."""
 
     entry: Entry
@@ -172,14 +176,14 @@ class Chosen(NamedTuple):
 
     def with_bonus(self, name: str, points: float) -> "Chosen":
         """With those points beside the seven."""
-        return self._replace(total=self.total + points, extra=(*self.extra, (name, points)))
+        return replace(self, total=self.total + points, extra=(*self.extra, (name, points)))
 
     def breakdown(self) -> dict[str, float]:
         """Signal name -> points, in the order of SIGNALS, then what is beside them, and the `total`."""
         return breakdown(self.points, self.extra)
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True):
     """`best`: the best with room of each kind, best first. `full`: kinds whose places are all full. Of one tier."""
 
     best: tuple[Chosen, ...]
@@ -187,7 +191,7 @@ class Found(NamedTuple):
 
     def only_with_room(self) -> "Found":
         """Nobody waits for the full ones."""
-        return self._replace(full=())
+        return replace(self, full=())
 
     def all_have(self, tokens: int) -> bool:
         """Whether none is known to have less context."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from heapq import heapify, heappush
 
+from msgspec.structs import replace
+
 from coordinator.core.alarms import Alarms
 from coordinator.core.call import Place
 from coordinator.core.shelf import BARRED, HEALTHY, TROUBLED, Entry, Group, Key, Shelf
@@ -32,7 +34,7 @@ class Shelves:
         shelf = self._all.setdefault(entry.place.model, Shelf())
         self._enter(entry, shelf.group(entry.fixed.kind, tier, candidate))
         shelf.entries[entry.place] = entry
-        entry.slots, entry.base = candidate.slots, sum(entry.fixed.points)
+        entry.slots, entry.base, entry.cost_of = candidate.slots, sum(entry.fixed.points), None
         self.cools.set(cools_at, entry.place)
         self.stand(entry)
 
@@ -87,7 +89,7 @@ class Shelves:
         group = entry.group
         assert group is not None  # noqa: S101 - each entry of a shelf has one
         if group.tier == HEALTHY:
-            entry.fixed = entry.fixed._replace(open=False)
+            entry.fixed = replace(entry.fixed, open=False)
             self._enter(entry, self._all[entry.place.model].group(group.kind, TROUBLED, group.sample))
             self.stand(entry)
         else:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from coordinator.core.call import Call
 from coordinator.core.candidate import Candidate
@@ -115,7 +116,7 @@ class Clairvoyant(Informed):
         if not coming:
             return found
         wanted = [(each, self._best(each)) for each in coming]
-        told = [each._replace(seconds=self._with_loss(each, wanted, now)) for each in found]
+        told = [replace(each, seconds=self._with_loss(each, wanted, now)) for each in found]
         return sorted(told, key=lambda each: each.seconds.total if each.seconds else 0.0)
 
     def _with_loss(

@@ -28,8 +28,15 @@ class Policy(Protocol):
         """Whether a call that would rather wait lets those behind it take what is free."""
         ...
 
+    @property
+    def leaves_warm(self) -> bool:
+        """Whether a call may be made to wait though a place that has the model in memory is free."""
+        ...
+
     def cost(self, entry: Entry, load: NodeLoad) -> float:
-        """By which places of a kind are sorted, whatever the call: the lowest first. Rises with the node's load."""
+        """By which places of a kind are sorted, whatever the call: the lowest first. It rises with the node's load, and
+        is asked for once for each: whatever else changes it makes a new one.
+        """
         ...
 
     def beyond(self, chosen: Chosen, subject: OpenCall) -> float:

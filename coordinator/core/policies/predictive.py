@@ -32,29 +32,27 @@ class Predictive:
     name = "predictive"
     shortlist = SHORTLIST
     passes = True
+    leaves_warm = True
 
     def __init__(self, fleet: Fleet, _weights: Weights) -> None:
         self._fleet = fleet
         self._outlook = Outlook(fleet)
 
     def cost(self, entry: Entry, load: NodeLoad) -> float:
-        """Seconds of a usual call. Worked out once for each load of the node: what is learned changes that, too."""
-        if entry.cost_of is not load:
-            entry.cost = self._outlook.usual_s(entry.node, entry.fixed.candidate, load)
-            entry.cost_of = load
-        return entry.cost
+        """Seconds of a usual call."""
+        return self._outlook.usual_s(entry.node, entry.fixed.candidate, load)
 
     def beyond(self, chosen: Chosen, subject: OpenCall) -> float:
         """A usual call would take BEHIND times as long there. A long one may be worth a load on a faster machine."""
         call, model, lengths = subject.call, chosen.entry.place.model, self._fleet.lengths
         if call.estimated_tokens > LONG or lengths.expected(call, model) > BEHIND * lengths.usual(model):
             return math.inf
-        return BEHIND * self.cost(chosen.entry, chosen.entry.node.load or _NOTHING)
+        return BEHIND * chosen.entry.cost
 
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         """By the seconds of this call; among equals the one used longest ago."""
         view = self._view(subject, now)
-        told = [Chosen(each[0], each[1], each[2], each[3], view(each[0])) for each in options]
+        told = [Chosen(each.entry, each.points, each.total, each.extra, view(each.entry)) for each in options]
         if len(told) > 1:
             told.sort(key=_rank)
         return told
@@ -67,7 +65,6 @@ class Predictive:
 
         def predicted(entry: Entry, wait_s: float = 0.0) -> Predicted:
             node, model = entry.node, entry.place.model
-            assert node.load is not None  # noqa: S101 - the index works it out before a place is looked at
             if model not in tokens:
                 tokens[model] = outlook.answer_tokens(call, model)
             return outlook.of(
@@ -101,11 +98,8 @@ class Predictive:
         model, node_id = entry.place.model, entry.place.node_id
         call_s = self._fleet.latencies.p75(node_id, model)
         if call_s is None:
-            call_s = self._outlook.usual_s(entry.node, entry.fixed.candidate, entry.node.load or _NOTHING)
+            call_s = self._outlook.usual_s(entry.node, entry.fixed.candidate, entry.node.load)
         return LEFT * call_s / max(1, entry.slots) + ahead * call_s / max(1, slots)
-
-
-_NOTHING = NodeLoad((), 0.0, {}, 0, 0.0)
 
 
 def _rank(chosen: Chosen) -> tuple[float, int, Place]:

@@ -21,6 +21,7 @@ class Weighted:
     name = "weighted"
     shortlist = 1
     passes = False
+    leaves_warm = False
 
     def __init__(self, fleet: Fleet, weights: Weights) -> None:
         self._fleet = fleet
@@ -36,14 +37,14 @@ class Weighted:
 
     def order(self, options: Sequence[Chosen], _subject: OpenCall, _now: float) -> list[Chosen]:
         """Among equals the one used longest ago, so that they take turns."""
-        return sorted(options, key=rank)
+        return sorted(options, key=rank) if len(options) > 1 else list(options)
 
     def better_wait(
         self, best: Chosen, busy: Iterable[Entry], _subject: OpenCall, _now: float, _ahead: int
     ) -> bool:
         """Whether a load would take longer than until a place is free."""
         candidate = best.entry.fixed.candidate
-        waited_for = [] if candidate.loaded else list(busy)
+        waited_for = list(busy)
         if not waited_for:
             return False
         call_s = max(map(self._call_s, waited_for))

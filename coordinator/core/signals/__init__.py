@@ -40,6 +40,11 @@ def functions(weights: Weights) -> dict[str, Signal]:
 OF_PLACE = ("thermal", "memory_fit", "role_affinity", "availability_trend")
 """Change with a beat of the node, or with what is loaded there."""
 OF_LOAD = ("queue_depth", "wait_time")
-"""Change when a call starts or ends on the node, and are the same for each of its places."""
+"""Change when a call starts or ends on the node, and are the same for each of its places (`of_load`)."""
 OF_CALL = ("context_fit",)
 """Differ from call to call."""
+
+
+def of_load(calls: int, seconds: float, bandwidth_gbps: float, fleet_gbps: float) -> tuple[float, float]:
+    """OF_LOAD of a node on which so many calls run, which are expected to take so long together."""
+    return queue_depth.share(calls, bandwidth_gbps, fleet_gbps), wait_time.share(seconds)

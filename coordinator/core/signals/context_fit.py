@@ -5,6 +5,7 @@ from coordinator.core.candidate import Candidate
 
 TIERS = ((1.0, -15 / 15), (1.5, 3 / 15), (3.0, 7.5 / 15), (8.0, 12 / 15))
 """Context over prompt below the first gives the share that is the second."""
+ENOUGH = TIERS[-1][0]
 
 
 def score(candidate: Candidate, call: Call) -> float:
@@ -12,7 +13,6 @@ def score(candidate: Candidate, call: Call) -> float:
     if call.estimated_tokens <= 0 or not candidate.loaded or not candidate.context_length:
         return 0.0
     ratio = candidate.context_length / call.estimated_tokens
-    for below, share in TIERS:
-        if ratio < below:
-            return share
-    return 1.0
+    if ratio >= ENOUGH:  # as nearly always
+        return 1.0
+    return next(share for below, share in TIERS if ratio < below)

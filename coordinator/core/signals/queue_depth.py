@@ -11,10 +11,12 @@ SLOWEST, FASTEST = 0.25, 4.0
 def score(candidate: Candidate, _call: Call) -> float:
     """-1 at five calls on a node of median speed, 0 with none. Load of all models on the node counts."""
     depth = max(candidate.in_flight, candidate.node_in_flight)
-    return -min(1.0, depth / _speed(candidate) * PER_CALL)
+    return share(depth, candidate.bandwidth_gbps, candidate.fleet_bandwidth_gbps)
 
 
-def _speed(candidate: Candidate) -> float:
-    if not candidate.bandwidth_gbps or not candidate.fleet_bandwidth_gbps:
-        return 1.0
-    return min(FASTEST, max(SLOWEST, candidate.bandwidth_gbps / candidate.fleet_bandwidth_gbps))
+def share(depth: int, bandwidth_gbps: float, fleet_gbps: float) -> float:
+    """Of that many calls on a node, by its memory bandwidth and the fleet's median (GB/s; 0: unknown)."""
+    speed = 1.0
+    if bandwidth_gbps and fleet_gbps:
+        speed = min(FASTEST, max(SLOWEST, bandwidth_gbps / fleet_gbps))
+    return -min(1.0, depth / speed * PER_CALL)

@@ -14,4 +14,9 @@ def score(candidate: Candidate, _call: Call) -> float:
     latency = candidate.latency_p75_s
     if latency is None:
         latency = expected_s(candidate.model_bytes, candidate.bandwidth_gbps)
-    return -min(1.0, (candidate.in_flight * latency + candidate.others_s) / FULL_PENALTY_AT_S)
+    return share(candidate.in_flight * latency + candidate.others_s)
+
+
+def share(seconds: float) -> float:
+    """Of so much waiting."""
+    return -min(1.0, seconds / FULL_PENALTY_AT_S)
