@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -21,7 +22,9 @@ PROBE_STAGGER_S = 0.25
 HEALTH_BYTES = 4096
 """A coordinator's answer to a probe is shorter."""
 ALL_HEARD_S = 1.0
-"""Between the first coordinator that is heard and the choice of one: others answer too, each in its own time."""
+"""Between the first coordinator that is heard and the choice of one, and between the first other one and the warning of
+them all: others answer too, each in its own time.
+"""
 TELL_EVERY_S = 60.0
 """Anybody on the network can make up new coordinators as often as they like."""
 MOST_COORDINATORS = 16
@@ -106,7 +109,8 @@ class Discovered:
         self._search_every_s = SEARCH_EVERY_S
         self._next_search = clock() + SEARCH_EVERY_S
         self._told = ""
-        self._tell_again_at = 0.0
+        self._told_at = -math.inf
+        self._others_heard_at: float | None = None
 
     async def where(self) -> str | None:
         """The current address while it answers; else what a look around finds."""
@@ -161,9 +165,16 @@ class Discovered:
 
     def _tell_others(self, mine: Candidate, heard: Sequence[Candidate]) -> None:
         others = [each for each in heard if each.coordinator_id != mine.coordinator_id and each.urls]
+        if not others:
+            self._others_heard_at = None
+            return
+        now = self._clock()
+        if self._others_heard_at is None:
+            self._others_heard_at = now
         text = ", ".join(f"{each.coordinator_id} at {each.urls[0]}" for each in others[:MOST_COORDINATORS])
-        if text and text != self._told and self._clock() >= self._tell_again_at:
-            self._told, self._tell_again_at = text, self._clock() + TELL_EVERY_S
+        tell_at = max(self._others_heard_at + ALL_HEARD_S, self._told_at + TELL_EVERY_S)
+        if text != self._told and now >= tell_at:
+            self._told, self._told_at = text, now
             log.warning(
                 "several coordinators are heard: this node is with %s at %s, not with %s; --router-url chooses",
                 mine.coordinator_id,

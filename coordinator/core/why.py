@@ -76,14 +76,6 @@ def _better(explanation: Explanation, place: Judged, chosen: Judged) -> bool:
     return (place.score or 0) > (chosen.score or 0)
 
 
-def runner_up(explanation: Explanation) -> Judged | None:
-    """The best of the other places for the model that was chosen: one that could have taken the call at once, before
-    one that could not.
-    """
-    chosen = explanation.chosen_place
-    return next(iter(_others(explanation, chosen)), None) if chosen else None
-
-
 def _others(explanation: Explanation, chosen: Judged) -> list[Judged]:
     found = [
         each

@@ -57,10 +57,14 @@ class Warmer:
         """For ever."""
         async with asyncio.TaskGroup() as loads:
             while True:
-                for order in await self._weighed():
-                    loads.create_task(self._load(order), name=f"load {order.model}")
-                    await asyncio.sleep(0)  # it is under way before the next is weighed
+                await self.look(loads)
                 await asyncio.sleep(TICK_S)
+
+    async def look(self, loads: asyncio.TaskGroup) -> None:
+        """Once: what should be loaded now is being loaded, by tasks of that group."""
+        for order in await self._weighed():
+            loads.create_task(self._load(order), name=f"load {order.model}")
+            await asyncio.sleep(0)  # it is under way before the next is weighed
 
     async def _weighed(self) -> list[Load]:
         try:

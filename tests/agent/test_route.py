@@ -11,8 +11,10 @@ from aiohttp import web
 
 from agent.candidates import SWITCH_AFTER_S, Candidate
 from agent.route import (
+    ALL_HEARD_S,
     PROBE_TIMEOUT_S,
     SEARCH_EVERY_S,
+    TELL_EVERY_S,
     Discovered,
     Fixed,
     first_answer,
@@ -23,7 +25,7 @@ from shared.mdns import Mdns
 from shared.serving import listening
 
 NOBODY = "http://127.0.0.1:9"
-A, B = "a" * 32, "b" * 32
+A, B, C = "a" * 32, "b" * 32, "c" * 32
 
 
 @asynccontextmanager
@@ -131,16 +133,56 @@ async def test_an_advert_that_somebody_else_answers_for_is_not_believed(scene: S
         assert await scene.route.where() is None
 
 
-async def test_several_coordinators_are_reported_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+async def told(scene: Scene, caplog: pytest.LogCaptureFixture, seconds: float) -> list[str]:
+    """What it warns of when it is asked again so much later."""
+    caplog.clear()
+    scene.clock.now += seconds
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            await scene.route.where()
+    return [record.getMessage() for record in caplog.records]
+
+
+async def test_several_coordinators_are_reported_once_and_all_of_them(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     async with coordinator(A) as first, coordinator(B) as second:
         scene.hears(A, first)
         scene.hears(B, second)
-        with caplog.at_level(logging.WARNING):
-            for _ in range(3):
-                await scene.route.where()
-    [line] = [record.getMessage() for record in caplog.records]
-    assert A in line
-    assert f"{B} at http://127.0.0.1:{second}" in line
+        assert await told(scene, caplog, 0) == [], "others may have yet to answer"
+        scene.hears(C, 9)
+        [line] = await told(scene, caplog, ALL_HEARD_S)
+        assert f"with {A} at http://127.0.0.1:{first}" in line
+        assert f"not with {B} at http://127.0.0.1:{second}, {C} at {NOBODY};" in line
+        assert await told(scene, caplog, TELL_EVERY_S) == []
+
+
+async def test_another_coordinator_is_reported_a_minute_after_those_before(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with coordinator(A) as port:
+        scene.hears(A, port)
+        scene.hears(B, 9)
+        assert await told(scene, caplog, 0) == []
+        assert len(await told(scene, caplog, ALL_HEARD_S)) == 1
+        scene.hears(C, 9)
+        assert await told(scene, caplog, TELL_EVERY_S - 1) == []
+        [line] = await told(scene, caplog, 1)
+        assert f"{B} at {NOBODY}, {C} at {NOBODY}" in line
+
+
+async def test_coordinators_that_are_heard_anew_are_collected_anew(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with coordinator(A) as port:
+        scene.hears(A, port)
+        scene.hears(B, 9)
+        assert await told(scene, caplog, 0) == []
+        scene.no_longer_hears(B)
+        assert await told(scene, caplog, ALL_HEARD_S) == []
+        scene.hears(B, 9)
+        assert await told(scene, caplog, 0) == []
+        assert len(await told(scene, caplog, ALL_HEARD_S)) == 1
 
 
 async def test_a_slow_address_does_not_hide_a_good_one() -> None:

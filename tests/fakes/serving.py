@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
@@ -185,13 +186,18 @@ async def send_json(call: Call, value: Any) -> web.StreamResponse:
 
 
 async def send_stream(call: Call, steps: list[Step]) -> web.StreamResponse:
-    """Answers with the chunks, up to the fault; headers go out with the first chunk as in Ollama."""
+    """Answers with the chunks, up to the fault; headers go out with the first chunk as in Ollama.
+
+    A chunk that comes late makes the next no later: the engine is as fast as its switches say on a busy machine, too.
+    """
     kind = "text/event-stream" if call.openai else "application/x-ndjson"
     response = web.StreamResponse(headers={"Content-Type": kind})
+    due = time.monotonic()
     for number, step in enumerate(steps):
         if call.fault is not None and number == call.fault.value:
             return await _cut(call, call.fault, response, step)
-        await asyncio.sleep(0.0 if call.engine.switches.hurry else step.delay_s)
+        due += 0.0 if call.engine.switches.hurry else step.delay_s
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
         await _write(call, response, step.data)
     return response
 

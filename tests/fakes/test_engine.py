@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,18 @@ async def test_ollama_chat(oll: ollama.AsyncClient) -> None:
     assert parts[-1].eval_count == 5
     short = await oll.chat("m", MESSAGES, options={"num_predict": 2})
     assert (short.message.content, short.done_reason) == ("fakeA says", "length")
+
+
+async def test_it_is_as_fast_as_its_switches_say_however_late_its_sleeps_end(fake: FakeEngine) -> None:
+    await fake.switch(tokens=1000, token_delay_s=0.0004)
+    body = {"model": "m", "messages": MESSAGES}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{fake.address}/api/chat", json=body) as reply,
+    ):
+        began = time.monotonic()
+        assert len((await reply.read()).splitlines()) == 1001
+        assert 0.35 < time.monotonic() - began < 0.8, "a sleep lasts a thousandth of a second at least"
 
 
 async def test_ollama_extras(oll: ollama.AsyncClient) -> None:

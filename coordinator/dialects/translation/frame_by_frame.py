@@ -43,6 +43,22 @@ class FrameByFrame(ABC):
         """One of them; may be empty. Raises NodeFailure or StreamBroken."""
 
 
+class WholeOnly:
+    """Embeddings do not stream: what is translated is the whole answer."""
+
+    def feed(self, _chunk: bytes) -> bytes:
+        """Embeddings do not stream."""
+        raise NodeFailure("the engine streamed embeddings")
+
+    def finish(self) -> bytes:
+        """Embeddings do not stream."""
+        return b""
+
+    def ends(self) -> tuple[bytes, ...]:
+        """Embeddings do not stream."""
+        return ()
+
+
 def decoded(body: bytes, kind: type[Decoded]) -> Decoded:
     """An engine's answer, or a frame of it. Raises NodeFailure where it is none of that kind."""
     try:

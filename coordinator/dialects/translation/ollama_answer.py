@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from coordinator.dialects.body import given
-from coordinator.dialects.translation.frame_by_frame import FrameByFrame, decoded
+from coordinator.dialects.translation.frame_by_frame import FrameByFrame, WholeOnly, decoded
 from coordinator.dialects.translation.openai_shapes import (
     Answer,
     Choice,
@@ -147,7 +147,7 @@ class GenerationDecoder(FrameByFrame):
         }
 
 
-class EmbeddingDecoder:
+class EmbeddingDecoder(WholeOnly):
     """/v1/embeddings -> /api/embed, or the older /api/embeddings with `single`."""
 
     def __init__(self, model: str, *, single: bool, started_ns: int, dimensions: int = 0) -> None:
@@ -174,18 +174,6 @@ class EmbeddingDecoder:
                 "prompt_eval_count": answer.usage.prompt_tokens,
             }
         )
-
-    def feed(self, _chunk: bytes) -> bytes:
-        """Embeddings do not stream."""
-        raise NodeFailure("the engine streamed embeddings")
-
-    def finish(self) -> bytes:
-        """Embeddings do not stream."""
-        return b""
-
-    def ends(self) -> tuple[bytes, ...]:
-        """Embeddings do not stream."""
-        return ()
 
 
 class NothingDecoder:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from coordinator.dialects.body import given
-from coordinator.dialects.translation.frame_by_frame import FrameByFrame, decoded
+from coordinator.dialects.translation.frame_by_frame import FrameByFrame, WholeOnly, decoded
 from coordinator.dialects.translation.ollama_shapes import Answer, Embeddings, Message, ToolCall
 from coordinator.dialects.translation.openai_shapes import Logprob
 from coordinator.forward import engine_error_text
@@ -155,7 +155,7 @@ class GenerationDecoder(FrameByFrame):
         return made
 
 
-class EmbeddingDecoder:
+class EmbeddingDecoder(WholeOnly):
     """/api/embed -> /v1/embeddings."""
 
     def __init__(self, model: str, *, packed: bool) -> None:
@@ -174,18 +174,6 @@ class EmbeddingDecoder:
         tokens = answer.prompt_eval_count or 0
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return msgspec.json.encode({"object": "list", "data": data, "model": self._model, "usage": usage})
-
-    def feed(self, _chunk: bytes) -> bytes:
-        """Embeddings do not stream."""
-        raise NodeFailure("the engine streamed embeddings")
-
-    def finish(self) -> bytes:
-        """Embeddings do not stream."""
-        return b""
-
-    def ends(self) -> tuple[bytes, ...]:
-        """Embeddings do not stream."""
-        return ()
 
 
 def _said(answer: Answer, body: bytes) -> str:

@@ -1,15 +1,12 @@
 """The Warmer before a real Desk, with a Forwarder that the test answers for: preloads, failures, one load at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from coordinator.core.call import Target
-from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.warming import WarmRules
 from coordinator.dialects.bodies import Bodies
@@ -54,89 +51,101 @@ class Forwarding:
 
 
 class Stage:
-    """A Warmer that runs, its clock and what it did."""
+    """A Warmer that looks when it is told to, its clock and what it did."""
 
-    def __init__(self, desk: Desk, path: Path, fixed: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, *fixed: str, used: list[tuple[ModelName, int]] | None = None, read: bool = True
+    ) -> None:
+        """`used`: what the file of traces tells; `read`: whether it can be read."""
         self.now = 0.0
-        self.desk = desk
+        self.desk = a_desk(a_beat("n1", an_engine(a_model("a"))), limits=LIMITS)
         self.forwarder = Forwarding()
-        self.loader = Loader(desk, self.forwarder, self.clock)  # type: ignore[arg-type]  # the one method it uses
-        self.pins = Pins(path, fixed, desk, LIMITS, self.loader, Bodies(1000), self.clock)
+        self.loader = Loader(self.desk, self.forwarder, self.clock)  # type: ignore[arg-type]  # the one method it uses
+        self.pins = Pins(path / "pins.json", fixed, self.desk, LIMITS, self.loader, Bodies(1000), self.clock)
         rules = WarmRules(after_s=0.0)
-        self.warmer = Warmer(desk, LIMITS, rules, self.loader, self.pins, 60.0, self.clock)
+        self.warmer = Warmer(self.desk, LIMITS, rules, self.loader, self.pins, 60.0, self.clock)
+        self.used = used or []
+        self.read = read
+        if used is not None:
+            self.warmer.used = self._told
 
     def clock(self) -> float:
         return self.now
 
-    async def asked(self, times: int) -> bool:
-        """Whether so many loads were ordered."""
-        return len(self.forwarder.asked) == times
-
-    def shows(self, node_id: str, *loaded: str, seq: int) -> None:
-        """A beat with these models loaded."""
-        self.desk.heard(a_beat(node_id, with_loaded(*loaded), seq=seq), an_address(node_id), self.now)
-
-
-@asynccontextmanager
-async def staged(
-    desk: Desk, path: Path, *fixed: str, used: list[tuple[ModelName, int]] | None = None
-) -> AsyncIterator[Stage]:
-    stage = Stage(desk, path / "pins.json", fixed)
-    windows: list[float] = []
-
-    async def told(since: float) -> list[tuple[ModelName, int]]:
-        windows.append(since)
-        if len(windows) == 1:
+    async def _told(self, _since: float) -> list[tuple[ModelName, int]]:
+        if not self.read:
             raise Unavailable("the file cannot be read")
-        return used or []
+        return self.used
 
-    if used is not None:
-        stage.warmer.used = told
-    task = asyncio.create_task(stage.warmer.run())
-    try:
-        yield stage
-    finally:
-        await cancelled(task)
+    async def looks(self) -> int:
+        """Once, and until what it orders is loaded or has failed; how many loads were ordered by now."""
+        async with asyncio.TaskGroup() as loads:
+            await self.warmer.look(loads)
+        return len(self.forwarder.asked)
 
-
-def cold_desk() -> Desk:
-    return a_desk(a_beat("n1", an_engine(a_model("a"))), limits=LIMITS)
+    def shows(self, *loaded: str, seq: int) -> None:
+        """A beat of n1, with these models loaded of the one that it has."""
+        engine = with_loaded(*loaded) if loaded else an_engine(a_model("a"))
+        self.desk.heard(a_beat("n1", engine, seq=seq), an_address("n1"), self.now)
 
 
 async def test_what_was_used_most_is_loaded_after_the_start_and_looked_at_again(tmp_path: Path) -> None:
-    async with staged(cold_desk(), tmp_path, used=[(A, 50)]) as stage:
-        await asyncio.sleep(0.6)
-        assert stage.forwarder.asked == [], "nodes have yet to join"
-        stage.now = PRELOAD_FIRST_S
-        await asyncio.sleep(0.6)
-        assert stage.forwarder.asked == [], "the file could not be read"
-        stage.now += PRELOAD_EVERY_S
-        await eventually(lambda: stage.asked(1))
-        assert stage.forwarder.asked == [("n1", {"model": "a", "stream": False})]
-        assert stage.loader.loading() == {"n1": int(2 * 2**30 * 1.2)}
-        stage.shows("n1", "a", seq=2)
-        assert stage.loader.loading() == {}
-        stage.now += PRELOAD_EVERY_S
-        await asyncio.sleep(0.6)
-        assert await stage.asked(1)
+    stage = Stage(tmp_path, used=[(A, 50)])
+    stage.now = PRELOAD_FIRST_S - 1
+    assert await stage.looks() == 0, "nodes have yet to join"
+    stage.now = PRELOAD_FIRST_S
+    assert await stage.looks() == 1
+    assert stage.forwarder.asked == [("n1", {"model": "a", "stream": False})]
+    assert stage.loader.loading() == {"n1": int(2 * 2**30 * 1.2)}
+    stage.shows("a", seq=2)
+    assert stage.loader.loading() == {}
+    stage.now += PRELOAD_EVERY_S
+    assert await stage.looks() == 1, "it is loaded"
+    stage.shows(seq=3)
+    stage.now += PRELOAD_EVERY_S - 1
+    assert await stage.looks() == 1, "what was used is not read at every look"
+    stage.now += 1
+    assert await stage.looks() == 2, "it was loaded, and is no more"
+
+
+async def test_what_was_used_is_read_again_later_where_the_file_cannot_be_read(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, used=[(A, 50)], read=False)
+    stage.now = PRELOAD_FIRST_S
+    assert await stage.looks() == 0
+    stage.read = True
+    stage.now += PRELOAD_EVERY_S - 1
+    assert await stage.looks() == 0
+    stage.now += 1
+    assert await stage.looks() == 1
 
 
 async def test_a_load_that_fails_is_tried_again_later_and_later(tmp_path: Path) -> None:
-    async with staged(cold_desk(), tmp_path, "a@n1") as stage:
-        stage.forwarder.failing = True
-        await eventually(lambda: stage.asked(1))
-        assert [each["error"] for each in stage.loader.status()] == ["broken"]
+    stage = Stage(tmp_path, "a@n1")
+    stage.forwarder.failing = True
+    assert await stage.looks() == 1
+    assert [each["error"] for each in stage.loader.status()] == ["broken"]
+    stage.now += PAUSE_S
+    assert await stage.looks() == 2
+    stage.now += PAUSE_S
+    assert await stage.looks() == 2, "twice as long"
+    stage.forwarder.failing = False
+    stage.now += PAUSE_S
+    assert await stage.looks() == 3
+    assert stage.loader.status() == []
+    assert stage.loader.is_under_way((NodeId("n1"), A))
+    stage.shows(seq=2)
+    assert stage.loader.is_under_way((NodeId("n1"), A)), "that beat may have been on its way"
+    stage.shows(seq=3)
+    assert not stage.loader.is_under_way((NodeId("n1"), A)), "it is gone again"
+
+
+async def test_it_looks_again_and_again(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "a@n1")
+    stage.forwarder.failing = True
+    task = asyncio.create_task(stage.warmer.run())
+    try:
+        await eventually(lambda: len(stage.forwarder.asked) == 1)
         stage.now += PAUSE_S
-        await eventually(lambda: stage.asked(2))
-        stage.now += PAUSE_S
-        await asyncio.sleep(0.6)
-        assert await stage.asked(2), "twice as long"
-        stage.forwarder.failing = False
-        stage.now += PAUSE_S
-        await eventually(lambda: stage.asked(3))
-        assert stage.loader.status() == []
-        assert stage.loader.is_under_way((NodeId("n1"), A))
-        stage.desk.heard(a_beat("n1", an_engine(a_model("a")), seq=2), an_address("n1"), stage.now)
-        assert stage.loader.is_under_way((NodeId("n1"), A)), "that beat may have been on its way"
-        stage.desk.heard(a_beat("n1", an_engine(a_model("a")), seq=3), an_address("n1"), stage.now)
-        assert not stage.loader.is_under_way((NodeId("n1"), A)), "it is gone again"
+        await eventually(lambda: len(stage.forwarder.asked) == 2)
+    finally:
+        await cancelled(task)
