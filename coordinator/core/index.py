@@ -55,7 +55,7 @@ class Index:
         self.chosen = self._points.chosen
         """The entry with its points for a call."""
         self._shelves = Shelves(self._points.key)
-        self._look = self._best if policy.shortlist == 1 else self._first
+        self._look = self._best if policy.by_points else self._first
         self._of_node: dict[NodeId, dict[Place, Entry]] = {}
 
     # Events
@@ -193,7 +193,11 @@ class Index:
         """As many as the policy looks at."""
         aside: list[Key] = []
         found: list[Chosen] = []
-        while len(found) < self._policy.shortlist and (entry := self._top(group, now)) is not None:
+        most = self._policy.shortlist(subject)
+        first = self._top(group, now)
+        if first is None or (most == 1 and subject.may_try(first.place)):
+            return [Chosen(first, (), 0.0)] if first else []
+        while len(found) < most and (entry := self._top(group, now)) is not None:
             if subject.may_try(entry.place):
                 found.append(Chosen(entry, (), 0.0))  # its points are worked out when it is chosen
             aside.append(heappop(group.heap))

@@ -27,6 +27,8 @@ class Lengths:
     def __init__(self) -> None:
         self._answers: OrderedDict[Kind, deque[float]] = OrderedDict()
         self._means: dict[Kind, float] = {}
+        self._usual: dict[str, float] = {}
+        """Of models, where they are believed."""
 
     def add(self, call: Call, model: ModelName, tokens: int) -> None:
         """`model` answered with so many."""
@@ -34,10 +36,12 @@ class Lengths:
             kept = self._answers.setdefault(kind, deque(maxlen=ANSWERS))
             kept.append(float(tokens))
             self._answers.move_to_end(kind)
-            self._means[kind] = _mean(kept)
+            self._learned(kind, _mean(kept), len(kept))
         while len(self._answers) > KINDS:
             gone, _ = self._answers.popitem(last=False)
             del self._means[gone]
+            if len(gone) == 1:
+                self._usual.pop(gone[0], None)
 
     def expected(self, call: Call, model: ModelName) -> float:
         """Of its answer, were it to come from `model`."""
@@ -48,8 +52,7 @@ class Lengths:
 
     def usual(self, model: ModelName) -> float:
         """Of any call to it."""
-        kept = self._answers.get((model,), ())
-        return self._means[model,] if len(kept) >= ENOUGH else USUAL_TOKENS
+        return self._usual.get(model, USUAL_TOKENS)
 
     def kept(self) -> list[tuple[Kind, Kept]]:
         """All there is to keep, the kinds longest unused first."""
@@ -62,7 +65,12 @@ class Lengths:
         for kind, (mean, count) in kept:
             if mean > 0 and count > 0:
                 self._answers[kind] = deque([mean] * min(count, ANSWERS), maxlen=ANSWERS)
-                self._means[kind] = mean
+                self._learned(kind, mean, len(self._answers[kind]))
+
+    def _learned(self, kind: Kind, mean: float, count: int) -> None:
+        self._means[kind] = mean
+        if len(kind) == 1 and count >= ENOUGH:
+            self._usual[kind[0]] = mean
 
 
 def _kinds(call: Call, model: ModelName) -> tuple[Kind, ...]:

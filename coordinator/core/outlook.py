@@ -12,6 +12,7 @@ from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.paces import SETUP_TOKENS, Pace
 from coordinator.core.predicted import Predicted
+from coordinator.core.prospect import Prospect
 from coordinator.core.signals.memory_fit import needed_bytes
 from shared.names import ModelName
 
@@ -19,7 +20,7 @@ USUAL_PROMPT = 500
 """Tokens, where places are compared for no call in particular."""
 LEFT = 0.5
 """Of a running call, on average."""
-CACHED: dict[Affine | None, float] = {"session_affinity": 0.75, "prefix_affinity": 0.5, None: 0.0}
+CACHED: dict[Affine, float] = {"session_affinity": 0.75, "prefix_affinity": 0.5}
 """Part of a prompt that is taken to be cached where the conversation, or its beginning, was served before."""
 WANTED_WITHIN_S = 60.0
 """A model that is evicted costs its next load, as far as it is expected to be asked for so soon."""
@@ -33,11 +34,36 @@ class Outlook:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
+    def prospect(
+        self, node: Node, candidate: Candidate, load: NodeLoad, *, instead_of_one: bool = False
+    ) -> Prospect:
+        """Of that place under that load. `instead_of_one`: once one of the calls there has ended."""
+        beside, left_s, harm, crowded = load.number, 0.0, 0.0, 1.0
+        read_s, write_s, crowding = self._paces(node, candidate)
+        if beside and instead_of_one:
+            beside -= 1
+        if beside:  # as long as both run, each is slowed by one more
+            crowded += crowding * beside
+            left_s = LEFT * load.seconds / load.number
+            harm = beside * crowding / (crowded - crowding)
+        read_s, write_s = read_s * crowded, write_s * crowded
+        own_s = USUAL_PROMPT * read_s + self._fleet.lengths.usual(candidate.place.model) * write_s
+        load_s = 0.0 if candidate.loaded else self._loading_s(node, candidate.model_bytes)
+        return Prospect(
+            load,
+            read_s,
+            write_s,
+            left_s,
+            harm,
+            max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES,
+            load_s + own_s + harm * min(own_s, left_s),
+        )
+
     def of(
         self,
         node: Node,
         candidate: Candidate,
-        load: NodeLoad,
+        prospect: Prospect,
         call: Call,
         now: float,
         *,
@@ -46,34 +72,21 @@ class Outlook:
         cached: Affine | None = None,
     ) -> Predicted:
         """For that call there. `wait_s`: until it begins; `cached`: what of it was served there before."""
-        fresh_tokens = call.estimated_tokens * (1 - CACHED[cached] * candidate.loaded)
-        beside = max(0, load.number - (wait_s > 0))  # a place that it waits for is free of one by then
-        paces = self._paces(node, candidate)
-        crowded = 1 + paces.crowding * beside
-        prefill_s = (fresh_tokens + SETUP_TOKENS) * paces.read_s * crowded
-        decode_s = answer_tokens * paces.write_s * crowded
+        tokens = float(call.estimated_tokens)
+        load_s = evict_s = 0.0
+        if not candidate.loaded:
+            load_s, evict_s = self._load_s(node, candidate, now), self._evict_s(node, candidate, call, now)
+        elif cached is not None:
+            tokens *= 1 - CACHED[cached]
+        prefill_s = (tokens + SETUP_TOKENS) * prospect.read_s
+        decode_s = answer_tokens * prospect.write_s
         own_s = prefill_s + decode_s
-        return Predicted(
-            wait=wait_s,
-            load=self._load_s(node, candidate, now),
-            evict=0.0 if candidate.loaded else self._evict_s(node, candidate, call, now),
-            prefill=prefill_s,
-            decode=decode_s,
-            harm=_harm_s(paces.crowding, load, own_s, beside),
-            owner=max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES * own_s,
-        )
+        harm_s = prospect.harm * min(own_s, prospect.left_s)
+        return Predicted(wait_s, load_s, evict_s, prefill_s, decode_s, harm_s, prospect.owner * own_s)
 
     def answer_tokens(self, call: Call, model: ModelName) -> float:
         """Expected of its answer, were it to come from `model`."""
         return self._fleet.lengths.expected(call, model)
-
-    def usual_s(self, node: Node, candidate: Candidate, load: NodeLoad) -> float:
-        """Of any call there, without what memory costs: to sort places by. Grows with the node's load."""
-        paces = self._paces(node, candidate)
-        own_s = USUAL_PROMPT * paces.read_s + self._fleet.lengths.usual(candidate.place.model) * paces.write_s
-        own_s *= 1 + paces.crowding * load.number
-        load_s = 0.0 if candidate.loaded else self._loading_s(node, candidate.model_bytes)
-        return load_s + own_s + _harm_s(paces.crowding, load, own_s, load.number)
 
     def _paces(self, node: Node, candidate: Candidate) -> Pace:
         return self._fleet.paces.of(
@@ -84,8 +97,6 @@ class Outlook:
         return self._fleet.loads.predicted_s(node.node_id, model_bytes)
 
     def _load_s(self, node: Node, candidate: Candidate, now: float) -> float:
-        if candidate.loaded:
-            return 0.0
         under_way = self._fleet.loads.of(candidate.place)
         if under_way is not None:
             return under_way.left_s(now)
@@ -120,11 +131,3 @@ class Outlook:
             if not node.in_flight.get((engine.name, model))
         ]
         return [(model, size) for _, model, size in sorted(found)]
-
-
-def _harm_s(crowding: float, load: NodeLoad, own_s: float, beside: int) -> float:
-    """What those that run there lose together: as long as both run, each is slowed by one more."""
-    if not beside:
-        return 0.0
-    left_s = LEFT * load.seconds / max(1, load.number)
-    return beside * min(own_s, left_s) * crowding / (1 + crowding * (beside - 1))

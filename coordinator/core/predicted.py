@@ -1,9 +1,10 @@
 """The seven signals of a place in seconds, as a value."""
 
-from typing import NamedTuple
+from msgspec import Struct
+from msgspec.structs import asdict
 
 
-class Predicted(NamedTuple):
+class Predicted(Struct, frozen=True):
     """Seconds."""
 
     wait: float
@@ -17,8 +18,8 @@ class Predicted(NamedTuple):
     @property
     def total(self) -> float:
         """What placing it there costs everybody: its own time, and what it takes from others."""
-        return sum(self)
+        return self.wait + self.load + self.evict + self.prefill + self.decode + self.harm + self.owner
 
     def shown(self) -> dict[str, float]:
         """By name, and their `total`."""
-        return {**self._asdict(), "total": self.total}
+        return {**asdict(self), "total": self.total}

@@ -11,6 +11,7 @@ from coordinator.core.eligibility import Refusal
 from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
+from coordinator.core.prospect import Prospect
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 from coordinator.core.spots import Spot
 from shared.names import NodeId
@@ -91,6 +92,7 @@ class Entry:
         "node",
         "pair",
         "place",
+        "prospect",
         "slots",
     )
 
@@ -105,6 +107,8 @@ class Entry:
         self.cost = 0.0
         self.cost_of: NodeLoad | None = None
         """By the policy, and the load of the node for which that was worked out."""
+        self.prospect: Prospect | None = None
+        """For a policy that predicts, of the same load."""
         self.fixed: Fixed
         self.group: Group | None = None
 

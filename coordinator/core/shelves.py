@@ -35,6 +35,7 @@ class Shelves:
         self._enter(entry, shelf.group(entry.fixed.kind, tier, candidate))
         shelf.entries[entry.place] = entry
         entry.slots, entry.base, entry.cost_of = candidate.slots, sum(entry.fixed.points), None
+        entry.prospect = None
         self.cools.set(cools_at, entry.place)
         self.stand(entry)
 

@@ -22,7 +22,11 @@ EVERY = 1_000_000
 class Baseline(Weighted):
     """Every place is looked at, in an order of its own."""
 
-    shortlist = EVERY
+    by_points = False
+
+    def shortlist(self, _subject: OpenCall) -> int:
+        """All."""
+        return EVERY
 
     def cost(self, _entry: Entry, _load: NodeLoad) -> float:
         """No place is better than another before a call is there."""

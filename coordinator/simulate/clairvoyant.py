@@ -18,7 +18,7 @@ from coordinator.core.node import Node
 from coordinator.core.open_call import OpenCall
 from coordinator.core.outlook import Outlook
 from coordinator.core.paces import Pace
-from coordinator.core.policies.predictive import Predictive
+from coordinator.core.policies.predictive import SHORTLIST, Predictive
 from coordinator.core.predicted import Predicted
 from coordinator.core.shelf import Chosen
 from coordinator.simulate.truth import Truth
@@ -103,6 +103,10 @@ class Informed(Predictive):
         self._outlook = TrueOutlook(fleet, seen)
         self._seen = seen
 
+    def shortlist(self, _subject: OpenCall) -> int:
+        """Whoever knows all has all the time, too."""
+        return SHORTLIST
+
 
 class Clairvoyant(Informed):
     """Also with the calls that it would stand in the way of."""
@@ -131,7 +135,7 @@ class Clairvoyant(Informed):
             for each, (node_id, regret) in wanted
             if node_id == here and each.at < ends
         )
-        return seconds._replace(harm=seconds.harm + lost)
+        return replace(seconds, harm=seconds.harm + lost)
 
     def _best(self, coming: Coming) -> tuple[NodeId, float]:
         """Where a call would be soonest done, were all idle, and how much later at the next best."""

@@ -19,8 +19,12 @@ class Policy(Protocol):
         ...
 
     @property
-    def shortlist(self) -> int:
-        """Places of a kind that are looked at for a call, the first by `cost`; 1: the cost says it all."""
+    def by_points(self) -> bool:
+        """Whether the best place of a kind is that with the most points; no other is looked at then."""
+        ...
+
+    def shortlist(self, subject: OpenCall) -> int:
+        """Places of a kind that are looked at for that call, the first by `cost`."""
         ...
 
     @property

@@ -19,13 +19,17 @@ class Weighted:
     """The index has the points; here they are only compared."""
 
     name = "weighted"
-    shortlist = 1
+    by_points = True
     passes = False
     leaves_warm = False
 
     def __init__(self, fleet: Fleet, weights: Weights) -> None:
         self._fleet = fleet
         self._most_of_call: float = sum(abs(getattr(weights, name)) for name in OF_CALL)
+
+    def shortlist(self, _subject: OpenCall) -> int:
+        """The first has the most points."""
+        return 1
 
     def cost(self, entry: Entry, load: NodeLoad) -> float:
         """Points, the most first."""
