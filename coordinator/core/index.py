@@ -193,7 +193,7 @@ class Index:
         """As many as the policy looks at."""
         aside: list[Key] = []
         found: list[Chosen] = []
-        most = self._policy.shortlist(subject)
+        most = self._policy.shortlist(subject, loaded=group.kind.loaded)
         first = self._top(group, now)
         if first is None or (most == 1 and subject.may_try(first.place)):
             return [Chosen(first, (), 0.0)] if first else []

@@ -1,14 +1,16 @@
-"""How long answers are, by model and tag: learned, since nobody knows it of the next one."""
+"""How long answers are, by model and tag: learned, since nobody knows it of the next one. And prompts, by model."""
 
 import statistics
 from collections import OrderedDict, deque
 
 from coordinator.core.call import Call
-from coordinator.core.learned import Kept
+from coordinator.core.learned import Figure, Kept
 from shared.names import ModelName
 
 USUAL_TOKENS = 200.0
 """Expected before the first answer."""
+USUAL_PROMPT = 500.0
+"""Likewise of prompts."""
 ANSWERS = 64
 """Newest answers of one kind that count."""
 ENOUGH = 3
@@ -29,9 +31,12 @@ class Lengths:
         self._means: dict[Kind, float] = {}
         self._usual: dict[str, float] = {}
         """Of models, where they are believed."""
+        self._prompts: dict[str, Figure] = {}
 
     def add(self, call: Call, model: ModelName, tokens: int) -> None:
         """`model` answered with so many."""
+        if call.estimated_tokens:
+            self._prompts.setdefault(model, Figure()).add(float(call.estimated_tokens))
         for kind in _kinds(call, model):
             kept = self._answers.setdefault(kind, deque(maxlen=ANSWERS))
             kept.append(float(tokens))
@@ -42,6 +47,7 @@ class Lengths:
             del self._means[gone]
             if len(gone) == 1:
                 self._usual.pop(gone[0], None)
+                self._prompts.pop(gone[0], None)
 
     def expected(self, call: Call, model: ModelName) -> float:
         """Of its answer, were it to come from `model`."""
@@ -53,6 +59,11 @@ class Lengths:
     def usual(self, model: ModelName) -> float:
         """Of any call to it."""
         return self._usual.get(model, USUAL_TOKENS)
+
+    def usual_prompt(self, model: ModelName) -> float:
+        """Of any call to it."""
+        known = self._prompts.get(model)
+        return known.value if known is not None and known.count >= ENOUGH else USUAL_PROMPT
 
     def kept(self) -> list[tuple[Kind, Kept]]:
         """All there is to keep, the kinds longest unused first."""

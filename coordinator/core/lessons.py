@@ -57,4 +57,6 @@ def recall(fleet: Fleet, lessons: Lessons) -> None:
         paces.crowding = Figure.recalled(told.crowding)
         fleet.paces.recall(node_id, paces)
         fleet.loads.recall(node_id, told.load_rate)
+        if node := fleet.nodes.get(node_id):
+            fleet.touch(node)
     fleet.lengths.recall(lessons.lengths)

@@ -9,17 +9,12 @@ from coordinator.core.call import Call
 from coordinator.core.candidate import Candidate
 from coordinator.core.fleet import Fleet
 from coordinator.core.node import Node
-from coordinator.core.node_load import NodeLoad
 from coordinator.core.paces import SETUP_TOKENS, Pace
 from coordinator.core.predicted import Predicted
-from coordinator.core.prospect import Prospect
+from coordinator.core.prospect import LEFT, Prospect
 from coordinator.core.signals.memory_fit import needed_bytes
 from shared.names import ModelName
 
-USUAL_PROMPT = 500
-"""Tokens, where places are compared for no call in particular."""
-LEFT = 0.5
-"""Of a running call, on average."""
 CACHED: dict[Affine, float] = {"session_affinity": 0.75, "prefix_affinity": 0.5}
 """Part of a prompt that is taken to be cached where the conversation, or its beginning, was served before."""
 WANTED_WITHIN_S = 60.0
@@ -34,29 +29,20 @@ class Outlook:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    def prospect(
-        self, node: Node, candidate: Candidate, load: NodeLoad, *, instead_of_one: bool = False
-    ) -> Prospect:
-        """Of that place under that load. `instead_of_one`: once one of the calls there has ended."""
-        beside, left_s, harm, crowded = load.number, 0.0, 0.0, 1.0
-        read_s, write_s, crowding = self._paces(node, candidate)
-        if beside and instead_of_one:
-            beside -= 1
-        if beside:  # as long as both run, each is slowed by one more
-            crowded += crowding * beside
-            left_s = LEFT * load.seconds / load.number
-            harm = beside * crowding / (crowded - crowding)
-        read_s, write_s = read_s * crowded, write_s * crowded
-        own_s = USUAL_PROMPT * read_s + self._fleet.lengths.usual(candidate.place.model) * write_s
-        load_s = 0.0 if candidate.loaded else self._loading_s(node, candidate.model_bytes)
+    def prospect(self, node: Node, candidate: Candidate) -> Prospect:
+        """Of that place."""
+        known = self._fleet.paces.node(node.node_id)
+        paces = self._paces(node, candidate)
+        lengths, model = self._fleet.lengths, candidate.place.model
         return Prospect(
-            load,
-            read_s,
-            write_s,
-            left_s,
-            harm,
+            known,
+            known.learned,
+            paces.read_s,
+            paces.write_s,
+            paces.crowding,
+            lengths.usual_prompt(model) * paces.read_s + lengths.usual(model) * paces.write_s,
+            0.0 if candidate.loaded else self._loading_s(node, candidate.model_bytes),
             max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES,
-            load_s + own_s + harm * min(own_s, left_s),
         )
 
     def of(
@@ -72,16 +58,24 @@ class Outlook:
         cached: Affine | None = None,
     ) -> Predicted:
         """For that call there. `wait_s`: until it begins; `cached`: what of it was served there before."""
-        tokens = float(call.estimated_tokens)
-        load_s = evict_s = 0.0
+        tokens, load = float(call.estimated_tokens), node.load
+        load_s = evict_s = harm_s = 0.0
         if not candidate.loaded:
-            load_s, evict_s = self._load_s(node, candidate, now), self._evict_s(node, candidate, call, now)
+            load_s, evict_s = (
+                self._load_s(candidate, prospect, now),
+                self._evict_s(node, candidate, call, now),
+            )
         elif cached is not None:
             tokens *= 1 - CACHED[cached]
-        prefill_s = (tokens + SETUP_TOKENS) * prospect.read_s
-        decode_s = answer_tokens * prospect.write_s
+        beside = (
+            load.number - 1 if wait_s and load.number else load.number
+        )  # it waits until one of them has ended
+        crowded = 1 + prospect.crowding * beside
+        prefill_s = (tokens + SETUP_TOKENS) * prospect.read_s * crowded
+        decode_s = answer_tokens * prospect.write_s * crowded
         own_s = prefill_s + decode_s
-        harm_s = prospect.harm * min(own_s, prospect.left_s)
+        if beside:
+            harm_s = prospect.harm_s(own_s, load, beside)
         return Predicted(wait_s, load_s, evict_s, prefill_s, decode_s, harm_s, prospect.owner * own_s)
 
     def answer_tokens(self, call: Call, model: ModelName) -> float:
@@ -96,11 +90,9 @@ class Outlook:
     def _loading_s(self, node: Node, model_bytes: int) -> float:
         return self._fleet.loads.predicted_s(node.node_id, model_bytes)
 
-    def _load_s(self, node: Node, candidate: Candidate, now: float) -> float:
+    def _load_s(self, candidate: Candidate, prospect: Prospect, now: float) -> float:
         under_way = self._fleet.loads.of(candidate.place)
-        if under_way is not None:
-            return under_way.left_s(now)
-        return self._loading_s(node, candidate.model_bytes)
+        return prospect.load_s if under_way is None else under_way.left_s(now)
 
     def _evict_s(self, node: Node, candidate: Candidate, call: Call, now: float) -> float:
         """What the models that have to go are expected to cost when they are asked for again; where those that are idle

@@ -58,9 +58,19 @@ class Pace(NamedTuple):
 class NodePaces:
     """What is known of one node."""
 
-    __slots__ = ("crowding", "known", "reading", "reading_over_claim", "writing", "writing_over_claim")
+    __slots__ = (
+        "crowding",
+        "known",
+        "learned",
+        "reading",
+        "reading_over_claim",
+        "writing",
+        "writing_over_claim",
+    )
 
     def __init__(self) -> None:
+        self.learned = 0
+        """How often it has taught something."""
         self.known: dict[tuple[ModelName, int, float], Pace] = {}
         """What was worked out since something was learned, by model and what is claimed."""
         self.writing: dict[ModelName, Figure] = {}
@@ -85,9 +95,7 @@ class Paces:
 
     def of(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> Pace:
         """All three."""
-        node = self._nodes.get(node_id)
-        if node is None:
-            node = self._nodes[node_id] = NodePaces()
+        node = self.node(node_id)
         key = (model, model_bytes, bandwidth_gbps)
         found = node.known.get(key)
         if found is None:
@@ -95,6 +103,13 @@ class Paces:
                 self.read_s(node_id, *key), self.write_s(node_id, *key), self.crowding(node_id)
             )
         return found
+
+    def node(self, node_id: NodeId) -> NodePaces:
+        """What is known of it, now and later."""
+        known = self._nodes.get(node_id)
+        if known is None:
+            known = self._nodes[node_id] = NodePaces()
+        return known
 
     def write_s(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> float:
         """Seconds for a token of an answer, alone on the node."""
@@ -116,8 +131,9 @@ class Paces:
         self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float, run: Run
     ) -> None:
         """A call ended well there."""
-        known = self._nodes.setdefault(node_id, NodePaces())
+        known = self.node(node_id)
         known.known.clear()
+        known.learned += 1
         claim = claimed_s(model_bytes, bandwidth_gbps)
         crowding = self.crowding(node_id)
         read_s = self.read_s(node_id, model, model_bytes, bandwidth_gbps)

@@ -108,7 +108,7 @@ class Entry:
         self.cost_of: NodeLoad | None = None
         """By the policy, and the load of the node for which that was worked out."""
         self.prospect: Prospect | None = None
-        """For a policy that predicts, of the same load."""
+        """For a policy that predicts."""
         self.fixed: Fixed
         self.group: Group | None = None
 

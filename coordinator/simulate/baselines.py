@@ -24,7 +24,7 @@ class Baseline(Weighted):
 
     by_points = False
 
-    def shortlist(self, _subject: OpenCall) -> int:
+    def shortlist(self, _subject: OpenCall, *, loaded: bool) -> int:  # noqa: ARG002 - nothing depends on it
         """All."""
         return EVERY
 

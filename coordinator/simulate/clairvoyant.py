@@ -103,7 +103,7 @@ class Informed(Predictive):
         self._outlook = TrueOutlook(fleet, seen)
         self._seen = seen
 
-    def shortlist(self, _subject: OpenCall) -> int:
+    def shortlist(self, _subject: OpenCall, *, loaded: bool) -> int:  # noqa: ARG002 - nothing depends on it
         """Whoever knows all has all the time, too."""
         return SHORTLIST
 

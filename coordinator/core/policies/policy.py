@@ -23,8 +23,8 @@ class Policy(Protocol):
         """Whether the best place of a kind is that with the most points; no other is looked at then."""
         ...
 
-    def shortlist(self, subject: OpenCall) -> int:
-        """Places of a kind that are looked at for that call, the first by `cost`."""
+    def shortlist(self, subject: OpenCall, *, loaded: bool) -> int:
+        """Places of a kind that are looked at for that call, the first by `cost`. `loaded`: they have the model in memory."""
         ...
 
     @property

@@ -9,21 +9,23 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
-from coordinator.core.outlook import LEFT, Outlook
+from coordinator.core.outlook import Outlook
 from coordinator.core.predicted import Predicted
+from coordinator.core.prospect import LEFT, Prospect
 from coordinator.core.shelf import Chosen, Entry
 from shared.names import ModelName
 
 SHORTLIST = 3
 WORTH = 0.9
 """A busy place is waited for where that costs less than this part of the best that is free: predictions err."""
-USUAL = 1.2
-"""Times as long as a usual call, up to which a call counts as one."""
+ALIKE = 1.2
+"""Times longer or shorter than usual that an answer is expected to be, up to which the call counts as usual."""
+ALIKE_PROMPT = 2.0
+"""The same of its prompt."""
 BEHIND = 1.5
-"""Times as long, up to which no place is worth looking at where a usual call would take as many times as long as at the
-best."""
+"""So many times the seconds of a usual call at the best place, or more: places where it would take that are not looked
+at, but for calls whose answer is expected to be so many times longer, or with a prompt of LONG tokens."""
 LONG = 2_000
-"""Tokens of a prompt that make a call so long."""
 BUSY_LOOKED_AT = 32
 """Busy places of a model that are looked at, at most."""
 
@@ -43,31 +45,44 @@ class Predictive:
         self._outlook = Outlook(fleet)
         self._last: OpenCall | None = None
         """Which was asked about last."""
-        self._last_longer = 0.0
+        self._last_usual = False
 
-    def shortlist(self, subject: OpenCall) -> int:
-        """For a usual call the first by `cost` is the best."""
-        return 1 if self._longer(subject) <= USUAL else SHORTLIST
+    def shortlist(self, subject: OpenCall, *, loaded: bool) -> int:
+        """For a usual call the first by `cost` is the best, if nothing need leave memory for it."""
+        return 1 if loaded and self._is_usual(subject) else SHORTLIST
 
     def cost(self, entry: Entry, load: NodeLoad) -> float:
         """Seconds of a usual call."""
-        entry.prospect = prospect = self._outlook.prospect(entry.node, entry.fixed.candidate, load)
-        return prospect.usual_s
+        return self._prospect(entry).usual_s(load)
+
+    def _prospect(self, entry: Entry) -> Prospect:
+        """Of that place, kept there while it holds."""
+        found = entry.prospect
+        if found is None or not found.holds:
+            found = entry.prospect = self._outlook.prospect(entry.node, entry.fixed.candidate)
+        return found
 
     def beyond(self, chosen: Chosen, subject: OpenCall) -> float:
         """Where a usual call would take so many times as long. A long one may be worth a load on a faster machine."""
-        longer = self._longer(subject)
-        if longer > BEHIND:
+        call, lengths = subject.call, self._fleet.lengths
+        if self._is_usual(subject):
+            return ALIKE * chosen.entry.cost
+        if call.estimated_tokens > LONG or lengths.expected(call, call.model) > BEHIND * lengths.usual(
+            call.model
+        ):
             return math.inf
-        return chosen.entry.cost * (USUAL if longer <= USUAL else BEHIND)
+        return BEHIND * chosen.entry.cost
 
-    def _longer(self, subject: OpenCall) -> float:
-        """Than a usual one, by what is known of it: how many times."""
+    def _is_usual(self, subject: OpenCall) -> bool:
+        """Whether places stand to each other for it as they do for a usual call."""
         if self._last is not subject:
             call, lengths = subject.call, self._fleet.lengths
-            answer = lengths.expected(call, call.model) / lengths.usual(call.model)
-            self._last, self._last_longer = subject, max(call.estimated_tokens / LONG * BEHIND, answer)
-        return self._last_longer
+            self._last, self._last_usual = (
+                subject,
+                _alike(call.estimated_tokens, lengths.usual_prompt(call.model), ALIKE_PROMPT)
+                and _alike(lengths.expected(call, call.model), lengths.usual(call.model), ALIKE),
+            )
+        return self._last_usual
 
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         """By the seconds of this call; among equals the one used longest ago."""
@@ -87,13 +102,10 @@ class Predictive:
             node, candidate, model = entry.node, entry.fixed.candidate, entry.place.model
             if model not in tokens:
                 tokens[model] = outlook.answer_tokens(call, model)
-            prospect = entry.prospect
-            if wait_s or prospect is None or prospect.load is not node.load:
-                prospect = outlook.prospect(node, candidate, node.load, instead_of_one=wait_s > 0)
             return outlook.of(
                 node,
                 candidate,
-                prospect,
+                self._prospect(entry),
                 call,
                 now,
                 answer_tokens=tokens[model],
@@ -121,7 +133,7 @@ class Predictive:
         model, node_id = entry.place.model, entry.place.node_id
         call_s = self._fleet.latencies.p75(node_id, model)
         if call_s is None:
-            call_s = self._outlook.prospect(entry.node, entry.fixed.candidate, entry.node.load).usual_s
+            call_s = self._prospect(entry).usual_s(entry.node.load)
         return LEFT * call_s / max(1, entry.slots) + ahead * call_s / max(1, slots)
 
 
@@ -129,3 +141,7 @@ def _rank(chosen: Chosen) -> tuple[float, int, Place]:
     entry, seconds = chosen.entry, chosen.seconds
     assert seconds is not None  # noqa: S101 - `order` has told it
     return (seconds.total, entry.node.last_used.get(entry.pair, 0), entry.place)
+
+
+def _alike(one: float, other: float, times: float) -> bool:
+    return one <= other * times and other <= one * times

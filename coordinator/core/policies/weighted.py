@@ -27,7 +27,7 @@ class Weighted:
         self._fleet = fleet
         self._most_of_call: float = sum(abs(getattr(weights, name)) for name in OF_CALL)
 
-    def shortlist(self, _subject: OpenCall) -> int:
+    def shortlist(self, _subject: OpenCall, *, loaded: bool) -> int:  # noqa: ARG002 - nothing depends on it
         """The first has the most points."""
         return 1
 
