@@ -60,6 +60,8 @@ class Calls:
         self.records = [Record(job) for job in jobs]
         self.open = len(jobs)
         """Calls that have not ended, those that have not come yet among them."""
+        self.answering = 0
+        """Of those, calls that have begun to be answered: they end where they are."""
         self._desk = desk
         self._clock = clock
         self._works: Works | None = None
@@ -93,6 +95,7 @@ class Calls:
         call_id, now = CallId(event.call_id), self._clock.now
         record = self.records[_number(call_id)]
         if event.told is Told.FIRST_BYTE:
+            self.answering += record.first_byte_at is None
             record.first_byte_at = now
             self.apply(self._desk.first_byte(call_id, now))
             return
@@ -151,6 +154,7 @@ class Calls:
         assert record.end is None, f"{call_id} ended twice"  # noqa: S101 - an invariant
         record.end, record.ended_at = end, self._clock.now
         self.open -= 1
+        self.answering -= record.first_byte_at is not None
         for follower in self._followers.get(number, ()):
             at = self._clock.now + self.records[follower].job.at
             self._clock.at(at, partial(self._arrives, follower))

@@ -43,6 +43,10 @@ class Coming(Struct, frozen=True):
     answer: int
 
 
+Wanted = tuple[Coming, tuple[NodeId, float]]
+"""A call that is to arrive, where it would be soonest done, and how much later at the next best."""
+
+
 class Sight(Struct, frozen=True):
     """What it sees."""
 
@@ -113,19 +117,27 @@ class Clairvoyant(Informed):
 
     name = "clairvoyant"
 
+    def __init__(self, fleet: Fleet, weights: Weights, seen: Sight) -> None:
+        super().__init__(fleet, weights, seen)
+        self._wanted_at = -1.0
+        self._soon: Sequence[Wanted] = ()
+
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         """As `predictive`, with what the next minute would lose."""
         found = super().order(options, subject, now)
-        coming = self._seen.next(now) if len(found) > 1 else []
-        if not coming:
+        wanted = self._wanted(now) if len(found) > 1 else []
+        if not wanted:
             return found
-        wanted = [(each, self._best(each)) for each in coming]
         told = [replace(each, seconds=self._with_loss(each, wanted, now)) for each in found]
         return sorted(told, key=lambda each: each.seconds.total if each.seconds else 0.0)
 
-    def _with_loss(
-        self, option: Chosen, wanted: Sequence[tuple[Coming, tuple[NodeId, float]]], now: float
-    ) -> Predicted:
+    def _wanted(self, now: float) -> Sequence[Wanted]:
+        """What is coming, and where it would best go: worked out once for all who wait at that moment."""
+        if now != self._wanted_at:
+            self._wanted_at, self._soon = now, [(each, self._best(each)) for each in self._seen.next(now)]
+        return self._soon
+
+    def _with_loss(self, option: Chosen, wanted: Sequence[Wanted], now: float) -> Predicted:
         seconds = option.seconds
         assert seconds is not None  # noqa: S101 - `predictive` has just told it
         ends = now + seconds.total - seconds.harm

@@ -11,7 +11,11 @@ from msgspec import Struct
 
 from coordinator.simulate.measures import BOUND, Measures
 
-T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+T95 = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
 """Quantiles of Student's t for 95 % (two sides) and 1, 2, ... degrees of freedom; NORMAL beyond."""
 NORMAL = 1.96
 
@@ -41,10 +45,11 @@ Cell = Mapping[str, Measures]
 def gains(cells: Mapping[int, Sequence[Cell]], base: str) -> dict[str, list[Gain]]:
     """By policy. `cells`: for each seed one of each load, with the same policies in all of them."""
     names = [name for name in next(iter(cells.values()))[0] if name not in (base, BOUND)]
-    return {name: [_gain(cells, name, base, figure) for figure in FIGURES] for name in names}
+    return {name: [gain(cells, name, base, figure) for figure in FIGURES] for name in names}
 
 
-def _gain(cells: Mapping[int, Sequence[Cell]], name: str, base: str, figure: str) -> Gain:
+def gain(cells: Mapping[int, Sequence[Cell]], name: str, base: str, figure: str) -> Gain:
+    """Of one policy over another, in one of FIGURES."""
     reads = FIGURES[figure]
     logs = [
         fmean(math.log(reads(cell[base]) / reads(cell[name])) for cell in loads) for loads in cells.values()

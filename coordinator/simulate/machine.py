@@ -89,6 +89,11 @@ class Machine:
             self._device.remove(call_id)
             self._engine.ended(call_id, request.model, now, whole=False)
 
+    @property
+    def idle(self) -> bool:
+        """No call is here."""
+        return not self._requests
+
     def writing(self) -> list[str]:
         """Calls that bytes come of."""
         return self._device.writing()

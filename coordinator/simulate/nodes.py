@@ -5,6 +5,7 @@ from random import Random
 
 from coordinator.core.desk import Desk
 from coordinator.core.node import NotReached
+from coordinator.core.warming import WarmRules
 from coordinator.simulate.calls import Calls
 from coordinator.simulate.clock import Clock
 from coordinator.simulate.engine import Request
@@ -18,6 +19,8 @@ TICK_S = 0.25
 SILENT_S = 4.0
 """After which a connection to a machine that died is known to be gone, or not to come about."""
 HOUR_S = 3_600.0
+UNDER_LOAD = WarmRules().threshold
+"""Fewer calls than these have no model loaded a second time."""
 
 
 class Nodes:
@@ -99,7 +102,7 @@ class Nodes:
 
     def _beat(self, node_id: NodeId, *, again: bool = True) -> None:
         machine, now = self.machines[node_id], self._clock.now
-        if machine.up:
+        if machine.up and not (machine.idle and self._nothing_to_decide()):
             self._advance(node_id)
             for call_id in machine.writing():
                 self._desk.progressed(CallId(call_id), now)
@@ -109,6 +112,12 @@ class Nodes:
             self._plan(node_id)
         if again:
             self._clock.at(now + self._beat_s, partial(self._beat, node_id))
+
+    def _nothing_to_decide(self) -> bool:
+        """All calls have come, and what is left of them ends where it is. On a slow machine that may take longer than
+        all before, and the beats of a thousand idle ones would be heard for nothing.
+        """
+        return self._calls.answering == self._calls.open < UNDER_LOAD
 
     def _probe(self, node_id: NodeId) -> None:
         if self.machines[node_id].up:

@@ -1,5 +1,6 @@
 """One simulation: a world, a workload, a policy; the real Desk decides."""
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -29,8 +30,12 @@ class Ran(Struct, frozen=True):
     """Of the world, until the last call had ended."""
 
 
-def run(there: World, jobs: Sequence[Job], policy: MakePolicy, bounded: Limits) -> Ran:
-    """The same for the same arguments. `there` and `jobs` stay as they are."""
+def run(
+    there: World, jobs: Sequence[Job], policy: MakePolicy, bounded: Limits, until: float = math.inf
+) -> Ran:
+    """The same for the same arguments. `there` and `jobs` stay as they are. `until`: seconds of the world, after which
+    what is not over is left as it is.
+    """
     clock = Clock()
     desk = Desk(bounded, Weights(), clock.now, policy)
     calls = Calls(jobs, desk, clock)
@@ -38,5 +43,5 @@ def run(there: World, jobs: Sequence[Job], policy: MakePolicy, bounded: Limits) 
     calls.begin(nodes)
     nodes.tick()
     Warmer(desk, bounded, nodes, clock).tick()
-    clock.run(over=lambda: not calls.open)
+    clock.run(over=lambda: not calls.open or clock.now > until)
     return Ran(calls.records, list(nodes.machines.values()), clock.now)

@@ -1,6 +1,9 @@
 """What is simulated together: seeds, loads and policies over one fleet and one workload."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from statistics import fmean
 
 import msgspec
@@ -68,9 +71,13 @@ class BadReport(ValueError):
 Progress = Callable[[str], None]
 
 
-def study(asked: Asked, fleet: FleetSpec, told: Progress = lambda _text: None) -> Report:
-    """The same for the same arguments. Raises BadWorkload."""
-    outcomes = [each for seed in asked.seeds for each in _of_seed(asked, fleet, seed, told)]
+def _silent(_text: str) -> None:
+    """Nobody is told."""
+
+
+def study(asked: Asked, fleet: FleetSpec, told: Progress = _silent, processes: int = 1) -> Report:
+    """The same for the same `asked` and `fleet`, in however many processes; a seed is one's. Raises BadWorkload."""
+    outcomes = [each for found in _by_seed(asked, fleet, told, processes) for each in found]
     compared = len(asked.policies) > 1 and BASE in asked.policies
     return Report(asked, outcomes, gains(_cells(outcomes), BASE) if compared else {})
 
@@ -90,6 +97,19 @@ def stored(content: bytes) -> Report:
 def averaged(outcomes: Sequence[Outcome]) -> list[Measures]:
     """By policy, the means over outcomes of one load."""
     return [_mean(list(each)) for each in zip(*(outcome.policies for outcome in outcomes), strict=True)]
+
+
+def _by_seed(asked: Asked, fleet: FleetSpec, told: Progress, processes: int) -> Iterator[list[Outcome]]:
+    """In the order of the seeds. Processes begin anew, as they do on every system, rather than as forks."""
+    most = min(processes, len(asked.seeds))
+    if most <= 1:
+        yield from (_of_seed(asked, fleet, seed, told) for seed in asked.seeds)
+        return
+    with ProcessPoolExecutor(most, get_context("spawn")) as pool:
+        found = pool.map(partial(_of_seed, asked, fleet, told=_silent), asked.seeds)
+        for done, each in enumerate(found, start=1):
+            told(f"{done} of {len(asked.seeds)} seeds")
+            yield each
 
 
 def _of_seed(asked: Asked, fleet: FleetSpec, seed: int, told: Progress) -> list[Outcome]:

@@ -30,6 +30,13 @@ OF_A_RESULT = frozenset({"stored", "plot", "as_json"})
     "--seeds", type=click.IntRange(1, 1_000), default=1, show_default=True, help="So many, from --seed on."
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes, each with seeds of its own.",
+)
+@click.option(
     "--load",
     type=click.FloatRange(0, 10, min_open=True),
     help=f"Calls come at so much of saturation.  [default: {LOAD}; of a file: as it says]",
@@ -76,6 +83,7 @@ def simulate(
     every: bool,
     seed: int,
     seeds: int,
+    jobs: int,
     load: float | None,
     sweep: bool,
     rate: float | None,
@@ -123,7 +131,7 @@ def simulate(
         scale=scale,
         hold_s=hold_s,
     )
-    _out(*_run(asked), plot, as_json=as_json)
+    _out(*_run(asked, jobs), plot, as_json=as_json)
 
 
 def _policies(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -171,7 +179,7 @@ def _read(path: Path) -> Any:
         _fail(f"{path}: {error}")
 
 
-def _run(asked: Any) -> tuple[Any, str]:
+def _run(asked: Any, jobs: int) -> tuple[Any, str]:
     """A Report, and what there is to say about the fleet."""
     from coordinator.simulate.fleets import BadFleet, read
     from coordinator.simulate.study import study
@@ -179,7 +187,7 @@ def _run(asked: Any) -> tuple[Any, str]:
 
     try:
         fleet = read(asked.fleet)
-        return study(asked, fleet, _tell), fleet.about
+        return study(asked, fleet, _tell, jobs), fleet.about
     except (BadFleet, BadWorkload) as error:
         _fail(str(error))
 

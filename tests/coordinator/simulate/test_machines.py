@@ -131,3 +131,14 @@ def test_the_failure_of_an_earlier_attempt_is_none_of_the_latest() -> None:
     paused.calls.failed("c0", record.attempt, GatewayBroke("gone"))
     assert record.placements == 2
     assert record.node != first
+
+
+def test_idle_machines_are_not_heard_while_a_last_call_is_written() -> None:
+    """A run of a thousand nodes would be mostly that."""
+    fleet = a_fleet(nodes(2))
+    found = ran(fleet, [a_job(0.0), a_job(100.0, prompt=10, answer=18_000)])
+    assert found.seconds > 300.0
+    beats = sorted(machine.beat(found.seconds).seq for machine in found.machines)
+    assert beats[1] > 50
+    assert beats[0] < 30
+    assert beats[0] > 20, "until then they are"

@@ -52,6 +52,7 @@ def test_gains_are_geometric_over_loads_with_an_interval_over_seeds() -> None:
     assert mean.low == pytest.approx(mean.mean * math.exp(-half))
     assert (ttft.low, ttft.mean, ttft.high) == (1.0, 1.0, 1.0)
     assert interval([5.0]) == 0.0
+    assert interval([0.0, 1.0] * 10) == pytest.approx(2.093 * math.sqrt(5 / 19) / math.sqrt(20))
 
 
 def test_saturation_is_what_the_machines_can_do() -> None:

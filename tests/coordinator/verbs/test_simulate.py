@@ -75,6 +75,17 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert asked("--seed", "1").output != asked("--seed", "2").output
 
 
+def test_any_number_of_processes_gives_the_same_bytes(tmp_path: Path) -> None:
+    asked_for = ("--seeds", "3", "--rate", "0.3", "--policy", "weighted", "--policy", "random", "--json")
+    alone, beside = asked(*asked_for), asked(*asked_for, "--jobs", "2")
+    assert [each["seed"] for each in json.loads(beside.stdout)["outcomes"]] == [1, 2, 3]
+    assert beside.stdout == alone.stdout
+    bad = tmp_path / "bad.csv"
+    bad.write_text("no columns")
+    told = asked("--workload", str(bad), "--seeds", "2", "--jobs", "2")
+    assert (told.exit_code, "no column TIMESTAMP" in told.output) == (2, True), told.output
+
+
 def test_a_file_comes_as_it_says_and_scale_stretches_it(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     rows = [f"{number * 10},300,20" for number in range(20)]
