@@ -1,5 +1,8 @@
 """Among the best places of each kind: which one a call takes, or that it had better wait for another."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 from msgspec.structs import replace
 
 from coordinator.core import context
@@ -12,6 +15,10 @@ from coordinator.core.open_call import OpenCall
 from coordinator.core.policies.policy import Policy
 from coordinator.core.shelf import Chosen, Entry, Found
 from shared.names import ModelName
+
+BUSY_LOOKED_AT = 32
+"""Busy places of a model that a call may wait for, at most: more hardly make the wait shorter, and a large fleet has
+hundreds."""
 
 
 class Choice:
@@ -79,13 +86,20 @@ class Choice:
             return self._beside_load(found, subject, loading)
         if last_chance or (warm and not self._policy.leaves_warm):
             return best
-        busy = (each for each in self._index.busy(model, subject, now) if self._as_good(each, best, subject))
+        busy = self._busy(best, subject, model, now)
         if not self._policy.better_wait(best, busy, subject, now, ahead):
             return best
         if warm:
             return None
         # Whoever is better served by a warm place than by a load takes the warm one that is free, before it waits.
         return next((each for each in found.best if each.entry.fixed.candidate.loaded), None)
+
+    def _busy(self, best: Chosen, subject: OpenCall, model: ModelName, now: float) -> Iterator[Entry]:
+        """Some of the places that might be waited for, as good as the best that is free."""
+        rank = context.rank(best.entry.fixed.candidate, subject.call)
+        every = self._index.busy(model, subject, now)
+        as_good = (each for each in every if context.rank(each.fixed.candidate, subject.call) <= rank)
+        return islice(as_good, BUSY_LOOKED_AT)
 
     def _loading_entry(self, subject: OpenCall, model: ModelName, now: float) -> Entry | None:
         """The place where the model is on its way into memory, and for which the call could wait."""

@@ -24,7 +24,9 @@ class Policy(Protocol):
         ...
 
     def shortlist(self, subject: OpenCall, *, loaded: bool) -> int:
-        """Places of a kind that are looked at for that call, the first by `cost`. `loaded`: they have the model in memory."""
+        """Places of a kind that are looked at for that call, the first by `cost`. `loaded`: they have the model in
+        memory.
+        """
         ...
 
     @property

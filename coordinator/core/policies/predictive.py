@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 
 from coordinator.core.call import Place
 from coordinator.core.fleet import Fleet
@@ -26,8 +25,6 @@ BEHIND = 1.5
 """So many times the seconds of a usual call at the best place, or more: places where it would take that are not looked
 at, but for calls whose answer is expected to be so many times longer, or with a prompt of LONG tokens."""
 LONG = 2_000
-BUSY_LOOKED_AT = 32
-"""Busy places of a model that are looked at, at most."""
 
 View = Callable[..., Predicted]
 
@@ -120,7 +117,7 @@ class Predictive:
     ) -> bool:
         """Whether the call would be done sooner by then, for all."""
         assert best.seconds is not None  # noqa: S101 - `order` has told it
-        waited_for = list(islice(busy, BUSY_LOOKED_AT))
+        waited_for = list(busy)
         if not waited_for:
             return False
         view = self._view(subject, now)
