@@ -208,7 +208,7 @@ class Fleet:
         if context and context != placement.context_length:  # it is loaded with another from here on
             node.contexts.expect(key, context)
             self.touch(node)
-        if self.circuits.placed(place, subject.call.id, now):
+        if place in self.circuits.opened and self.circuits.placed(place, subject.call.id, now):
             self.touch(node)
 
     def free(self, call_id: CallId, place: Place, now: float) -> None:

@@ -46,6 +46,7 @@ class Index:
 
     def __init__(self, fleet: Fleet, limits: Limits, weights: Weights, policy: Policy) -> None:
         self._fleet = fleet
+        self._changed, self._relieved, self._stirred = fleet.changed, fleet.relieved, fleet.stirred
         self._policy = policy
         self._candidates = Candidates(fleet)
         self._limits = limits
@@ -64,7 +65,7 @@ class Index:
         """Takes in what has changed in the fleet since it was last called."""
         if now >= self._fleet.next_change_at:
             self._fleet.time_passed(now)
-        changed, relieved, stirred = self._fleet.changed, self._fleet.relieved, self._fleet.stirred
+        changed, relieved, stirred = self._changed, self._relieved, self._stirred
         if now >= self._shelves.cools.next_at():
             changed.update([place.node_id for place in self._shelves.cools.due(now)])
         if stirred:
@@ -174,10 +175,13 @@ class Index:
         for node_id in {each.place.node_id for each in self.weighed(model)}:
             self._refresh(node_id, now)
 
-    def count(self, model: ModelName) -> int:
-        """Of those."""
+    def some(self, model: ModelName, found: Found, most: int) -> tuple[list[Entry], int]:
+        """Of those: all, or what was found where they are more than `most`; and how many are left out."""
         shelf = self._shelves.get(model)
-        return len(shelf.entries) if shelf else 0
+        if shelf is not None and len(shelf.entries) <= most:
+            return list(shelf.entries.values()), 0
+        best = [each.entry for each in found.best]
+        return best, len(shelf.entries) - len(best) if shelf else 0
 
     def busy(self, model: ModelName, subject: OpenCall, now: float) -> Iterator[Entry]:
         """Healthy places that have the model in memory and could serve the call, were they not full."""

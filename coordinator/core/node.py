@@ -173,23 +173,21 @@ class Node:
 
     def begins(self, key: tuple[str, ModelName], now: float) -> int:
         """A call starts there; how many run there now."""
-        self._goes_on(1, now)
+        self.worked += self.running * (now - self._worked_at)
+        self._worked_at = now
+        self.running += 1
         self.in_flight[key] = running = self.in_flight.get(key, 0) + 1
         return running
 
     def ends(self, key: tuple[str, ModelName], now: float) -> None:
         """A call has ended there."""
-        self._goes_on(-1, now)
+        self.worked += self.running * (now - self._worked_at)
+        self._worked_at = now
+        self.running -= 1
         self.in_flight[key] -= 1
         assert self.in_flight[key] >= 0, f"more calls ended than began at {key} of {self.node_id}"  # noqa: S101 - an invariant
         if not self.in_flight[key]:
             del self.in_flight[key]
-
-    def _goes_on(self, more: int, now: float) -> None:
-        """With so many calls more than until now."""
-        self.worked += self.running * (now - self._worked_at)
-        self._worked_at = now
-        self.running += more
 
     # Trouble of one model on one engine
 

@@ -193,16 +193,14 @@ class Scorer:
             chosen = self._index.pointed(chosen, subject.call)
         entry = chosen.entry
         model = entry.place.model
-        count = self._index.count(model)
-        small = count <= RECORDED
-        entries = self._index.weighed(model) if small else [each.entry for each in found.best]
+        entries, omitted = self._index.some(model, found, RECORDED)
         fallback = model != subject.call.model
         if (
             entry not in entries
         ):  # a substitute, the place of a load, a troubled one: none of the best of each kind
             entries.append(entry)
-        omitted = count - len(entries)
-        if fallback and small:
+            omitted = max(0, omitted - 1)
+        if fallback and not omitted:
             entries += self._index.weighed(subject.call.model)
         protection = self.protection(entry.fixed.candidate, subject.call)
         record = self._record(

@@ -7,6 +7,8 @@ from shared.names import ModelName
 
 KEPT = 4_096
 """Clients and models of which it is remembered when they were last served."""
+SLACK = 256
+"""So many more may be kept before the oldest are forgotten, all at once."""
 
 Rank: TypeAlias = tuple[int, int, int, int]
 
@@ -28,10 +30,10 @@ class Shares:
         key = (client, model)
         self._placements += 1
         self._running[key] = self._running.get(key, 0) + 1
-        self._served.pop(key, None)  # to the end: the dict is in order of service
         self._served[key] = self._placements
-        if len(self._served) > KEPT:
-            del self._served[next(iter(self._served))]
+        if len(self._served) > KEPT + SLACK:
+            newest = sorted(self._served, key=self._served.__getitem__)[-KEPT:]
+            self._served = {each: self._served[each] for each in newest}
 
     def ended(self, client: str, model: ModelName) -> None:
         """It runs no more."""
