@@ -48,6 +48,7 @@ class Index:
         self._fleet = fleet
         self._changed, self._relieved, self._stirred = fleet.changed, fleet.relieved, fleet.stirred
         self._policy = policy
+        self._cost = policy.cost
         self._candidates = Candidates(fleet)
         self._limits = limits
         self._silent_s = {HEALTHY: limits.beat_late_s, TROUBLED: limits.lease_s, KEPT_AWAY: limits.lease_s}
@@ -239,11 +240,12 @@ class Index:
             key = heap[0]
             entry = key[3]
             node, pair = entry.node, entry.pair
-            cost = entry.cost if entry.cost_of is node.load else self._points.cost(entry)
+            if entry.cost_of is not node.load:
+                entry.cost, entry.cost_of = self._cost(entry, node.load), node.load
             if entry.key is not key:
                 heappop(heap)
-            elif key[0] != cost or key[1] != node.last_used[pair]:
-                entry.key = (cost, node.last_used[pair], node.node_id, entry)
+            elif key[0] != entry.cost or key[1] != node.last_used[pair]:
+                entry.key = (entry.cost, node.last_used[pair], node.node_id, entry)
                 heapreplace(heap, entry.key)
             elif node.in_flight.get(pair, 0) >= entry.slots:
                 heappop(heap)
