@@ -42,7 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Annotated[str, _about("where logs and state are kept")] = DEFAULT_DATA_DIR
     log_level: Annotated[Level, _about("level of the log file")] = "DEBUG"
     console_log_level: Annotated[Level, _about("level of the terminal")] = "INFO"
-    policy: Annotated[Literal["weighted", "predictive"], _about("how signals become a choice")] = "weighted"
+    policy: Annotated[Literal["weighted", "predictive"], _about("how signals become a choice")] = "predictive"
     heartbeat_timeout: Annotated[Seconds, _about("seconds of silence until a node is degraded")] = 15.0
     heartbeat_offline: Annotated[Seconds, _about("seconds of silence until a node is offline")] = 30.0
     settle_time: Annotated[

@@ -9,6 +9,7 @@ import pytest
 from coordinator.core.limits import Limits
 from coordinator.core.policies.predictive import Predictive
 from coordinator.simulate.clairvoyant import Informed, sight
+from coordinator.simulate.compare import interval
 from coordinator.simulate.entrants import ENTRANTS, entered
 from coordinator.simulate.fleets import read
 from coordinator.simulate.measures import measured
@@ -77,6 +78,22 @@ def test_who_is_handed_the_truth_does_no_worse_than_who_has_to_learn_it() -> Non
     gain = math.exp(fmean(logs))
     print(f"the truth is worth {gain:.3f} times")  # noqa: T201 - for a person
     assert gain >= 1.0, f"the truth makes it worse: {gain:.3f}"
+
+
+@pytest.mark.parametrize("fleet_name", ["home", "eight"])
+def test_a_fleet_that_has_learned_nothing_is_no_worse_off_with_seconds(fleet_name: str) -> None:
+    """Its first forty calls, in fleets whose claims are wrong by a third and more."""
+    fleet, logs = read(fleet_name), []
+    for seed in range(1, 9):
+        there, jobs = world(fleet, seed), stretched(workload("poisson", fleet, 40, seed), 8.0)
+        points, seconds = (
+            fmean(totals(run(there, jobs, entered(policy, there, jobs), Limits())))
+            for policy in ("weighted", "predictive")
+        )
+        logs.append(math.log(points / seconds))
+    gain, least = math.exp(fmean(logs)), math.exp(fmean(logs) - interval(logs))
+    print(f"{fleet_name}, the first calls: {gain:.2f} times less, at least {least:.2f}")  # noqa: T201 - for a person
+    assert least >= 1.0
 
 
 @pytest.mark.parametrize("kind", list(GENERATORS))
