@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from coordinator.core.hope import Hope
 from coordinator.core.learned import Figure
 from shared.names import ModelName, NodeId
 
@@ -86,12 +87,13 @@ _NOTHING = NodePaces()
 
 
 class Paces:
-    """Learned from calls that ended well. What is claimed (bandwidth) is where it begins: once a node was measured with
-    one model, what it claims is corrected for the others.
+    """Learned from calls that ended well. It begins with what is claimed (bandwidth), and with what others did over
+    their claims (`Hope`); once a node was measured with one model, what it claims is corrected for the others.
     """
 
     def __init__(self) -> None:
         self._nodes: dict[NodeId, NodePaces] = {}
+        self._hope_writing, self._hope_reading = Hope(), Hope()
 
     def of(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> Pace:
         """All three."""
@@ -114,14 +116,18 @@ class Paces:
     def write_s(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> float:
         """Seconds for a token of an answer, alone on the node."""
         known = self._nodes.get(node_id, _NOTHING)
-        prior = claimed_s(model_bytes, bandwidth_gbps) * known.writing_over_claim.beside(1.0)
+        prior = claimed_s(model_bytes, bandwidth_gbps) * known.writing_over_claim.beside(
+            self._hope_writing.value
+        )
         return _beside(known.writing.get(model), prior)
 
     def read_s(self, node_id: NodeId, model: ModelName, model_bytes: int, bandwidth_gbps: float) -> float:
         """Seconds for a token of a prompt, alone on the node."""
         known = self._nodes.get(node_id, _NOTHING)
         claim = claimed_s(model_bytes, bandwidth_gbps) / PRIOR_READING
-        return _beside(known.reading.get(model), claim * known.reading_over_claim.beside(1.0))
+        return _beside(
+            known.reading.get(model), claim * known.reading_over_claim.beside(self._hope_reading.value)
+        )
 
     def crowding(self, node_id: NodeId) -> float:
         """A call with n others beside it takes 1 + n times this as long as alone."""
@@ -150,10 +156,22 @@ class Paces:
             token_s = alone_s / (run.prompt_tokens + SETUP_TOKENS)
             known.reading.setdefault(model, Figure()).add(token_s)
             known.reading_over_claim.add(token_s * PRIOR_READING / claim)
+        better = self._hope_writing.learned(node_id, known.writing_over_claim)
+        if self._hope_reading.learned(node_id, known.reading_over_claim) or better:
+            self._anew()
+
+    def _anew(self) -> None:
+        """There is another hope: what each node is expected to do has changed."""
+        for node in self._nodes.values():
+            node.known.clear()
+            node.learned += 1
 
     def forget(self, node_id: NodeId) -> None:
         """The node is gone for good."""
         self._nodes.pop(node_id, None)
+        better = self._hope_writing.forget(node_id)
+        if self._hope_reading.forget(node_id) or better:
+            self._anew()
 
     def nodes(self) -> dict[NodeId, NodePaces]:
         """All there is to keep."""
@@ -162,6 +180,9 @@ class Paces:
     def recall(self, node_id: NodeId, known: NodePaces) -> None:
         """As it was kept."""
         self._nodes[node_id] = known
+        self._hope_writing.learned(node_id, known.writing_over_claim)
+        self._hope_reading.learned(node_id, known.reading_over_claim)
+        self._anew()
 
 
 def _writing_seconds(read_s: float, crowding: float, run: Run) -> float | None:
