@@ -119,6 +119,10 @@ class Herd(Program):
         await eventually(all_there, READY_S)
 
 
+TURNS = "weighted"
+"""The policy under which equal nodes take turns: one that learns prefers whichever it has seen to be quicker."""
+
+
 @contextlib.asynccontextmanager
 async def herd(
     data_dir: Path, *, port: int = 0, inside: Sequence[str] = (), **settings: Any

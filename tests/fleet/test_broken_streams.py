@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.control import FakeEngine
 from tests.fakes.faults import MID_STREAM
 from tests.fleet.asking import DIALECTS, Dialect, Streaming, ask, together
-from tests.fleet.harness import Herd, fleet_of_fakes
+from tests.fleet.harness import TURNS, Herd, fleet_of_fakes
 
 BREAKS: dict[str, dict[str, Any]] = {
     "reset": {"reset_after_chunks": 2},
@@ -33,7 +33,7 @@ async def two_nodes(data_dir: Path, **settings: Any) -> AsyncIterator[tuple[Herd
     async with (
         FakeEngine.run(MODELS, loaded=MODELS, slots=64, name="node-1", **SHORT) as bad,
         FakeEngine.run(MODELS, loaded=MODELS, slots=64, name="node-2", **SHORT) as good,
-        fleet_of_fakes(data_dir, [bad, good], **settings) as herd,
+        fleet_of_fakes(data_dir, [bad, good], policy=TURNS, **settings) as herd,
     ):
         yield herd, bad, good
 

@@ -10,7 +10,7 @@ from typing import Any
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import Streaming, ask
-from tests.fleet.harness import REPOSITORY, Herd, fleet_of_fakes, node
+from tests.fleet.harness import REPOSITORY, TURNS, Herd, fleet_of_fakes, node
 
 SEEN_S = 2.0
 """From the verb to the fleet."""
@@ -76,7 +76,7 @@ async def test_pause_takes_a_node_out_and_resume_brings_it_back(tmp_path: Path) 
     async with (
         FakeEngine.run(["m"], loaded=["m"], name="node-1", slots=8, **slow) as first,
         FakeEngine.run(["m"], name="node-2", slots=8) as second,
-        fleet_of_fakes(tmp_path, [first, second]) as fleet,
+        fleet_of_fakes(tmp_path, [first, second], policy=TURNS) as fleet,
     ):
         assert [await capacity(fleet, name) for name in ("node-1", "node-2")] == [None, None]
         stream = await Streaming.begin(fleet, "ollama")

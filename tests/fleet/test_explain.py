@@ -69,7 +69,7 @@ async def cli(fleet: Herd, *arguments: str, given: bytes = b"") -> tuple[int, st
 
 async def test_what_is_told_before_is_what_happens_and_is_told_after(tmp_path: Path) -> None:
     """In memory at once, then from the file, then by another coordinator."""
-    async with loaded_cold_and_draining(tmp_path) as fleet:
+    async with loaded_cold_and_draining(tmp_path, policy="weighted") as fleet:
         for dialect in DIALECTS:
             before = await explained(fleet, body("m", stream=False))
             reply = await ask(fleet, dialect, call_id=f"call-{dialect}")
@@ -92,6 +92,23 @@ async def test_what_is_told_before_is_what_happens_and_is_told_after(tmp_path: P
     async with herd(tmp_path) as another:
         again = await another.get(f"/fleet/explain/{after['request_id']}")
         assert again == after
+
+
+async def test_seconds_are_told_beside_the_points_where_they_decide(tmp_path: Path) -> None:
+    """Before the call, and after it those of the places that were looked at."""
+    async with loaded_cold_and_draining(tmp_path) as fleet:
+        before = await explained(fleet, body("m", stream=False))
+        reply = await ask(fleet, call_id="call")
+        assert (before["policy"], before["chosen"], reply.node) == ("predictive", "node-1", "node-1")
+        seconds = {each["node_id"]: each["predicted_seconds"] for each in before["candidates"]}
+        assert seconds["node-1"]["total"] < seconds["node-2"]["total"]
+        assert seconds["node-1"]["load"] == 0 < seconds["node-2"]["load"]
+        assert seconds["node-3"] is None, "it drains"
+        after = await fleet.get("/fleet/explain/call")
+        told = {each["node_id"]: each for each in after["candidates"]}
+        assert told["node-1"]["predicted_seconds"] == seconds["node-1"]
+        assert told["node-1"]["score"] == before["candidates"][0]["score"], "the points are told all the same"
+        assert after["why"].startswith("node-1, because it takes ")
 
 
 def check_headers(reply: Reply) -> None:
@@ -177,7 +194,7 @@ async def test_the_command_line_tells_people_and_programs(tmp_path: Path) -> Non
         assert (code, errors) == (0, "")
         assert out.startswith("m: completed 200 on node-1, ")
         assert "\nrequest mine, " in out
-        assert out.count("*") == 1
+        assert out.count("* node-1 ") == out.count("*") == 2, "by points and by seconds"
         assert "\x1b" not in out
         assert "\nnode-3    is draining\n" in out
         assert max(map(len, out.splitlines())) <= 80

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import WAYS, Dialect, Reply, ask, together
-from tests.fleet.harness import Herd, fleet_of_fakes
+from tests.fleet.harness import TURNS, Herd, fleet_of_fakes
 
 CALLS = 12
 TRIES = 6
@@ -34,7 +34,7 @@ async def two_nodes(data_dir: Path) -> AsyncIterator[tuple[Herd, FakeEngine, Fak
         FakeEngine.run(MODELS, loaded=MODELS, slots=64, name="node-1") as bad,
         FakeEngine.run(MODELS, loaded=MODELS, slots=64, name="node-2") as good,
         # One beat at the start: none may tell of a failure before a call has met it.
-        fleet_of_fakes(data_dir, [bad, good], agents={"heartbeat_interval": 12}) as herd,
+        fleet_of_fakes(data_dir, [bad, good], agents={"heartbeat_interval": 12}, policy=TURNS) as herd,
     ):
         yield herd, bad, good
 

@@ -12,7 +12,11 @@ from tests.fleet.asking import Streaming, ask
 from tests.fleet.comparing import last_call
 from tests.fleet.harness import fleet_of_fakes
 
-STAY: dict[str, Any] = {"score_queue_depth_max_penalty": 0, "score_wait_time_max_penalty": 0}
+STAY: dict[str, Any] = {
+    "policy": "weighted",
+    "score_queue_depth_max_penalty": 0,
+    "score_wait_time_max_penalty": 0,
+}
 """Calls go where the model is loaded, as long as there is a place."""
 
 

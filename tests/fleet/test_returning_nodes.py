@@ -14,7 +14,7 @@ import pytest
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import WAYS, ask, together
-from tests.fleet.harness import Herd, fleet_of_fakes, herd, node
+from tests.fleet.harness import TURNS, Herd, fleet_of_fakes, herd, node
 
 LOOPBACK_TOO = "127.0.0.2"
 """An address that only the test's relay listens on."""
@@ -39,7 +39,7 @@ async def test_an_agent_that_was_killed_and_starts_again_gets_calls_again(tmp_pa
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1") as first,
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second], trouble_time=1) as fleet,
+        fleet_of_fakes(tmp_path, [first, second], policy=TURNS, trouble_time=1) as fleet,
     ):
         port = urlsplit((await fleet.nodes())["node-1"]["gateway_url"]).port
         assert port
@@ -67,7 +67,7 @@ async def test_a_node_that_was_cut_off_comes_back_by_a_probe(tmp_path: Path) -> 
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1") as first,
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-2") as second,
-        herd(tmp_path, probe_interval=0.3, trouble_time=0.5) as fleet,
+        herd(tmp_path, policy=TURNS, probe_interval=0.3, trouble_time=0.5) as fleet,
         node(tmp_path, fleet.address, "node-1", ollama=first.address, slots=4, advertise=LOOPBACK_TOO),
         node(tmp_path, fleet.address, "node-2", ollama=second.address, slots=4),
     ):
@@ -126,7 +126,9 @@ async def test_a_frozen_agent_gets_no_new_calls_and_comes_back(tmp_path: Path) -
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1") as first,
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second], heartbeat_timeout=1.5, heartbeat_offline=3) as fleet,
+        fleet_of_fakes(
+            tmp_path, [first, second], policy=TURNS, heartbeat_timeout=1.5, heartbeat_offline=3
+        ) as fleet,
     ):
         fleet.agents["node-1"].signal(signal.SIGSTOP)
         await eventually(lambda: is_in(fleet, "node-1", "late"))

@@ -91,7 +91,7 @@ def is_queue(printed: str) -> None:
 
 def is_explained(printed: str) -> None:
     answer = json.loads(printed)
-    assert (answer["policy"], answer["outcome"], answer["chosen"]) == ("weighted", "placed", NODE)
+    assert (answer["policy"], answer["outcome"], answer["chosen"]) == ("predictive", "placed", NODE)
     [candidate] = answer["candidates"]
     assert set(candidate["scores_breakdown"]) >= SHARES
 
