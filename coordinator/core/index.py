@@ -149,7 +149,9 @@ class Index:
                     beyond = min(beyond, self._policy.beyond(first[0], subject))
             elif self._some_full(group, subject, now):
                 full.append(group)
-        return Found(tuple(self._policy.order(best, subject, now)), tuple(full))
+        if len(best) > 1 or not self._policy.by_points:
+            best = self._policy.order(best, subject, now)
+        return Found(tuple(best), tuple(full))
 
     def pointed(self, chosen: Chosen, call: Call) -> Chosen:
         """With the points, where a policy had no need of them."""

@@ -41,7 +41,7 @@ class Weighted:
 
     def order(self, options: Sequence[Chosen], _subject: OpenCall, _now: float) -> list[Chosen]:
         """Among equals the one used longest ago, so that they take turns."""
-        return sorted(options, key=rank) if len(options) > 1 else list(options)
+        return sorted(options, key=rank)
 
     def better_wait(
         self, best: Chosen, busy: Iterable[Entry], _subject: OpenCall, _now: float, _ahead: int

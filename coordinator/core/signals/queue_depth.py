@@ -19,4 +19,5 @@ def share(depth: int, bandwidth_gbps: float, fleet_gbps: float) -> float:
     speed = 1.0
     if bandwidth_gbps and fleet_gbps:
         speed = min(FASTEST, max(SLOWEST, bandwidth_gbps / fleet_gbps))
-    return -min(1.0, depth / speed * PER_CALL)
+    penalty = depth / speed * PER_CALL
+    return -penalty if penalty < 1.0 else -1.0

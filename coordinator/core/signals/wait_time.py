@@ -19,4 +19,4 @@ def score(candidate: Candidate, _call: Call) -> float:
 
 def share(seconds: float) -> float:
     """Of so much waiting."""
-    return -min(1.0, seconds / FULL_PENALTY_AT_S)
+    return -seconds / FULL_PENALTY_AT_S if seconds < FULL_PENALTY_AT_S else -1.0
