@@ -61,24 +61,20 @@ class Predictive:
 
     def beyond(self, chosen: Chosen, subject: OpenCall) -> float:
         """Where a usual call would take so many times as long. A long one may be worth a load on a faster machine."""
-        call, lengths = subject.call, self._fleet.lengths
         if self._is_usual(subject):
             return ALIKE * chosen.entry.cost
-        if call.estimated_tokens > LONG or lengths.expected(call, call.model) > BEHIND * lengths.usual(
-            call.model
-        ):
-            return math.inf
-        return BEHIND * chosen.entry.cost
+        call, lengths = subject.call, self._fleet.lengths
+        longer = lengths.expected(call, call.model) / lengths.usual(call.model)
+        is_long = call.estimated_tokens > LONG or longer > BEHIND
+        return math.inf if is_long else BEHIND * chosen.entry.cost
 
     def _is_usual(self, subject: OpenCall) -> bool:
         """Whether places stand to each other for it as they do for a usual call."""
         if self._last is not subject:
             call, lengths = subject.call, self._fleet.lengths
-            self._last, self._last_usual = (
-                subject,
-                _alike(call.estimated_tokens, lengths.usual_prompt(call.model), ALIKE_PROMPT)
-                and _alike(lengths.expected(call, call.model), lengths.usual(call.model), ALIKE),
-            )
+            prompt = _alike(call.estimated_tokens, lengths.usual_prompt(call.model), ALIKE_PROMPT)
+            answer = _alike(lengths.expected(call, call.model), lengths.usual(call.model), ALIKE)
+            self._last, self._last_usual = subject, prompt and answer
         return self._last_usual
 
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
