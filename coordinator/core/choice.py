@@ -84,7 +84,7 @@ class Choice:
         loading = None if warm else self._loading_entry(subject, model, now)
         if loading is not None and self._as_good(loading, best, subject):
             return self._beside_load(found, subject, loading)
-        if last_chance or (warm and not self._policy.leaves_warm):
+        if last_chance or (warm and not self._policy.leaves_warm) or not self._index.is_any_full(model):
             return best
         busy = self._busy(best, subject, model, now)
         if not self._policy.better_wait(best, busy, subject, now, ahead):

@@ -186,6 +186,15 @@ class Index:
         best = [each.entry for each in found.best]
         return best, len(shelf.entries) - len(best) if shelf else 0
 
+    def is_any_full(self, model: ModelName) -> bool:
+        """Whether one of the healthy places is: else `busy` has nothing to tell."""
+        shelf = self._shelves.get(model)
+        if shelf is not None:
+            for group in shelf.ordered[HEALTHY]:
+                if group.full:
+                    return True
+        return False
+
     def busy(self, model: ModelName, subject: OpenCall, now: float) -> Iterator[Entry]:
         """Healthy places that have the model in memory and could serve the call, were they not full."""
         shelf = self._shelves.get(model)
