@@ -13,7 +13,7 @@ import msgspec
 from shared.sockets import url_of
 from tests.fakes.control import FakeEngine
 from tests.fleet.asking import Dialect, Reply, ask
-from tests.fleet.harness import READY_S, Herd, Program, program
+from tests.fleet.harness import READY_S, TURNS, Herd, Program, program
 from tests.lan.lab import Host
 
 PORT = 11435
@@ -111,4 +111,4 @@ def logged(host: Host, name: str) -> list[dict[str, Any]]:
 
 def _environment(host: Host) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
-    return kept | {"HOME": str(host.home), "OLLAMA_NUM_PARALLEL": str(AT_ONCE)}
+    return kept | {"HOME": str(host.home), "OLLAMA_NUM_PARALLEL": str(AT_ONCE), "FLEET_POLICY": TURNS}

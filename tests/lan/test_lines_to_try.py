@@ -15,7 +15,7 @@ import pytest
 
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
-from tests.fleet.harness import REPOSITORY
+from tests.fleet.harness import REPOSITORY, TURNS
 from tests.lan.conftest import unavailable
 from tests.lan.lab import Host, Lab
 from tests.lan.programs import OLLAMA_PORT, agent, coordinator, online
@@ -91,7 +91,7 @@ def is_queue(printed: str) -> None:
 
 def is_explained(printed: str) -> None:
     answer = json.loads(printed)
-    assert (answer["policy"], answer["outcome"], answer["chosen"]) == ("predictive", "placed", NODE)
+    assert (answer["policy"], answer["outcome"], answer["chosen"]) == (TURNS, "placed", NODE)
     [candidate] = answer["candidates"]
     assert set(candidate["scores_breakdown"]) >= SHARES
 
