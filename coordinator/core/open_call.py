@@ -25,7 +25,6 @@ _NOWHERE: frozenset[Any] = frozenset()
 class OpenCall:
     """`place` is None while it is held. What few calls ever change stands on the class."""
 
-    place: Place | None = None
     waited_s = 0.0
     until = math.inf
     """While it is held: when its waiting is looked at, to be ended or prolonged."""
@@ -51,6 +50,7 @@ class OpenCall:
         """`turn` orders calls by arrival."""
         self.becomes(call)
         self.turn = turn
+        self.place: Place | None = None
         self.arrived_at = self.placed_at = self.progress_at = now
         self.level = LEVELS[call.priority]
         self.waits_since: float | None = None
