@@ -61,15 +61,13 @@ class Outlook:
         tokens, load = float(call.estimated_tokens), node.load
         load_s = evict_s = harm_s = 0.0
         if not candidate.loaded:
-            load_s, evict_s = (
-                self._load_s(candidate, prospect, now),
-                self._evict_s(node, candidate, call, now),
-            )
+            load_s = self._load_s(candidate, prospect, now)
+            evict_s = self._evict_s(node, candidate, call, now)
         elif cached is not None:
             tokens *= 1 - CACHED[cached]
-        beside = (
-            load.number - 1 if wait_s and load.number else load.number
-        )  # it waits until one of them has ended
+        beside = load.number
+        if wait_s and beside:
+            beside -= 1  # it waits until one of them has ended
         crowded = 1 + prospect.crowding * beside
         prefill_s = (tokens + SETUP_TOKENS) * prospect.read_s * crowded
         decode_s = answer_tokens * prospect.write_s * crowded

@@ -180,9 +180,9 @@ class Paces:
     def recall(self, node_id: NodeId, known: NodePaces) -> None:
         """As it was kept."""
         self._nodes[node_id] = known
-        self._hope_writing.learned(node_id, known.writing_over_claim)
-        self._hope_reading.learned(node_id, known.reading_over_claim)
-        self._anew()
+        better = self._hope_writing.learned(node_id, known.writing_over_claim)
+        if self._hope_reading.learned(node_id, known.reading_over_claim) or better:
+            self._anew()
 
 
 def _writing_seconds(read_s: float, crowding: float, run: Run) -> float | None:

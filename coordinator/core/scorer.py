@@ -195,9 +195,8 @@ class Scorer:
         model = entry.place.model
         entries, omitted = self._index.some(model, found, RECORDED)
         fallback = model != subject.call.model
-        if (
-            entry not in entries
-        ):  # a substitute, the place of a load, a troubled one: none of the best of each kind
+        if entry not in entries:
+            # A substitute, the place of a load, a troubled one: none of the best of each kind.
             entries.append(entry)
             omitted = max(0, omitted - 1)
         if fallback and not omitted:
