@@ -257,7 +257,8 @@ class Fleet:
         node = self.nodes[place.node_id]
         self.affinity.served(ended.call, place, now)
         self.usage.add(place.model, now)
-        self.latencies.add(place.node_id, place.model, now - ended.placed_at)
+        if ended.found_loaded:  # else it tells of the load, which comes once
+            self.latencies.add(place.node_id, place.model, now - ended.placed_at)
         if tokens.completion:
             self.lengths.add(ended.call, place.model, tokens.completion)
         self._learn(ended, node, place, tokens, now)

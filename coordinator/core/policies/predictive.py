@@ -78,11 +78,18 @@ class Predictive:
         return self._last_usual
 
     def order(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
-        """By the seconds of this call; among equals the one used longest ago."""
+        """By the seconds of this call; among equals the one used longest ago. But on a guess no second copy is loaded:
+        where the model is in memory, and no call has ended there, that place goes before those that would load it. So
+        any number of calls for a cold model make one load.
+        """
         view = self._view(subject, now)
         told = [Chosen(each.entry, each.points, each.total, each.extra, view(each.entry)) for each in options]
         if len(told) > 1:
             told.sort(key=_rank)
+            if not _is_loaded(told[0]) and any(
+                _is_loaded(each) and not self._call_s(each.entry) for each in told
+            ):
+                told.sort(key=_is_loaded, reverse=True)
         return told
 
     def _view(self, subject: OpenCall, now: float) -> View:
@@ -111,11 +118,13 @@ class Predictive:
     def better_wait(
         self, best: Chosen, busy: Iterable[Entry], subject: OpenCall, now: float, ahead: int
     ) -> bool:
-        """Whether the call would be done sooner by then, for all."""
+        """Whether the call would be done sooner by then, for all; or a load would be on a guess: see `order`."""
         assert best.seconds is not None  # noqa: S101 - `order` has told it
         waited_for = list(busy)
         if not waited_for:
             return False
+        if not _is_loaded(best) and not any(map(self._call_s, waited_for)):
+            return True
         view = self._view(subject, now)
         slots = sum(each.slots for each in waited_for)
         most_s = best.seconds.total * WORTH
@@ -123,11 +132,16 @@ class Predictive:
 
     def _wait_s(self, entry: Entry, slots: int, ahead: int) -> float:
         """Until a place is free there: the first of those that run to end, and those that go before."""
-        model, node_id = entry.place.model, entry.place.node_id
-        call_s = self._fleet.latencies.p75(node_id, model)
-        if call_s is None:
-            call_s = self._prospect(entry).usual_s(entry.node.load)
+        call_s = self._call_s(entry) or self._prospect(entry).usual_s(entry.node.load)
         return LEFT * call_s / max(1, entry.slots) + ahead * call_s / max(1, slots)
+
+    def _call_s(self, entry: Entry) -> float | None:
+        """Of those that ended there; None: none has, since it had the model in memory."""
+        return self._fleet.latencies.p75(entry.place.node_id, entry.place.model)
+
+
+def _is_loaded(chosen: Chosen) -> bool:
+    return chosen.entry.fixed.candidate.loaded
 
 
 def _rank(chosen: Chosen) -> tuple[float, int, Place]:

@@ -78,6 +78,34 @@ def test_a_cold_model_on_a_fast_node_against_a_warm_one_on_a_slow_node() -> None
     assert told(desk.arrived(a_call("c1"), 0.0)) == ["c1 on slow"], "a load takes longer than the answer"
 
 
+def cold_and_asked_for(calls: int) -> Desk:
+    """Three nodes that have the model on disk; so many calls came at once, and one load began."""
+    desk = predicting(*(node(f"n{number}", an_engine(a_model())) for number in (1, 2, 3)))
+    words = [told(desk.arrived(a_call(f"c{number}"), 0.0))[0] for number in range(calls)]
+    assert words == ["c0 on n1", *(f"c{number} held" for number in range(1, calls))]
+    return desk
+
+
+def end(desk: Desk, number: int, now: float) -> list[str]:
+    """That call is answered; what follows."""
+    return told(desk.finished(CallId(f"c{number}"), now, tokens=Tokens(50, 100)))
+
+
+def test_until_it_is_known_how_long_they_take_no_queue_makes_a_second_load() -> None:
+    desk = cold_and_asked_for(200)
+    assert told(desk.first_byte(CallId("c0"), 10.0)) == [], "it is there, and full"
+    assert end(desk, 0, 12.0) == ["c1 on n1"], "12 s with its load, which the others need not wait for"
+    assert told(desk.expired(13.0)) == []
+    assert any(word.endswith("on n2") for word in end(desk, 1, 72.0)), "a minute each: now it is known"
+
+
+def test_where_calls_are_short_a_cold_model_is_loaded_once() -> None:
+    desk = cold_and_asked_for(200)
+    desk.first_byte(CallId("c0"), 10.0)
+    went = [end(desk, number, 10.0 + 0.02 * (number + 1)) for number in range(200)]
+    assert went == [*([f"c{number} on n1"] for number in range(1, 200)), []]
+
+
 def test_memory_that_somebody_else_needs_again_counts() -> None:
     """Both nodes would have to evict a model; of one it is asked for all the time."""
     big, other = a_model("big", gib=10.0), a_model("other", gib=10.0)
