@@ -36,21 +36,23 @@ def run_demo(*, port: int, nodes: int, once: bool, data_dir: str) -> int:
     """Exit code: 0 only if an answer came through coordinator, gateway and engine."""
     console = Console(highlight=False, soft_wrap=True)
     directory = Path(data_dir).expanduser()
+    answered = False
     with _interruptible(), contextlib.ExitStack() as stack:
         try:
             address = _start(stack, console, directory, port, nodes)
             _answer(console, address)
+            answered = True
+            if once:
+                return 0
+            console.print("\nctrl-C stops everything.")
+            _stay()
         except (DemoFailed, OSError, http.client.HTTPException) as error:
             console.print("[red]herd demo failed:[/]", end=" ")
             console.print(f"{error}\nlogs: {directory}/*/logs", markup=False)
             return 1
         except KeyboardInterrupt:
-            return 130
-        if once:
-            return 0
-        console.print("\nctrl-C stops everything.")
-        with contextlib.suppress(KeyboardInterrupt):
-            return _stay()
+            if not answered:
+                return 130
         console.print("stopping")
     return 0
 
@@ -220,7 +222,7 @@ def _until(
     raise DemoFailed(why_not())
 
 
-def _stay() -> int:
+def _stay() -> None:
     while True:
         time.sleep(3600)
 
