@@ -157,14 +157,12 @@ class Scorer:
         reason: str = "",
         omitted: int = 0,
     ) -> Record:
-        told = [each for each in best if each.extra or each.seconds]
         return Record(
             policy=self.policy.name,
             weights=self._weights,
             call=subject.call,
             weighed=self._index.weighed_now(entries),
-            extras={each.entry.place: each.extra for each in told if each.extra} if told else {},
-            predicted={each.entry.place: each.seconds for each in told if each.seconds} if told else {},
+            told=tuple(best),
             omitted=omitted,
             excluded=subject.excluded,
             passed_over=subject.passed_over,

@@ -11,7 +11,7 @@ from coordinator.core.eligibility import Refusal
 from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
-from coordinator.core.prospect import Prospect
+from coordinator.core.prospect import Foreseen, Prospect
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 from coordinator.core.spots import Spot
 from shared.names import NodeId
@@ -75,6 +75,8 @@ class Fixed(Struct, frozen=True):
         )
 
 
+Extra = tuple[tuple[str, float], ...]
+"""Points by name."""
 Weighed = tuple[Fixed, NodeLoad]
 """A place and the load of its node, at the time of a decision."""
 
@@ -173,9 +175,9 @@ class Chosen(Struct, frozen=True):
     """Of the seven signals alone, in the order of OF_PLACE, OF_LOAD and OF_CALL."""
     total: float
     """Of `points` and `extra`."""
-    extra: tuple[tuple[str, float], ...] = ()
+    extra: Extra = ()
     """Points beside the seven, by name: of affinity (`session_affinity`, `prefix_affinity`), `quality_bonus`."""
-    seconds: Predicted | None = None
+    seconds: Predicted | Foreseen | None = None
     """By a policy that predicts."""
 
     def with_bonus(self, name: str, points: float) -> "Chosen":
@@ -211,7 +213,7 @@ def rank(chosen: Chosen) -> tuple[float, int, Place]:
     return (-chosen.total, entry.node.last_used[entry.pair], entry.place)
 
 
-def breakdown(points: tuple[float, ...], extra: tuple[tuple[str, float], ...] = ()) -> dict[str, float]:
+def breakdown(points: tuple[float, ...], extra: Extra = ()) -> dict[str, float]:
     """Points in the order of OF_PLACE, OF_LOAD and OF_CALL, by name in the order of SIGNALS, and their `total`."""
     result = dict(zip(_ORDER, _in_order(points), strict=True))
     if extra:

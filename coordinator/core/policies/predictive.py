@@ -8,9 +8,9 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
-from coordinator.core.outlook import Outlook
+from coordinator.core.outlook import Outlook, to_read
 from coordinator.core.predicted import Predicted
-from coordinator.core.prospect import LEFT, Prospect
+from coordinator.core.prospect import LEFT, Foreseen, Prospect
 from coordinator.core.shelf import Chosen, Entry
 from shared.names import ModelName
 
@@ -55,7 +55,7 @@ class Predictive:
     def _prospect(self, entry: Entry) -> Prospect:
         """Of that place, kept there while it holds."""
         found = entry.prospect
-        if found is None or not found.holds:
+        if found is None or found.learned != found.known.learned:
             found = entry.prospect = self._outlook.prospect(entry.node, entry.fixed.candidate)
         return found
 
@@ -82,6 +82,8 @@ class Predictive:
         where the model is in memory, and no call has ended there, that place goes before those that would load it. So
         any number of calls for a cold model make one load.
         """
+        if len(options) == 1 and _is_loaded(options[0]):
+            return [self._foreseen(options[0], subject, now)]
         view = self._view(subject, now)
         told = [Chosen(each.entry, each.points, each.total, each.extra, view(each.entry)) for each in options]
         if len(told) > 1:
@@ -91,6 +93,14 @@ class Predictive:
             ):
                 told.sort(key=_is_loaded, reverse=True)
         return told
+
+    def _foreseen(self, only: Chosen, subject: OpenCall, now: float) -> Chosen:
+        call, entry = subject.call, only.entry
+        cached = self._fleet.affinity.preferred(call, now)
+        tokens = to_read(call, cached.get(entry.place)) if cached else float(call.estimated_tokens)
+        answer_tokens = self._outlook.answer_tokens(call, entry.place.model)
+        seconds = Foreseen(self._prospect(entry), entry.node.load, tokens, answer_tokens)
+        return Chosen(entry, only.points, only.total, only.extra, seconds)
 
     def _view(self, subject: OpenCall, now: float) -> View:
         """The seconds of that call at a place, once it has waited so long."""
