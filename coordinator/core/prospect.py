@@ -35,7 +35,7 @@ class Prospect(Struct, frozen=True):
         beside = load.number
         if not beside:
             return self.load_s + self.own_s
-        own_s = self.own_s * (1 + self.crowding * beside)
+        own_s = self.own_s * (1.0 + self.crowding * beside)
         return self.load_s + own_s + self.harm_s(own_s, load, beside)
 
     def harm_s(self, own_s: float, load: NodeLoad, beside: int) -> float:

@@ -29,7 +29,7 @@ class Record(Struct, frozen=True, kw_only=True):
     policy: str
     weights: Weights
     call: Call
-    weighed: tuple[Weighed, ...]
+    weighed: Weighed
     told: tuple[Chosen, ...] = ()
     """Those of them that were looked at for the call: points beside the seven, and the seconds where a policy predicts
     them.
@@ -52,7 +52,7 @@ class Record(Struct, frozen=True, kw_only=True):
         seconds = {each.entry.place: each.seconds for each in self.told if each.seconds}
         judged = [
             self._judged(fixed, load, extras.get(fixed.place, ()), seconds.get(fixed.place))
-            for fixed, load in self.weighed
+            for fixed, load in zip(self.weighed.places, self.weighed.loads, strict=True)
         ]
         judged.sort(key=partial(_order, predicted=self.policy == "predictive"))
         return Explanation(

@@ -1,6 +1,6 @@
 """Where the index keeps a place: entries, in groups of places that are alike to every call, on one shelf a model."""
 
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -77,8 +77,16 @@ class Fixed(Struct, frozen=True):
 
 Extra = tuple[tuple[str, float], ...]
 """Points by name."""
-Weighed = tuple[Fixed, NodeLoad]
-"""A place and the load of its node, at the time of a decision."""
+
+
+class Weighed(Struct, frozen=True):
+    """Places and the loads of their nodes, at the time of a decision."""
+
+    places: tuple[Fixed, ...]
+    loads: tuple[NodeLoad, ...]
+
+    def __add__(self, other: "Weighed") -> "Weighed":
+        return Weighed(self.places + other.places, self.loads + other.loads)
 
 
 class Entry:
@@ -141,13 +149,29 @@ class Group:
 class Shelf:
     """All places of one model."""
 
-    __slots__ = ("entries", "groups", "ordered")
+    __slots__ = ("_nodes", "_places", "entries", "groups", "ordered")
 
     def __init__(self) -> None:
         self.entries: dict[Place, Entry] = {}
         self.groups: dict[tuple[Kind, int], Group] = {}
         self.ordered: tuple[tuple[Group, ...], ...] = ((),) * len(TIERS)
         """By tier; those that have the model in memory first."""
+        self.changed()
+
+    def changed(self) -> None:
+        """One of its places is another, or not what it was."""
+        self._places: tuple[Fixed, ...] | None = None
+        self._nodes: tuple[Node, ...] = ()
+
+    def weighed(self) -> Weighed:
+        """All of them now. Each decision keeps it: the places are put together once for all that are alike."""
+        if self._places is None:
+            entries = self.entries.values()
+            self._places, self._nodes = (
+                tuple([each.fixed for each in entries]),
+                tuple([each.node for each in entries]),
+            )
+        return Weighed(self._places, tuple(map(_load, self._nodes)))
 
     def group(self, kind: Kind, tier: int, sample: Candidate) -> Group:
         """Of that kind and tier; a new one, where there is none."""
@@ -215,7 +239,8 @@ def rank(chosen: Chosen) -> tuple[float, int, Place]:
 
 def breakdown(points: tuple[float, ...], extra: Extra = ()) -> dict[str, float]:
     """Points in the order of OF_PLACE, OF_LOAD and OF_CALL, by name in the order of SIGNALS, and their `total`."""
-    result = dict(zip(_ORDER, _in_order(points), strict=True))
+    # On the path of every call, and of one length: to have that checked, or dict() do it, takes three times as long.
+    result = {name: each for name, each in zip(_ORDER, _in_order(points))}  # noqa: B905, C416
     if extra:
         result.update(extra)
         points = tuple(result.values())
@@ -223,5 +248,6 @@ def breakdown(points: tuple[float, ...], extra: Extra = ()) -> dict[str, float]:
     return result
 
 
+_load = attrgetter("load")
 _ORDER = tuple(name for name, _ in SIGNALS)
 _in_order = itemgetter(*((*OF_PLACE, *OF_LOAD, *OF_CALL).index(name) for name in _ORDER))

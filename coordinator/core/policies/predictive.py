@@ -73,7 +73,8 @@ class Predictive:
         if self._last is not subject:
             call, lengths = subject.call, self._fleet.lengths
             prompt = _alike(call.estimated_tokens, lengths.usual_prompt(call.model), ALIKE_PROMPT)
-            answer = _alike(lengths.expected(call, call.model), lengths.usual(call.model), ALIKE)
+            expected, usual = lengths.expected(call, call.model), lengths.usual(call.model)
+            answer = expected == usual or _alike(expected, usual, ALIKE)
             self._last, self._last_usual = subject, prompt and answer
         return self._last_usual
 
@@ -84,6 +85,9 @@ class Predictive:
         """
         if len(options) == 1 and _is_loaded(options[0]):
             return [self._foreseen(options[0], subject, now)]
+        return self._ranked(options, subject, now)
+
+    def _ranked(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         view = self._view(subject, now)
         told = [Chosen(each.entry, each.points, each.total, each.extra, view(each.entry)) for each in options]
         if len(told) > 1:
