@@ -36,6 +36,7 @@ from coordinator.dispatch import Dispatcher
 from coordinator.explain.recent import Recent
 from coordinator.explain.routes import Explain
 from coordinator.explain.stored import Stored
+from coordinator.fleet_routes import FleetRoutes
 from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.kept_cordons import KeptCordons
@@ -169,15 +170,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         "pins": models.pins.status,
     }
     status = StatusReader(desk, limits, told, clock)
-    node_orders = NodeOrders(
-        desk,
-        dispatcher.apply,
-        status,
-        KeptCordons(settings.directory() / "nodes.json", clock),
-        bodies,
-        settings.drain_deadline,
-        clock,
-    )
+    kept = KeptCordons(settings.directory() / "nodes.json", clock)
+    node_orders = NodeOrders(desk, dispatcher.apply, status, kept, bodies, settings.drain_deadline, clock)
+    log_file = settings.directory() / "logs" / "herd.jsonl"
+    fleet = FleetRoutes(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),
         OpenAi(relay, catalog, bodies, settings.frame_limit),
@@ -200,7 +196,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         status,
         [
             route
-            for part in (past, present, usage, orders, node_orders, explain, models.pins, Page())
+            for part in (past, present, usage, orders, node_orders, fleet, explain, models.pins, Page())
             for route in part.routes()
         ],
         coordinator_id=identity,
