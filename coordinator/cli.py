@@ -1,20 +1,46 @@
 """The command `herd`: without a verb it serves."""
 
 import sys
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from coordinator.verbs.explain import explain
-from coordinator.verbs.simulate import simulate
+from coordinator.verbs.lazy import lazy_group
 from shared import __version__
 
-if TYPE_CHECKING:
-    from shared.interfaces import Address
+VERBS = {
+    "completion": "coordinator.verbs.completion:completion",
+    "config": "coordinator.verbs.config:config",
+    "connect": "coordinator.verbs.connect:connect",
+    "cordon": "coordinator.verbs.setting_aside:cordon",
+    "demo": "coordinator.verbs.demo:demo",
+    "describe": "coordinator.verbs.describing:describe",
+    "drain": "coordinator.verbs.setting_aside:drain",
+    "explain": "coordinator.verbs.explain:explain",
+    "get": "coordinator.verbs.getting:get",
+    "list": "coordinator.verbs.listing:listing",
+    "logs": "coordinator.verbs.logs:logs",
+    "nodes": "coordinator.verbs.getting:nodes",
+    "ps": "coordinator.verbs.ps:ps",
+    "pull": "coordinator.verbs.pull:pull",
+    "remove": "coordinator.verbs.remove:remove",
+    "rm": "coordinator.verbs.stopping:rm",
+    "run": "coordinator.verbs.run:run",
+    "show": "coordinator.verbs.show:show",
+    "simulate": "coordinator.verbs.simulate:simulate",
+    "stats": "coordinator.verbs.stats:stats",
+    "stop": "coordinator.verbs.stopping:stop",
+    "uncordon": "coordinator.verbs.setting_aside:uncordon",
+    "version": "coordinator.verbs.version:version",
+}
+"""Imported when they are asked for."""
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=lazy_group(VERBS),
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="herd")
 @click.option("--host", help="Address to listen on.  [default: every one]")
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 11435]")
@@ -29,100 +55,14 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     \b
     herd                     serve on port 11435 of every address
     herd demo                a small fleet on this machine that answers a call
-    curl localhost:11435/fleet/status
+    herd run llama3.2        a chat with a model of the fleet
+    herd ps                  what is loaded, and where
+    herd nodes               the machines
+
+    Exit codes of all verbs: 0 well, 1 failed, 2 wrong usage, 3 not found, 130 ctrl-C.
     """
     if context.invoked_subcommand is None:
         sys.exit(_serve(flags, with_parent=with_parent))
-
-
-@main.command()
-@click.option(
-    "--port", type=int, default=11435, show_default=True, help="Port of the coordinator; 0: a free one."
-)
-@click.option("--nodes", type=click.IntRange(1, 16), default=2, show_default=True, help="Agents to start.")
-@click.option("--once", is_flag=True, help="End after the first answer; exit 0 only if it came.")
-@click.option(
-    "--data-dir", default="~/.fleet-manager/demo", show_default=True, help="Where the demo keeps its data."
-)
-def demo(*, port: int, nodes: int, once: bool, data_dir: str) -> None:
-    """A coordinator and some agents on this machine, and one answer from a real engine."""
-    from coordinator.demo import run_demo
-
-    sys.exit(run_demo(port=port, nodes=nodes, once=once, data_dir=data_dir))
-
-
-def _seconds(_context: click.Context, _option: click.Parameter, typed: str | None) -> float | None:
-    from shared.durations import seconds
-
-    try:
-        return None if typed is None else seconds(typed)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-_node = click.argument("node")
-_url = click.option(
-    "--url", default="", help="The coordinator.  [default: FLEET_URL, OLLAMA_HOST, http://127.0.0.1:11435]"
-)
-_output = click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="What standard output gets."
-)
-
-
-@main.command()
-@_node
-@_url
-@_output
-def cordon(*, node: str, url: str, output: Any) -> None:
-    """NODE takes no new calls; running ones take their time."""
-    from coordinator.verbs.drain import set_aside
-
-    _ask(lambda: set_aside(node, "cordon", url=url, output=output))
-
-
-@main.command()
-@_node
-@_url
-@_output
-def uncordon(*, node: str, url: str, output: Any) -> None:
-    """NODE takes calls again, after a cordon or a drain."""
-    from coordinator.verbs.drain import set_aside
-
-    _ask(lambda: set_aside(node, "uncordon", url=url, output=output))
-
-
-@main.command()
-@_node
-@click.option(
-    "--deadline",
-    callback=_seconds,
-    help="When what still runs is ended: 10m, 1h30m.  [default: the coordinator's]",
-)
-@click.option(
-    "--wait/--no-wait", default=True, help="Wait until nothing runs there; ctrl-C leaves it draining."
-)
-@_url
-@_output
-def drain(*, node: str, deadline: float | None, wait: bool, url: str, output: Any) -> None:
-    """NODE takes no new calls and finishes those that run; exit 1 where the deadline had to cut some."""
-    from coordinator.verbs.drain import drain as drained
-
-    _ask(lambda: drained(node, deadline, wait=wait, url=url, output=output))
-
-
-def _ask(verb: Callable[[], int]) -> None:
-    """Runs a verb that asks a coordinator, and ends."""
-    from coordinator.verbs.connection import NoAnswer
-
-    try:
-        sys.exit(verb())
-    except NoAnswer as error:
-        click.echo(f"herd: {error}", err=True)
-        sys.exit(error.code)
-
-
-main.add_command(explain)
-main.add_command(simulate)
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
@@ -178,6 +118,7 @@ async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -
 def _tell_how_to_join(settings: Any, address: str, log: Any) -> None:
     import socket
 
+    from coordinator.reachable import reachable
     from shared.interfaces import own_addresses
     from shared.sockets import is_loopback
 
@@ -185,25 +126,6 @@ def _tell_how_to_join(settings: Any, address: str, log: Any) -> None:
     if settings.mdns and not is_loopback(address):
         line = f"herd-node (on another network: {line})"
     log.info("add a node: %s", line)
-
-
-def reachable(listening: str, mine: "Collection[Address]", host_name: str) -> str:
-    """The base URL `listening` as another machine, also of another network, would write it.
-
-    Where it stands for every address: the first of `mine`, IPv4 before IPv6, then the host's name, which other
-    networks seldom know. An IPv6 wildcard stands for no IPv4 address.
-    """
-    from urllib.parse import urlsplit
-
-    from shared.sockets import url_of
-
-    parts = urlsplit(listening)
-    if parts.hostname not in ("0.0.0.0", "::") or not parts.port:
-        return listening
-    proper = [each for each in mine if not each.value.is_link_local]
-    usable = [each for each in proper if each.value.version == 6 or parts.hostname == "0.0.0.0"]
-    first = min(usable, key=lambda each: (each.value.version, each.index, each.ip), default=None)
-    return url_of(first.ip if first else host_name, parts.port)
 
 
 if __name__ == "__main__":

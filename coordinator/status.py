@@ -112,7 +112,7 @@ class StatusReader:
             "drained": node.drained,
             "drain": _drain(node.cordon, self._clock()),
             **_machine(beat),
-            "engines": [_engine(engine, node) for engine in beat.engines],
+            "engines": [self._engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
             "capacity": _capacity(beat.capacity),
             "gateway_url": node.address,
@@ -122,6 +122,14 @@ class StatusReader:
             "agent_version": beat.agent_version,
             "heartbeat_age_s": round(self._clock() - node.last_heard, 3),
         }
+
+    def _engine(self, engine: Engine, node: Node) -> dict[str, Any]:
+        """With the tokens a second that one call alone was seen to get of each replica; null: nothing is known yet."""
+        told = _engine(engine, node)
+        for replica in told["replicas"]:
+            pace = self._desk.fleet.paces.seen_tokens_per_s(node.node_id, normalise(replica["model"]))
+            replica["tokens_per_s"] = None if pace is None else round(pace, 1)
+        return told
 
     def _circuits(self, node: Node) -> list[dict[str, Any]]:
         """The ones that are not closed."""

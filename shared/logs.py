@@ -17,6 +17,7 @@ from types import MappingProxyType
 import msgspec
 
 from shared.log_file import DailyFile
+from shared.printable import printable
 
 KEPT_DAYS = 30
 QUEUE_LIMIT = 10_000
@@ -71,15 +72,6 @@ class ConsoleLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """It, and the lines of a traceback."""
         return "\n".join(map(printable, super().format(record).split("\n")))
-
-
-def printable(text: str) -> str:
-    """One line: what cannot be printed, line ends too, as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
-    )
 
 
 class _DroppingQueue(logging.handlers.QueueHandler):

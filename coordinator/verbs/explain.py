@@ -105,7 +105,7 @@ def _print(told: dict[str, Any], *, as_json: bool) -> None:
         return
     from coordinator.verbs.explain_view import call_lines
 
-    _draw(call_lines(told))
+    draw(call_lines(told))
 
 
 def _show_replay(
@@ -122,7 +122,7 @@ def _show_replay(
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(replayed)))
     else:
-        _draw(replay_lines(replayed, weights))
+        draw(replay_lines(replayed, weights))
 
 
 def decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Explanation]":
@@ -151,7 +151,7 @@ def decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Expl
             return
 
 
-def _draw(lines: Any) -> None:
+def draw(lines: Any) -> None:
     """No colour where nobody would see it; rich knows terminals and NO_COLOR."""
     from rich.console import Console
 

@@ -59,6 +59,7 @@ def url() -> Iterator[str]:
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLEET_URL", raising=False)
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
+    monkeypatch.setenv("FLEET_MDNS", "false")
     monkeypatch.setenv("http_proxy", NOBODY)  # a proxy of the house knows no neighbours
 
 
