@@ -3,6 +3,7 @@
 A place in the log is told as `INODE-OFFSET`; where a day has ended since, reading goes on in the new file.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ MOST_LINES = 1_000
 """Of one page."""
 LOOKED_AT = 8 * 2**20
 """Bytes that one page looks through."""
+_PLACE = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -56,7 +58,9 @@ def newest(path: Path, wanted: Wanted, count: int) -> Page:
 
 def after(path: Path, wanted: Wanted, place: str, count: int) -> Page:
     """Up to `count` such lines that were written later. Raises OSError; ValueError for a place that is none."""
-    inode, offset = (int(part) for part in place.split("-"))
+    if not (told := _PLACE.fullmatch(place)):
+        raise ValueError(f"{place[:40]!r} is no place in the log")
+    inode, offset = int(told[1]), int(told[2])
     stat = path.stat()
     if (stat.st_ino, True) != (inode, 0 <= offset <= stat.st_size):
         offset = 0  # another day's file, or it was cut

@@ -5,6 +5,7 @@ aider.chat/docs/llms/ollama.html, Open WebUI's environment variables, langchain-
 ollama packages.
 """
 
+import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ KEY = "herd"
 """Any will do; some clients insist on one."""
 MOST_LISTED = 50
 """Models that a configuration names."""
+
+# Names of models come from other machines: in each text they are quoted as its language wants it.
 
 
 class Fleet(NamedTuple):
@@ -65,7 +68,7 @@ def open_webui(fleet: Fleet) -> Setup:
 
 def continue_(fleet: Fleet) -> Setup:
     """The editor's extension."""
-    quoted = msgspec.json.encode(fleet.model).decode()
+    quoted = _quoted(fleet.model)
     lines = (
         *("name: herd", "version: 0.0.1", "schema: v1", "models:", f"  - name: {quoted}"),
         *("    provider: ollama", f"    model: {quoted}", f"    apiBase: {fleet.url}"),
@@ -77,7 +80,7 @@ def continue_(fleet: Fleet) -> Setup:
 
 def aider(fleet: Fleet) -> Setup:
     """By way of its ollama_chat."""
-    text = f"export OLLAMA_API_BASE={fleet.url}\naider --model ollama_chat/{fleet.model}"
+    text = f"export OLLAMA_API_BASE={fleet.url}\naider --model {shlex.quote(f'ollama_chat/{fleet.model}')}"
     return Setup(text, "in a shell")
 
 
@@ -85,7 +88,7 @@ def langchain(fleet: Fleet) -> Setup:
     """Its package for Ollama."""
     text = (
         "from langchain_ollama import ChatOllama\n\n"
-        f'llm = ChatOllama(model="{fleet.model}", base_url="{fleet.url}")\n'
+        f'llm = ChatOllama(model={_quoted(fleet.model)}, base_url="{fleet.url}")\n'
         'print(llm.invoke("Hello").content)'
     )
     return Setup(text, "needs: pip install langchain-ollama")
@@ -97,7 +100,7 @@ def openai(fleet: Fleet) -> Setup:
         "from openai import OpenAI\n\n"
         f'client = OpenAI(base_url="{fleet.url}/v1", api_key="{KEY}")\n'
         'messages = [{"role": "user", "content": "Hello"}]\n'
-        f'answer = client.chat.completions.create(model="{fleet.model}", messages=messages)\n'
+        f"answer = client.chat.completions.create(model={_quoted(fleet.model)}, messages=messages)\n"
         "print(answer.choices[0].message.content)"
     )
     return Setup(text, f"or in the environment: OPENAI_BASE_URL={fleet.url}/v1 OPENAI_API_KEY={KEY}")
@@ -109,7 +112,7 @@ def ollama(fleet: Fleet) -> Setup:
         "from ollama import Client\n\n"
         f'client = Client(host="{fleet.url}")\n'
         'messages = [{"role": "user", "content": "Hello"}]\n'
-        f'print(client.chat(model="{fleet.model}", messages=messages).message.content)'
+        f"print(client.chat(model={_quoted(fleet.model)}, messages=messages).message.content)"
     )
     return Setup(text, f"the command line: export OLLAMA_HOST={urlsplit(fleet.url).netloc}")
 
@@ -123,3 +126,8 @@ CLIENTS: dict[str, Callable[[Fleet], Setup]] = {
     "openai": openai,
     "ollama": ollama,
 }
+
+
+def _quoted(text: str) -> str:
+    """For JSON, YAML and Python."""
+    return msgspec.json.encode(text).decode()
