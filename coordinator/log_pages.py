@@ -58,9 +58,9 @@ def newest(path: Path, wanted: Wanted, count: int) -> Page:
 
 def after(path: Path, wanted: Wanted, place: str, count: int) -> Page:
     """Up to `count` such lines that were written later. Raises OSError; ValueError for a place that is none."""
-    if not (told := _PLACE.fullmatch(place)):
+    if not (read_before := _PLACE.fullmatch(place)):
         raise ValueError(f"{place[:40]!r} is no place in the log")
-    inode, offset = int(told[1]), int(told[2])
+    inode, offset = int(read_before[1]), int(read_before[2])
     stat = path.stat()
     if (stat.st_ino, True) != (inode, 0 <= offset <= stat.st_size):
         offset = 0  # another day's file, or it was cut
