@@ -19,6 +19,7 @@ VERBS = {
     "explain": "coordinator.verbs.explain:explain",
     "get": "coordinator.verbs.getting:get",
     "list": "coordinator.verbs.listing:listing",
+    "ls": "coordinator.verbs.listing:listing",
     "logs": "coordinator.verbs.logs:logs",
     "nodes": "coordinator.verbs.getting:nodes",
     "ps": "coordinator.verbs.ps:ps",

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import click
 
+from coordinator.verbs.completion import models
 from coordinator.verbs.lazy import LazyGroup
 from coordinator.verbs.telling import ended, json_option, rendered, url_option
 
@@ -23,7 +24,7 @@ def describe() -> None:
 
 
 @describe.command()
-@click.argument("name")
+@click.argument("name", shell_complete=models)
 @url_option
 @json_option
 def model(*, name: str, url: str, output: str) -> None:

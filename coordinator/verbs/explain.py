@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coordinator.verbs.telling import url_option
+
 if TYPE_CHECKING:
     from coordinator.core.explanation import Explanation
 
@@ -30,7 +32,7 @@ UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 )
 @click.option("--since", metavar="AGE", help="With --replay: not older than 30m, 24h, 7d.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="How it is told.")
-@click.option("--url", default="", help="The coordinator.  [default: FLEET_URL, OLLAMA_HOST, this machine]")
+@url_option
 def explain(
     request_id: str | None,
     *,

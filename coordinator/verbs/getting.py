@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from coordinator.verbs import completion
 from coordinator.verbs.lazy import LazyGroup
 from coordinator.verbs.telling import Telling, View, reads
 
@@ -22,7 +23,7 @@ def get() -> None:
 
 
 @click.command()
-@click.argument("name", required=False, default="")
+@click.argument("name", required=False, default="", shell_complete=completion.nodes)
 @reads
 def nodes(*, name: str, telling: Telling) -> None:
     """The machines of the fleet, or the one called NAME.
@@ -45,7 +46,7 @@ def nodes(*, name: str, telling: Telling) -> None:
 
 
 @get.command()
-@click.argument("name", required=False, default="")
+@click.argument("name", required=False, default="", shell_complete=completion.models)
 @reads
 def models(*, name: str, telling: Telling) -> None:
     """Models, on how many nodes each is (loaded/on disk), and what runs; or the one called NAME.

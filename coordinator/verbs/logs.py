@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import click
 
+from coordinator.verbs.completion import nodes
 from coordinator.verbs.telling import ended, url_option
 
 LOOK_EVERY_S = 1.0
@@ -19,7 +20,7 @@ MOST_LINES = 1_000
 @click.option(
     "-n", "--lines", type=click.IntRange(1, MOST_LINES), default=50, show_default=True, help="To begin with."
 )
-@click.option("--node", default="", help="Only lines about this node.")
+@click.option("--node", default="", shell_complete=nodes, help="Only lines about this node.")
 @click.option("--request", default="", metavar="ID", help="Only lines about the call with this X-Request-Id.")
 @click.option(
     "--level", type=click.Choice(LEVELS), default="INFO", show_default=True, help="And graver ones."

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import click
 
 from coordinator.verbs.completion import models
+from coordinator.verbs.completion import nodes as node_names
 from coordinator.verbs.pull_plan import Plan, Pulled
 from coordinator.verbs.telling import ended, json_option, rendered, url_option
 
@@ -20,7 +21,14 @@ NOWHERE = "file does not exist"
 
 @click.command()
 @click.argument("model", shell_complete=models)
-@click.option("--node", "nodes", metavar="NODE", multiple=True, help="Onto this node; may be repeated.")
+@click.option(
+    "--node",
+    "nodes",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=node_names,
+    help="Onto this node; may be repeated.",
+)
 @click.option("--all", "everywhere", is_flag=True, help="Onto every node that has an Ollama.")
 @click.option("--replicas", type=click.IntRange(1), metavar="N", help="Until N nodes have it.")
 @url_option

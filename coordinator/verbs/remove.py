@@ -4,11 +4,12 @@ from urllib.parse import quote
 
 import click
 
+from coordinator.verbs.completion import nodes
 from coordinator.verbs.telling import ended, json_option, rendered, url_option
 
 
 @click.command()
-@click.argument("node")
+@click.argument("node", shell_complete=nodes)
 @url_option
 @json_option
 def remove(*, node: str, url: str, output: str) -> None:

@@ -4,10 +4,12 @@ from typing import Any
 
 import click
 
-from coordinator.verbs.completion import models
+from coordinator.verbs.completion import models, nodes
 from coordinator.verbs.telling import ended, json_option, rendered, url_option
 
-_node = click.option("--node", metavar="NODE", help="Only there.  [default: wherever it is]")
+_node = click.option(
+    "--node", metavar="NODE", shell_complete=nodes, help="Only there.  [default: wherever it is]"
+)
 
 
 @click.command()
