@@ -3,7 +3,8 @@
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -101,14 +102,15 @@ def _shown(pulls: list[_One]) -> None:
         each.start()
     if not pulls:
         return
-    look = _bars(pulls) if sys.stderr.isatty() else _lines(pulls)
-    while any(each.is_alive() for each in pulls):
+    with _bars(pulls) if sys.stderr.isatty() else _lines(pulls) as look:
+        while any(each.is_alive() for each in pulls):
+            look()
+            time.sleep(LOOK_EVERY_S)
         look()
-        time.sleep(LOOK_EVERY_S)
-    look()
 
 
-def _lines(pulls: list[_One]) -> Callable[[], None]:
+@contextmanager
+def _lines(pulls: list[_One]) -> Iterator[Callable[[], None]]:
     told: dict[_One, tuple[str, int]] = {}
 
     def look() -> None:
@@ -120,29 +122,30 @@ def _lines(pulls: list[_One]) -> Callable[[], None]:
                 part = f" {step} %" if progress.total and not progress.done else ""
                 click.echo(f"{progress.node_id}: {progress.status}{part}", err=True)
 
-    return look
+    yield look
 
 
-def _bars(pulls: list[_One]) -> Callable[[], None]:
+@contextmanager
+def _bars(pulls: list[_One]) -> Iterator[Callable[[], None]]:
+    """The cursor is there again whatever ends them."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    bars = Progress(*columns, console=Console(stderr=True), auto_refresh=False)
-    tasks = {each: bars.add_task("", total=None) for each in pulls}
-    bars.start()
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bars:
+        tasks = {each: bars.add_task("", total=None) for each in pulls}
 
-    def look() -> None:
-        for each, task in tasks.items():
-            progress = each.progress
-            text = escape(f"{progress.node_id or '...'}  {progress.error or progress.status}")
-            bars.update(task, description=text, completed=progress.completed, total=progress.total or None)
-        bars.refresh()
-        if not any(each.is_alive() for each in pulls):
-            bars.stop()
+        def look() -> None:
+            for each, task in tasks.items():
+                progress = each.progress
+                text = escape(f"{progress.node_id or '...'}  {progress.error or progress.status}")
+                bars.update(
+                    task, description=text, completed=progress.completed, total=progress.total or None
+                )
+            bars.refresh()
 
-    return look
+        yield look
 
 
 def _concluded(model: str, plan: Plan, pulls: list[_One], output: str) -> int:

@@ -1,9 +1,5 @@
 """Verbs that move and use models, as processes of their own, against a live fleet of fake engines."""
 
-import asyncio
-import os
-import pty
-import sys
 from pathlib import Path
 
 import msgspec
@@ -11,8 +7,8 @@ import msgspec
 from shared.names import normalise
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
-from tests.fleet.harness import REPOSITORY, Herd, fleet_of_fakes
-from tests.fleet.verbs import Said, verb
+from tests.fleet.harness import Herd, fleet_of_fakes
+from tests.fleet.verbs import Said, Verb, verb
 
 
 async def herd(fleet: Herd, *arguments: str, stdin: str = "") -> Said:
@@ -86,6 +82,19 @@ async def test_pulls_that_fail(tmp_path: Path) -> None:
         assert (await herd(fleet, "pull", "nosuch", "--node", "node-1")).code == 3
 
 
+async def test_ctrl_c_ends_a_pull(tmp_path: Path) -> None:
+    async with (
+        FakeEngine.run(["m"], slots=4, name="node-1", pull_delay_s=1) as fake,
+        fleet_of_fakes(tmp_path, [fake]) as fleet,
+    ):
+        pull = await Verb.begin("coordinator", "pull", "new", "--node", "node-1", "--url", fleet.address)
+        assert await pull.first_line() == "node-1: pulling manifest\n"
+        pull.interrupt()
+        said = await pull.ended()
+        assert (said.code, said.out) == (130, "")
+        assert await having(fleet, "new") == []
+
+
 async def test_stop_and_rm(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m", "x"], loaded=["m"], slots=4, name="node-1") as first,
@@ -151,81 +160,7 @@ async def test_show_and_one_answer(tmp_path: Path) -> None:
         assert said.err.startswith("herd: ")
 
 
-async def test_a_chat_in_a_terminal_remembers_what_was_said(tmp_path: Path) -> None:
-    async with (
-        FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
-    ):
-        terminal = await Terminal.begin(tmp_path, "run", "m", "--url", fleet.address)
-        await terminal.shows(">>> ")
-        terminal.types("first")
-        await terminal.shows("node-1 says hello 1 2")
-        terminal.types('"""second')
-        await terminal.shows("... ")
-        terminal.types('line"""')
-        await eventually(lambda: said_to(fake, 2), 10)
-        terminal.types("/bye")
-        assert await terminal.ended() == 0
-        assert await last_asked(fake) == ["first", "node-1 says hello 1 2", "second\nline"]
-        history = tmp_path / "run-history"
-        assert history.read_text().splitlines()[0] == "first"
-        assert history.stat().st_mode & 0o777 == 0o600
-
-
 async def last_asked(fake: FakeEngine) -> list[str]:
     """What the messages of the last chat say."""
     chats = [each for each in (await fake.state()).calls if each.path == "/api/chat"]
     return [each["content"] for each in msgspec.json.decode(chats[-1].body)["messages"]]
-
-
-async def said_to(fake: FakeEngine, count: int) -> bool:
-    """Whether so many chats have come."""
-    return len([each for each in (await fake.state()).calls if each.path == "/api/chat"]) >= count
-
-
-class Terminal:
-    """A verb with a terminal of its own, as a person has it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, descriptor: int) -> None:
-        self._process = process
-        self._descriptor = descriptor
-        self._seen = b""
-        os.set_blocking(descriptor, False)
-
-    @classmethod
-    async def begin(cls, data_dir: Path, *arguments: str) -> "Terminal":
-        """`data_dir`: where the verb keeps its history."""
-        ours, theirs = pty.openpty()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "coordinator", *arguments),
-            cwd=REPOSITORY,
-            env={**os.environ, "FLEET_DATA_DIR": str(data_dir), "TERM": "xterm"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        return cls(process, ours)
-
-    def types(self, line: str) -> None:
-        """And presses Enter. What was shown so far is forgotten."""
-        self._seen = b""
-        os.write(self._descriptor, line.encode() + b"\r")
-
-    async def shows(self, text: str) -> None:
-        """Waits until it does."""
-        await eventually(lambda: text.encode() in self._read(), 15)
-
-    async def ended(self) -> int:
-        """Waits for its end; the exit code."""
-        await eventually(lambda: self._read() is not None and self._process.returncode is not None, 15)
-        os.close(self._descriptor)
-        return self._process.returncode or 0
-
-    def _read(self) -> bytes:
-        try:
-            while came := os.read(self._descriptor, 4096):
-                self._seen += came
-        except OSError:
-            pass  # nothing yet, or it has ended
-        return self._seen
