@@ -1,4 +1,4 @@
-"""The coordinator's address as other machines would write it."""
+"""The address of this coordinator as other machines would write it."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit

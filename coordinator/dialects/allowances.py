@@ -22,7 +22,7 @@ def may_substitute(fallback: bool | None, header: str | None) -> bool | None:
     forbidden = _WORDS.get(header.strip().lower())
     if forbidden is None:
         raise CallerFault(f"{HEADER} is true or false")
-    return not forbidden and fallback is not False
+    return False if forbidden else fallback
 
 
 def asks_thinking(*wishes: Raw) -> bool:
