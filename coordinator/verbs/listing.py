@@ -9,6 +9,7 @@ from coordinator.verbs.columns import Table
 from coordinator.verbs.human import ago, size
 from coordinator.verbs.ps import short_id
 from coordinator.verbs.telling import Telling, View, reads
+from shared.names import normalise
 
 HEADINGS = ("NAME", "ID", "SIZE", "MODIFIED", "NODES", "DRIFT")
 WIDE = ("PARAMETERS", "QUANT", "ABILITIES", "ON")
@@ -63,7 +64,7 @@ def _digests(name: str, nodes: list[dict[str, Any]]) -> dict[str, str]:
     for node in nodes:
         for engine in node["engines"]:
             for model in engine["models"]:
-                if model["name"] == name and model["digest"]:
+                if normalise(model["name"]) == normalise(name) and model["digest"]:
                     found.setdefault(node["node_id"], model["digest"])
     return found
 

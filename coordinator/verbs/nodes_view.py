@@ -27,16 +27,16 @@ def standing(node: dict[str, Any]) -> str:
     return ",".join(dict.fromkeys(words))
 
 
-def vram(node: dict[str, Any]) -> str:
-    """Of all its GPUs, used/total in GiB; nothing where it has none."""
+def vram_gb(node: dict[str, Any]) -> tuple[float, float]:
+    """Of all its GPUs, used and total in GiB."""
     total = sum(gpu["vram_total_bytes"] for gpu in node["gpus"]) / GIB
     free = sum(gpu["vram_free_bytes"] for gpu in node["gpus"]) / GIB
-    return f"{total - free:.1f}/{total:.1f}" if total else ""
+    return round(total - free, 3), round(total, 3)
 
 
-def memory(node: dict[str, Any]) -> str:
-    """Used/total in GiB."""
-    return f"{node['memory']['used_gb']:.1f}/{node['memory']['total_gb']:.1f}"
+def of_total(used: float, total: float) -> str:
+    """`4.8/23.5`; nothing where there is none."""
+    return f"{used:.1f}/{total:.1f}" if total else ""
 
 
 def utilisation(node: dict[str, Any]) -> float | None:
@@ -66,8 +66,8 @@ def _row(node: dict[str, Any], wide: bool) -> tuple[str, ...]:
         str(len(loaded)),
         str(node["requests_active"]),
         number(node["cpu"]["utilization_pct"]),
-        memory(node),
-        vram(node),
+        of_total(node["memory"]["used_gb"], node["memory"]["total_gb"]),
+        of_total(*vram_gb(node)),
         node["agent_version"],
     )
     if not wide:

@@ -4,7 +4,7 @@ from typing import Any
 
 from coordinator.verbs.columns import Table, number
 from coordinator.verbs.model_view import average_s
-from coordinator.verbs.nodes_view import memory, power, standing, temperature, utilisation, vram
+from coordinator.verbs.nodes_view import of_total, power, standing, temperature, utilisation, vram_gb
 
 HEADINGS = (
     *("NODE", "CPU%", "MEMORY", "GPU%", "VRAM", "TEMP", "POWER"),
@@ -17,7 +17,7 @@ FLEET = "fleet"
 def stats_of(
     status: dict[str, Any], queue: dict[str, Any], usage: list[dict[str, Any]], days: int
 ) -> dict[str, Any]:
-    """`nodes` and `fleet`; sums over calls are of `days`. Seconds, percent, watts, GiB as used/total."""
+    """`nodes` and `fleet`; sums over calls are of `days`. Seconds, percent, watts, GiB."""
     by_node: dict[str, list[dict[str, Any]]] = {node["node_id"]: [] for node in status["nodes"]}
     for row in usage:
         by_node.setdefault(row["node_id"] or "", []).append(row)
@@ -47,13 +47,16 @@ def stat_names(told: dict[str, Any]) -> list[str]:
 
 
 def _now(node: dict[str, Any]) -> dict[str, Any]:
+    used, total = vram_gb(node)
     return {
         "node_id": node["node_id"],
         "state": standing(node),
         "cpu_pct": node["cpu"]["utilization_pct"],
-        "memory_gb": memory(node),
+        "memory_used_gb": node["memory"]["used_gb"],
+        "memory_total_gb": node["memory"]["total_gb"],
         "gpu_pct": utilisation(node),
-        "vram_gb": vram(node),
+        "vram_used_gb": used,
+        "vram_total_gb": total,
         "temperature_c": temperature(node),
         "power_watts": power(node),
         "in_flight": node["requests_active"],
@@ -75,9 +78,9 @@ def _row(node: dict[str, Any], wide: bool) -> tuple[str, ...]:
     return (
         node["node_id"],
         number(node["cpu_pct"]),
-        node["memory_gb"],
+        of_total(node["memory_used_gb"], node["memory_total_gb"]),
         number(node["gpu_pct"]),
-        node["vram_gb"],
+        of_total(node["vram_used_gb"], node["vram_total_gb"]),
         number(node["temperature_c"]),
         number(node["power_watts"]),
         str(node["in_flight"]),

@@ -47,6 +47,22 @@ async def test_a_node_that_is_gone_is_removed(tmp_path: Path) -> None:
         assert 'no node is named "node-2"; did you mean node-1?' in said.err
 
 
+async def test_orders_are_not_taken_from_pages_of_others(tmp_path: Path) -> None:
+    async with (
+        FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
+        fleet_of_fakes(tmp_path, [fake]) as fleet,
+    ):
+        foreign = {"Origin": "http://elsewhere.example", "Content-Type": "application/json"}
+        for method, path in (("POST", "/fleet/stop"), ("DELETE", "/fleet/nodes/node-1")):
+            for headers, status in ((foreign, 403), ({"Content-Type": "text/plain"}, 400)):
+                asked = fleet.session.request(
+                    method, fleet.address + path, data=b'{"model": "m"}', headers=headers
+                )
+                async with asked as response:
+                    assert response.status == status, (method, path, await response.text())
+        assert (await fake.switches()).loaded == ["m"]
+
+
 async def test_the_log_from_elsewhere(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
@@ -83,6 +99,8 @@ async def test_figures_and_versions(tmp_path: Path) -> None:
         await traced(tmp_path, 1)
         told = msgspec.json.decode((await herd(fleet, "stats", "-o", "json")).out)
         assert (told["days"], told["fleet"]["calls"], told["nodes"][0]["completion_tokens"]) == (1, 1, 5)
+        memory = (await fleet.nodes())["node-1"]["memory"]
+        assert told["nodes"][0]["memory_total_gb"] == memory["total_gb"]
         said = await herd(fleet, "stats", "--days", "7")
         heads, node, last = (line.split() for line in said.out.splitlines())
         assert heads[0] == "NODE"
