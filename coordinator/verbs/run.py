@@ -60,7 +60,7 @@ def run(
     asker = _Asker(chat, url, thinking=not hidethinking, verbose=verbose)
     text = " ".join(prompt)
     if not sys.stdin.isatty():
-        text = " ".join(filter(None, [sys.stdin.read().strip(), text]))
+        text = " ".join(filter(None, [sys.stdin.buffer.read().decode("utf-8", "replace").strip(), text]))
         if not text:
             raise click.UsageError("standard input is no terminal, and there is no prompt")
     if text:
