@@ -138,25 +138,30 @@ def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
     import logging
     from pathlib import Path
 
-    from agent.app import StartError, run_agent
-    from agent.config import PREFIX, Settings
+    from agent.app import run_agent
+    from agent.config import PREFIX, Settings, StartError
     from shared.logs import logging_to
     from shared.settings import SettingsError, resolve
 
+    def read() -> Any:
+        return resolve(Settings, PREFIX, flags)
+
     try:
-        resolved = resolve(Settings, PREFIX, flags)
+        resolved = read()
     except SettingsError as error:
         click.echo(f"herd-node: {error}", err=True)
         return 2
     settings = resolved.values
     directory = Path(settings.data_dir).expanduser() / "logs"
     always = {"node_id": settings.name}
-    with logging_to(directory, "herd-node", settings.log_level, settings.console_log_level, always):
+    with logging_to(
+        directory, "herd-node", settings.log_level, settings.console_log_level, always
+    ) as set_levels:
         log = logging.getLogger("herd-node")
         for warning in resolved.warnings:
             log.warning("%s", warning)
         try:
-            asyncio.run(run_agent(settings, with_parent=with_parent))
+            asyncio.run(run_agent(settings, read, set_levels, with_parent=with_parent))
         except StartError as error:
             log.error("%s", error)  # noqa: TRY400 - a person reads this, not a traceback
             return 1

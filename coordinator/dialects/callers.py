@@ -34,7 +34,7 @@ class Callers:
 
     def __init__(self, owners: Mapping[str, KeyOwner]) -> None:
         """`owners`: by the key's SHA-256 in small hexadecimal digits."""
-        self._owners = owners
+        self.owners = owners
 
     def of(self, request: web.Request) -> tuple[str, Priority]:
         """The client (its key's name, else its address) and the class of its call. A key's class is the highest that
@@ -57,11 +57,11 @@ class Callers:
         raise CallerFault(f"{PRIORITY} is {', '.join(CLASSES[:-1])} or {CLASSES[-1]}, not {shown}")
 
     def _owner(self, request: web.Request) -> KeyOwner | None:
-        if not self._owners:
+        if not self.owners:
             return None
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-        return self._owners.get(hashlib.sha256(key.encode(errors="replace")).hexdigest()) if key else None
+        return self.owners.get(hashlib.sha256(key.encode(errors="replace")).hexdigest()) if key else None
 
 
 def owners_of(text: str) -> dict[str, KeyOwner]:
