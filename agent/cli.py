@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared import __version__
+from shared.autostart.verb import commands
 
 if TYPE_CHECKING:
     from agent.config import Settings
@@ -131,6 +132,9 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     from agent.verbs.drain import undrain as undrained
 
     _ask(context, flags, undrained)
+
+
+main.add_command(commands("herd-node", "agent"))
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

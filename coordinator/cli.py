@@ -9,6 +9,7 @@ import click
 from coordinator.verbs.explain import explain
 from coordinator.verbs.simulate import simulate
 from shared import __version__
+from shared.autostart.verb import commands
 
 if TYPE_CHECKING:
     from shared.interfaces import Address
@@ -123,6 +124,7 @@ def _ask(verb: Callable[[], int]) -> None:
 
 main.add_command(explain)
 main.add_command(simulate)
+main.add_command(commands("herd", "coordinator"))
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
