@@ -134,6 +134,29 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     _ask(context, flags, undrained)
 
 
+@main.command()
+@click.option("--router-url", help="The coordinator.  [default: as for herd-node]")
+@click.option("--ollama-host", help="The Ollama to use.  [default: as for herd-node]")
+@click.option("--gateway-port", type=int, help="Port of the gateway.  [default: as for herd-node]")
+@click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: as for herd-node]")
+@click.option("--wait", default=3.0, show_default=True, help="Seconds to listen to mDNS; 0: not at all.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def doctor(context: click.Context, /, *, wait: float, output: Any, **flags: Any) -> None:
+    """What is wrong with this machine, its engines and its way to the fleet, and the command that mends it.
+
+    Changes nothing. Exit code 0: nothing is broken; 1: something is.
+    """
+    from agent.verbs.doctor import doctor as looked_at
+
+    before = dict(context.parent.params) if context.parent else {}
+    before.pop("with_parent", None)
+    given = {name: flag for name, flag in flags.items() if flag is not None and flag != ()}
+    sys.exit(looked_at(before | given, wait, output))
+
+
 main.add_command(commands("herd-node", "agent"))
 
 

@@ -1,8 +1,8 @@
 """The command `herd`: without a verb it serves."""
 
 import sys
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -10,9 +10,6 @@ from coordinator.verbs.explain import explain
 from coordinator.verbs.simulate import simulate
 from shared import __version__
 from shared.autostart.verb import commands
-
-if TYPE_CHECKING:
-    from shared.interfaces import Address
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -122,6 +119,27 @@ def _ask(verb: Callable[[], int]) -> None:
         sys.exit(error.code)
 
 
+@main.command()
+@click.option("--port", type=int, help="Of the coordinator of this machine.  [default: as for herd]")
+@click.option("--host", help="Where it listens.  [default: as for herd]")
+@click.option("--data-dir", help="Where it keeps its data.  [default: as for herd]")
+@click.option("--wait", default=3.0, show_default=True, help="Seconds to listen to mDNS; 0: not at all.")
+@_output
+@click.pass_context
+def doctor(context: click.Context, /, *, wait: float, output: Any, **flags: Any) -> None:
+    """What is wrong with this machine, its network and its fleet, and the command that mends it. Changes nothing.
+
+    Exit code 0: nothing is broken; 1: something is.
+    """
+    from coordinator.verbs.doctor import doctor as looked_at
+
+    before = dict(context.parent.params) if context.parent else {}
+    before.pop("with_parent", None)
+    sys.exit(
+        looked_at(before | {name: flag for name, flag in flags.items() if flag is not None}, wait, output)
+    )
+
+
 main.add_command(explain)
 main.add_command(simulate)
 main.add_command(commands("herd", "coordinator"))
@@ -198,6 +216,7 @@ async def _run(
 def _tell_how_to_join(settings: Any, address: str, log: Any) -> None:
     import socket
 
+    from coordinator.reachable import reachable
     from shared.interfaces import own_addresses
     from shared.sockets import is_loopback
 
@@ -205,25 +224,6 @@ def _tell_how_to_join(settings: Any, address: str, log: Any) -> None:
     if settings.mdns and not is_loopback(address):
         line = f"herd-node (on another network: {line})"
     log.info("add a node: %s", line)
-
-
-def reachable(listening: str, mine: "Collection[Address]", host_name: str) -> str:
-    """The base URL `listening` as another machine, also of another network, would write it.
-
-    Where it stands for every address: the first of `mine`, IPv4 before IPv6, then the host's name, which other
-    networks seldom know. An IPv6 wildcard stands for no IPv4 address.
-    """
-    from urllib.parse import urlsplit
-
-    from shared.sockets import url_of
-
-    parts = urlsplit(listening)
-    if parts.hostname not in ("0.0.0.0", "::") or not parts.port:
-        return listening
-    proper = [each for each in mine if not each.value.is_link_local]
-    usable = [each for each in proper if each.value.version == 6 or parts.hostname == "0.0.0.0"]
-    first = min(usable, key=lambda each: (each.value.version, each.index, each.ip), default=None)
-    return url_of(first.ip if first else host_name, parts.port)
 
 
 if __name__ == "__main__":
