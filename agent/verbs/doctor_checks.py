@@ -100,8 +100,8 @@ def _ollama(seen: OllamaSeen) -> Iterator[Finding]:
             severity="warning",
             title=f"Ollama {seen.version} is old",
             description=f"Before {since} it cuts prompts that are too long, and says nothing.",
-            fix=f"Bring it up to {since} or later, the way it was installed.",
-            command="ollama --version",
+            fix=f"Bring it up to {since} or later, the way it was installed; on Linux usually by:",
+            command="curl -fsSL https://ollama.com/install.sh | sh",
             data={"version": seen.version},
         )
     if seen.open_at:

@@ -1,16 +1,19 @@
 """`herd doctor`: is all well with this machine, its network, and the coordinator that runs here?"""
 
+import shlex
 import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from coordinator.config import PREFIX, Settings
 from coordinator.reachable import reachable
 from coordinator.verbs.doctor_checks import Health, NodeTold, Report, Status, running, strangers
 from shared import __version__
+from shared.autostart.installing import restarting
 from shared.doctor import looks, machine_checks, network_checks
 from shared.doctor.browsing import network
 from shared.doctor.seen import NetworkSeen, PortSeen
@@ -46,7 +49,9 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     health = known if known and known.coordinator_id else None
     port = _port(settings, ours=health is not None)
     yield from machine_checks.port(port)
-    yield from running(health, url, __version__, taken=port.taken)
+    yield from running(
+        health, url, __version__, shlex.join(restarting("herd", "coordinator")), taken=port.taken
+    )
     others = reachable(
         url_of(settings.host or "0.0.0.0", settings.port), own_addresses(), socket.gethostname()
     )
@@ -79,7 +84,11 @@ def _of_the_fleet(url: str, others: str) -> Iterator[Finding]:
     status = looks.decoded(looks.ask(f"{url}/fleet/status").body, Status)
     if status is None:
         return
-    yield from strangers(status.discovery.other_nodes, others)
+    yield from strangers(
+        status.discovery.other_nodes,
+        others,
+        network_checks.opening(looks.firewall(), urlsplit(url).port or 0, "tcp"),
+    )
     there = [node for node in status.nodes if node.gateway_url and node.status != "offline"][:MOST_NODES]
     with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
         for node, answer in zip(there, threads.map(_gateway, there), strict=True):

@@ -33,6 +33,8 @@ class Stranger(Struct, frozen=True):
 
     node_id: str = ""
     reason: str = ""
+    coordinator: str = ""
+    """Id of the one that it is with; empty: none that it reaches."""
 
 
 class Discovery(Struct, frozen=True):
@@ -48,8 +50,12 @@ class Status(Struct, frozen=True):
     discovery: Discovery = Discovery()
 
 
-def running(found: Health | None, url: str, own_version: str, *, taken: bool) -> Iterator[Finding]:
-    """coordinator_absent, coordinator_runs, coordinator_old. `taken`: another program has its port."""
+def running(
+    found: Health | None, url: str, own_version: str, restart: str = "", *, taken: bool
+) -> Iterator[Finding]:
+    """coordinator_absent, coordinator_runs, coordinator_old. `restart`: the command for the installed service, if there
+    is one; `taken`: another program has its port.
+    """
     if found is None:
         if not taken:
             yield Finding(
@@ -75,20 +81,24 @@ def running(found: Health | None, url: str, own_version: str, *, taken: bool) ->
             severity="warning",
             title=f"The coordinator that runs is version {found.version}, installed is {own_version}",
             description="It was not restarted since.",
-            fix="Restart it: calls that run are given a few seconds to end.",
-            command="herd service install --now",
+            fix="Restart it: calls that run are given a few seconds to end."
+            + ("" if restart else " End the one that runs (ctrl-C in its terminal), then:"),
+            command=restart or "herd",
         )
 
 
-def strangers(found: Iterable[Stranger], url: str) -> Iterator[Finding]:
-    """node_elsewhere."""
+def strangers(found: Iterable[Stranger], url: str, opening: str = "") -> Iterator[Finding]:
+    """node_elsewhere. `opening`: the command that lets the coordinator's port in, where a firewall is on."""
     for each in found:
+        lost = bool(opening) and not each.coordinator
         yield Finding(
             check_id="node_elsewhere",
             severity="warning",
             title=f"{each.node_id} is on this network, but not with this coordinator",
             description=f"{each.reason}.",
-            fix="If it should be with this one, start its agent so:",
-            command=f"herd-node --router-url {url}",
+            fix="A firewall is on here: let the coordinator's port in."
+            if lost
+            else "If it should be with this one, start its agent so:",
+            command=opening if lost else f"herd-node --router-url {url}",
             node_id=each.node_id,
         )

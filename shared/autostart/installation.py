@@ -20,6 +20,7 @@ class Installation(Struct, frozen=True, kw_only=True):
     start: tuple[str, ...]
     """Now, and from now on."""
     stop: tuple[str, ...]
+    restart: tuple[str, ...]
     running: tuple[str, ...]
     """Ends with 0 while it runs."""
     hints: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Writes and removes what `installation` says, and asks the system how it does. Nothing is started unasked."""
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -93,6 +94,16 @@ def removed(made: Installation) -> bool:
 def _refused(error: OSError, made: Installation) -> str:
     by_root = "; try it with sudo" if isinstance(error, PermissionError) else ""
     return f"{made.path}: {error.strerror}{by_root}"
+
+
+def restarting(program: str, module: str) -> tuple[str, ...]:
+    """The command that restarts what is installed here; empty: nothing is."""
+    for system in (False, True):
+        with contextlib.suppress(CannotInstall, OSError):
+            made = installation(program, module, system=system)
+            if made.path.exists():
+                return made.restart
+    return ()
 
 
 def run(command: tuple[str, ...]) -> str:

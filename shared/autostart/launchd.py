@@ -47,6 +47,7 @@ def _installation(
         content=plistlib.dumps(told).decode(),
         start=("launchctl", "bootstrap", domain, str(path)),
         stop=("launchctl", "bootout", f"{domain}/{label}"),
+        restart=("launchctl", "kickstart", "-k", f"{domain}/{label}"),
         running=("launchctl", "print", f"{domain}/{label}"),
         hints=(f"it is started {when}", f"its log: {log}"),
     )

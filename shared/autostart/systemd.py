@@ -75,6 +75,7 @@ def _installation(
         reload=(*control, "daemon-reload"),
         start=(*control, "enable", "--now", program),
         stop=(*control, "disable", "--now", program),
+        restart=(*control, "restart", program),
         running=(*control, "is-active", "--quiet", program),
         hints=(*hints, f"its log: {' '.join(log)}"),
     )

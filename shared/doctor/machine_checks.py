@@ -102,7 +102,7 @@ def room(seen: RoomSeen, *, for_models: bool) -> Iterator[Finding]:
             description=f"Of {gib(seen.disk_total)} at {seen.path}. "
             + ("Traces and logs will be lost." if full else "Few models still fit."),
             fix="Delete what is not needed, models that nobody uses first.",
-            command="ollama list" if for_models else f"du -xsh {quote(seen.path)}",
+            command="ollama rm MODEL" if for_models else f"du -xsh {quote(seen.path)}",
             data={"free_gb": round(seen.disk_free / GIB, 1)},
         )
     if seen.memory_total and seen.memory_available < seen.memory_total * MEMORY_LOW_SHARE:

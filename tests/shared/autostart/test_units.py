@@ -50,6 +50,7 @@ def test_a_service_of_the_system(program: str) -> None:
     )
     assert made.start == ("systemctl", "enable", "--now", program)
     assert made.running == ("systemctl", "is-active", "--quiet", program)
+    assert made.restart == ("systemctl", "restart", program)
 
 
 def test_an_agent_has_the_time_to_drain_and_a_coordinator_to_write_its_traces() -> None:
