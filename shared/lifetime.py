@@ -48,14 +48,16 @@ async def told_to_stop(*, with_parent: bool, unless: asyncio.Task[None] | None =
 async def hangups(reload: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Within the block: `reload` at each SIGHUP, one after the other.
 
-    A terminal that is closed says SIGHUP too: a program that was started in one is told to stop then.
+    A terminal that is closed says SIGHUP too: a program that was started in one is told to stop then, unless it was
+    started to outlive that (nohup).
     """
     if sys.platform == "win32":
         yield
         return
+    ends_with_terminal = _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
     heard, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, heard.set)
-    heeding = asyncio.create_task(_each(heard, reload, had_terminal=_has_terminal()), name="hangups")
+    heeding = asyncio.create_task(_each(heard, reload, ends_with_terminal=ends_with_terminal), name="hangups")
     try:
         yield
     finally:
@@ -63,11 +65,13 @@ async def hangups(reload: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         await cancelled(heeding)
 
 
-async def _each(heard: asyncio.Event, reload: Callable[[], Awaitable[None]], *, had_terminal: bool) -> None:
+async def _each(
+    heard: asyncio.Event, reload: Callable[[], Awaitable[None]], *, ends_with_terminal: bool
+) -> None:
     while True:
         await heard.wait()
         heard.clear()
-        if had_terminal and not _has_terminal():
+        if ends_with_terminal and not _has_terminal():
             signal.raise_signal(signal.SIGTERM)
         else:
             await reload()

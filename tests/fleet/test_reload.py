@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from tests.fakes.control import FakeEngine
@@ -14,8 +15,10 @@ from tests.fleet.asking import DIALECTS, ask
 from tests.fleet.harness import REPOSITORY, Program, herd, node
 
 STARTED = """
-import os, sys
+import os, signal, sys
 os.setsid()
+if NOHUP:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 os.close(os.open(os.ttyname(0), os.O_RDWR))
 os.execv(sys.argv[1], sys.argv[1:])
 """
@@ -97,11 +100,16 @@ async def test_an_agent_takes_what_can_change(tmp_path: Path) -> None:
         assert agent.process.returncode is None
 
 
-async def test_a_terminal_that_is_closed_stops_what_was_started_in_it(tmp_path: Path) -> None:
+@contextlib.asynccontextmanager
+async def in_a_terminal(
+    data_dir: Path, *, nohup: bool
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Callable[[], None]]]:
+    """`herd`, and what closes its terminal."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", STARTED, sys.executable, "-m", "coordinator"),
-        *("--host", "127.0.0.1", "--port", "0", "--data-dir", str(tmp_path)),
+        *(sys.executable, "-c", STARTED.replace("NOHUP", str(nohup))),
+        *(sys.executable, "-m", "coordinator"),
+        *("--host", "127.0.0.1", "--port", "0", "--data-dir", str(data_dir)),
         cwd=REPOSITORY,
         env=dict(os.environ) | {"FLEET_CONFIG_FILE": os.devnull, "FLEET_ENV_FILE": os.devnull},
         stdin=theirs,
@@ -112,12 +120,25 @@ async def test_a_terminal_that_is_closed_stops_what_was_started_in_it(tmp_path: 
     try:
         assert process.stdout is not None
         assert b"listening" in await process.stdout.readline()
-        os.close(ours)
-        async with asyncio.timeout(20):
-            assert await process.wait() == 0
-        assert "stopping" in (tmp_path / "logs" / "herd.jsonl").read_text()
+        yield process, lambda: os.close(ours)
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                process.terminate()
             await process.wait()
+
+
+async def test_a_terminal_that_is_closed_stops_what_was_started_in_it(tmp_path: Path) -> None:
+    async with in_a_terminal(tmp_path, nohup=False) as (process, close):
+        close()
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+        assert "stopping" in (tmp_path / "logs" / "herd.jsonl").read_text()
+
+
+async def test_but_not_what_was_to_outlive_it(tmp_path: Path) -> None:
+    async with in_a_terminal(tmp_path, nohup=True) as (process, close):
+        close()
+        log = tmp_path / "logs" / "herd.jsonl"
+        await eventually(lambda: "reloaded: no setting has changed" in log.read_text(), 20)
+        assert process.returncode is None
