@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from shared.interfaces import own_addresses, reach_order
 from shared.settings import SettingsError, resolve
 from shared.sockets import is_loopback, url_of
 
+DRIVER_S = 8.0
+"""A driver that sleeps takes seconds to wake."""
 MOST_TRIED = 16
 """Addresses at which a coordinator is looked for."""
 PCI = Path("/sys/bus/pci/devices")
@@ -123,11 +126,19 @@ def _open_at(url: str) -> Iterator[str]:
 
 
 def _gpus() -> GpusSeen:
-    sensor = GpuSensor()
-    told = tuple(sensor.read())
-    return GpusSeen(
-        nvidia_on_bus=_nvidia_on_bus(PCI), driver=driver_version(), told=told, reason=sensor.reason
-    )
+    """A driver may never answer: it is asked by a thread that nobody waits for any longer than DRIVER_S."""
+    on_bus, seen = _nvidia_on_bus(PCI), []
+
+    def read() -> None:
+        sensor = GpuSensor()
+        told = tuple(sensor.read())
+        seen.append(GpusSeen(nvidia_on_bus=on_bus, driver=driver_version(), told=told, reason=sensor.reason))
+
+    reading = threading.Thread(target=read, daemon=True, name="gpus")
+    reading.start()
+    reading.join(DRIVER_S)
+    silent = GpusSeen(nvidia_on_bus=max(1, on_bus), reason=f"it did not answer within {DRIVER_S:.0f} s")
+    return seen[0] if seen else silent
 
 
 def _nvidia_on_bus(devices: Path) -> int:

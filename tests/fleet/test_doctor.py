@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.fakes.control import FakeEngine
+from tests.fakes.nvml import build_nvml
 from tests.fleet.harness import Herd, fleet_of_fakes
 from tests.fleet.looking import beat
 from tests.fleet.verbs import Said, verb
@@ -98,6 +101,29 @@ async def test_a_node_whose_engine_is_gone(tmp_path: Path) -> None:
     assert the("engine_down", said)["command"] == "ollama serve"
     assert said.code == 1
     assert not (tmp_path / "new").exists(), "doctor makes nothing"
+
+
+async def test_gpus_are_told_with_their_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(build_nvml(tmp_path)))
+    monkeypatch.setenv("STANDIN_GPUS", "2")
+    said = await verb(
+        *("agent", "doctor", "--gateway-port=0", "--router-url=http://127.0.0.1:9"),
+        *(f"--data-dir={tmp_path}", *QUIET),
+    )
+    found = the("gpu_found", said)
+    assert found["data"]["driver"] == "570.86.15"
+    assert found["data"]["count"] >= 2
+    assert "gpu_unread" not in told(said)
+
+
+async def test_a_driver_that_never_answers_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(build_nvml(tmp_path)))
+    monkeypatch.setenv("STANDIN_HANG", "600")
+    async with asyncio.timeout(40):
+        said = await verb("agent", "doctor", "--gateway-port=0", f"--data-dir={tmp_path}", *QUIET)
+    found = the("gpu_unread", said)
+    assert (said.code, found["severity"]) == (1, "critical")
+    assert "did not answer within 8 s" in found["description"]
 
 
 async def test_a_port_of_somebody_else(tmp_path: Path) -> None:
