@@ -23,11 +23,11 @@ def commands(program: str, module: str) -> click.Group:
 
     @click.group("service")
     def group() -> None:
-        """Have the program started with the machine or your session (systemd, launchd)."""
+        """Have the program started with the machine or at your login (systemd, launchd)."""
 
     @group.command()
     @_system
-    @click.option("--now", is_flag=True, help="Start it, and from now on with the machine or your session.")
+    @click.option("--now", is_flag=True, help="Start it, and from now on with the machine or at your login.")
     @click.option("--force", is_flag=True, help="Replace a file that differs.")
     @click.option("--dry-run", is_flag=True, help="Print the file, write nothing.")
     def install(*, system: bool | None, now: bool, force: bool, dry_run: bool) -> None:

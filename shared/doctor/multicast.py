@@ -83,6 +83,7 @@ def _join(made: socket.socket, address: Address) -> None:
         request = socket.inet_pton(socket.AF_INET6, GROUP6) + struct.pack("@I", address.index)
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, address.index)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
         return
     made.bind(("", PORT))
     if hasattr(socket, "SO_BINDTODEVICE"):  # Linux, whatever of its names Python knows

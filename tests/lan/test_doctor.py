@@ -9,7 +9,7 @@ from typing import Any
 from tests.fakes.waiting import eventually
 from tests.fleet.harness import REPOSITORY
 from tests.lan.home import nodes_engines
-from tests.lan.lab import Host, Lab
+from tests.lan.lab import IPV6, Host, Lab
 from tests.lan.programs import agent, coordinator, online
 
 
@@ -65,3 +65,12 @@ async def test_a_machine_without_a_network(tmp_path: Path) -> None:
     async with Lab.open(tmp_path) as lab:
         found = await doctor(await lab.host("beta"), "agent")
         assert found["mdns_off_here"]["severity"] == "warning"
+
+
+async def test_a_network_of_ipv6(tmp_path: Path) -> None:
+    async with Lab.open(tmp_path) as lab, contextlib.AsyncExitStack() as stack:
+        alpha, beta = await lab.hosts("alpha", "beta", on=await lab.switch(IPV6))
+        await stack.enter_async_context(coordinator(alpha))
+        found = await doctor(beta, "agent")
+        assert "mdns_heard" in found
+        assert found["coordinator_found"]["severity"] == "info"
