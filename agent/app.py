@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
+from agent.addresses import COORDINATOR_PORT, base_url, ollama_url
 from agent.capacity.processes import Processes
 from agent.capacity.sampling import Machine, Sampler
 from agent.capacity.watch import Watch
-from agent.config import Settings
+from agent.config import LIVE, Settings, StartError
 from agent.control import FILE as CONTROL
 from agent.control import ControlFile, watched
 from agent.drain import OwnDrain
@@ -34,13 +35,15 @@ from agent.sensors.host import HostSensor
 from shared import __version__
 from shared.adverts import node_advert
 from shared.identity import kept_id
-from shared.lifetime import told_to_stop
+from shared.lifetime import hangups, told_to_stop
+from shared.live_settings import LiveSettings
 from shared.mdns import Mdns
+from shared.notices import notify
 from shared.resolver import Resolver
 from shared.serving import cancelled, listening
+from shared.settings import Resolved
 from shared.sockets import is_loopback, only_address
 
-COORDINATOR_PORT = 11435
 LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 """Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
 GATEWAY_KEEPALIVE_S = 75.0
@@ -52,12 +55,14 @@ PARSER_LIMIT = 256 * 2**10
 log = logging.getLogger("herd-node")
 
 
-class StartError(Exception):
-    """The agent cannot start; the text says why and what to do."""
-
-
-async def run_agent(settings: Settings, *, with_parent: bool) -> None:
-    """Until it is told to stop; then drains. Raises StartError."""
+async def run_agent(
+    settings: Settings,
+    read: Callable[[], Resolved[Settings]],
+    set_levels: Callable[[str, str], None],
+    *,
+    with_parent: bool,
+) -> None:
+    """Until it is told to stop; then drains. `read` gives the settings anew, at SIGHUP. Raises StartError."""
     router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
     if not router_url and not settings.mdns:
         raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
@@ -105,7 +110,15 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         await watch.begin(sampler, link.wake)
         if settings.mdns and not is_loopback(router_url):
             stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
-        await _serve(settings, engines, gateway, reporter, link, port, with_parent=with_parent)
+
+        async def take(changed: Settings) -> None:
+            link.interval_s = changed.heartbeat_interval
+            link.wake()
+            set_levels(changed.log_level, changed.console_log_level)
+
+        live = LiveSettings(settings, read, LIVE, take)
+        await stack.enter_async_context(hangups(live.reload))
+        await _serve(live, engines, gateway, reporter, link, port, with_parent=with_parent)
 
 
 def _machine(host: HostSensor, gpu: GpuSensor, reporter: Reporter, engines: dict[str, Engine]) -> Machine:
@@ -148,7 +161,7 @@ def _node_directory(settings: Settings) -> Path:
 
 
 async def _serve(
-    settings: Settings,
+    live: LiveSettings[Settings],
     engines: dict[str, Engine],
     gateway: Gateway,
     reporter: Reporter,
@@ -159,11 +172,15 @@ async def _serve(
 ) -> None:
     beating = asyncio.create_task(link.run(), name="link")
     starting = asyncio.create_task(_start(engines, link), name="engines")
-    log.info("node %s: gateway on port %d, engines: %s", settings.name, port, ", ".join(engines) or "none")
+    log.info(
+        "node %s: gateway on port %d, engines: %s", live.running.name, port, ", ".join(engines) or "none"
+    )
+    notify("READY")
     try:
         why = await told_to_stop(with_parent=with_parent, unless=beating)
+        notify("STOPPING")
         log.info("stopping: %s; %d calls are running", why, gateway.running)
-        await _drain(gateway, link, settings.drain_timeout, with_parent=with_parent)
+        await _drain(gateway, link, live.running.drain_timeout, with_parent=with_parent)
     finally:
         for task in (beating, starting):
             await cancelled(task)
@@ -223,28 +240,6 @@ async def _engines(
         return [ollama]
     log.info("no Ollama at %s: starting the embedded engine", ollama.url)
     return [ollama, embedded]
-
-
-def ollama_url(host: str) -> str:
-    """OLLAMA_HOST's spellings: with or without scheme and port; 0.0.0.0 is reached on loopback."""
-    url = base_url(host, 11434)
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
-
-
-def base_url(text: str, port: int) -> str:
-    """scheme://host:port, with http and `port` where they are left out. Raises StartError."""
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        name, port = parts.hostname, parts.port or port
-        (name or "").encode("idna")  # as every look-up does
-    except UnicodeError as error:
-        why = "a part of the host's name is empty or too long, or has a character that none may have"
-        raise StartError(f"{text!r} is no address: {why}") from error
-    except ValueError as error:
-        raise StartError(f"{text!r} is no address: {error}") from error
-    if not name or parts.scheme not in ("http", "https"):
-        raise StartError(f"{text!r} is no address; expected http://HOST:{port}")
-    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 @asynccontextmanager

@@ -11,9 +11,15 @@ from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 from shared.wire import Host
 
 PREFIX = "FLEET_NODE_"
+LIVE = frozenset({"log_level", "console_log_level", "heartbeat_interval", "drain_timeout"})
+"""Settings that SIGHUP changes while the agent runs."""
 
 Seconds = Annotated[float, Meta(ge=0)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class StartError(Exception):
+    """The agent cannot start; the text says why and what to do."""
 
 
 def _about(text: str) -> Meta:

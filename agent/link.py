@@ -57,7 +57,7 @@ class Link:
         self._route = route
         self._beat = beat
         self._session = session
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._wake = wake
         self._told = ""
         self._one_at_a_time = asyncio.Lock()
@@ -76,9 +76,9 @@ class Link:
             except Exception:  # whatever was overlooked must not end the agent: told, and tried again
                 log.exception("a fault of ours")
                 taken = False
-            await asyncio.sleep(min(APART_S, self._interval_s))
+            await asyncio.sleep(min(APART_S, self.interval_s))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval_s if taken else min(RETRY_S, self._interval_s)):
+                async with asyncio.timeout(self.interval_s if taken else min(RETRY_S, self.interval_s)):
                     await self._wake.wait()
 
     async def announce(self) -> bool:

@@ -11,8 +11,6 @@ from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.contexts import Contexts
@@ -41,6 +39,7 @@ from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.kept_cordons import KeptCordons
 from coordinator.lessons_file import LESSONS, LessonsFile
+from coordinator.live import Live
 from coordinator.members import Members
 from coordinator.metrics import Metrics
 from coordinator.models.loader import Loader
@@ -80,6 +79,7 @@ class Running(NamedTuple):
 
     address: str
     watch: asyncio.Task[None]
+    live: Live
 
 
 class _Models(NamedTuple):
@@ -108,6 +108,7 @@ class _Parts(NamedTuple):
     node_orders: NodeOrders
     lessons: LessonsFile
     server: Server
+    live: Live
     identity: str
 
 
@@ -218,6 +219,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         node_orders,
         LessonsFile(settings.directory() / LESSONS, desk.lessons),
         server,
+        Live(limits, callers, present),
         identity,
     )
 
@@ -236,7 +238,13 @@ async def _started(
     stack.push_async_callback(asyncio.to_thread, parts.store.close, TRACES_GRACE_S)
     stack.callback(parts.reads.close)
     stack.callback(parts.reader.close)
-    address = await stack.enter_async_context(_listening(parts.server.app, settings))
+    door = listening(
+        *(parts.server.app, settings.host, settings.port),
+        logger="herd.http",
+        header_limit=PARSER_FACTOR * settings.header_limit,
+        shutdown_timeout=CLOSE_GRACE_S,
+    )
+    address = url_of(*await stack.enter_async_context(door))
     watch = asyncio.create_task(parts.members.run(), name="members")
     stack.push_async_callback(cancelled, watch)
     for part in (parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
@@ -246,7 +254,7 @@ async def _started(
     if settings.mdns and not is_loopback(address):
         _advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
-    return Running(address, watch)
+    return Running(address, watch, parts.live)
 
 
 def _models(
@@ -281,16 +289,3 @@ def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> N
         int(time.time()),
     )
     mdns.advertise(advert, only=only_address(settings.host))
-
-
-@asynccontextmanager
-async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[str]:
-    async with listening(
-        app,
-        settings.host,
-        settings.port,
-        logger="herd.http",
-        header_limit=PARSER_FACTOR * settings.header_limit,
-        shutdown_timeout=CLOSE_GRACE_S,
-    ) as (host, port):
-        yield url_of(host, port)

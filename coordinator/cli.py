@@ -1,6 +1,7 @@
 """The command `herd`: without a verb it serves."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ VERBS = {
     "cordon": "coordinator.verbs.setting_aside:cordon",
     "demo": "coordinator.verbs.demo:demo",
     "describe": "coordinator.verbs.describing:describe",
+    "doctor": "coordinator.verbs.checking:doctor",
     "drain": "coordinator.verbs.setting_aside:drain",
     "explain": "coordinator.verbs.explain:explain",
     "get": "coordinator.verbs.getting:get",
@@ -27,6 +29,7 @@ VERBS = {
     "remove": "coordinator.verbs.remove:remove",
     "rm": "coordinator.verbs.stopping:rm",
     "run": "coordinator.verbs.run:run",
+    "service": "coordinator.verbs.autostart:service",
     "show": "coordinator.verbs.show:show",
     "simulate": "coordinator.verbs.simulate:simulate",
     "stats": "coordinator.verbs.stats:stats",
@@ -74,38 +77,56 @@ def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
     from shared.logs import logging_to
     from shared.settings import SettingsError, resolve
 
+    def read() -> Any:
+        return resolve(Settings, PREFIX, flags, other_prefixes=("FLEET_NODE_",))
+
     try:
-        resolved = resolve(Settings, PREFIX, flags, other_prefixes=("FLEET_NODE_",))
+        resolved = read()
     except SettingsError as error:
         click.echo(f"herd: {error}", err=True)
         return 2
     settings = resolved.values
     directory = Path(settings.data_dir).expanduser() / "logs"
-    with logging_to(directory, "herd", settings.log_level, settings.console_log_level):
-        return asyncio.run(_run(settings, resolved.warnings, with_parent=with_parent))
+    with logging_to(directory, "herd", settings.log_level, settings.console_log_level) as set_levels:
+        return asyncio.run(_run(resolved, read, set_levels, with_parent=with_parent))
 
 
-async def _run(settings: Any, warnings: tuple[str, ...], *, with_parent: bool) -> int:
+async def _run(
+    resolved: Any, read: Callable[[], Any], set_levels: Callable[[str, str], None], *, with_parent: bool
+) -> int:
     import errno
     import logging
     import time
 
     from coordinator.app import coordinator
-    from shared.lifetime import told_to_stop
+    from coordinator.config import LIVE
+    from shared.lifetime import hangups, told_to_stop
+    from shared.live_settings import LiveSettings
+    from shared.notices import notify
     from shared.settings import SettingsError
     from shared.sockets import is_loopback
 
-    log = logging.getLogger("herd")
-    for warning in warnings:
+    settings, log = resolved.values, logging.getLogger("herd")
+    for warning in resolved.warnings:
         log.warning("%s", warning)
+
+    async def take(changed: Any) -> None:
+        await running.live.take(changed)
+        set_levels(changed.log_level, changed.console_log_level)
+
     try:
-        async with coordinator(settings, time.monotonic) as running:
+        async with (
+            coordinator(settings, time.monotonic) as running,
+            hangups(LiveSettings(settings, read, LIVE, take).reload),
+        ):
             click.echo(f"herd {__version__} listening on {running.address}")
             sys.stdout.flush()
+            notify("READY")
             _tell_how_to_join(settings, running.address, log)
             if not is_loopback(running.address):
                 log.warning("no access control yet: whoever reaches this port may use the fleet and join it")
             log.info("stopping: %s", await told_to_stop(with_parent=with_parent, unless=running.watch))
+            notify("STOPPING")
     except SettingsError as error:
         log.error("%s", error)  # noqa: TRY400
         return 2

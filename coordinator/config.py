@@ -14,6 +14,14 @@ from shared.names import ModelName, normalise
 from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 
 PREFIX = "FLEET_"
+LIVE = frozenset(
+    {
+        *("log_level", "console_log_level", "max_retries", "hold_timeout", "hold_loading_limit"),
+        *("hold_limit", "hold_limit_per_model", "hold_tokens", "trouble_time", "circuit_failures"),
+        *("circuit_time", "stale_timeout", "forget_time", "probe_interval"),
+    }
+)
+"""Settings that SIGHUP changes while the coordinator runs."""
 
 Seconds = Annotated[float, Meta(ge=0)]
 Points = Annotated[float, Meta(ge=0, le=1_000_000)]

@@ -72,10 +72,8 @@ class Verb:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
-    return kept | {
-        "FLEET_MDNS": "false",
-        "FLEET_ENV_FILE": str(Path(tempfile.gettempdir()) / "herd-tests-have-no-env-file"),
-    }
+    nowhere = str(Path(tempfile.gettempdir()) / "herd-tests-have-no-env-file")
+    return kept | {"FLEET_MDNS": "false", "FLEET_ENV_FILE": nowhere, "FLEET_CONFIG_FILE": os.devnull}
 
 
 async def verb(
