@@ -66,7 +66,9 @@ def _title(report: Report) -> str:
     asked, seeds = report.asked, len(report.asked.seeds)
     calls = max((each.calls for outcome in report.outcomes for each in outcome.policies), default=0)
     drawn_from = "1 seed" if seeds == 1 else f"{seeds} seeds"
-    fleet, workload = (PurePath(each).name for each in (asked.fleet, asked.workload))  # a drawing is shown to others
+    fleet, workload = (
+        PurePath(each).name for each in (asked.fleet, asked.workload)
+    )  # a drawing is shown to others
     return f"fleet {fleet}: {calls} calls of {workload}, {drawn_from}"
 
 
