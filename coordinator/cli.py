@@ -8,6 +8,7 @@ import click
 
 from coordinator.verbs.explain import explain
 from coordinator.verbs.simulate import simulate
+from coordinator.verbs.top import top
 from shared import __version__
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def _ask(verb: Callable[[], int]) -> None:
 
 main.add_command(explain)
 main.add_command(simulate)
+main.add_command(top)
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
