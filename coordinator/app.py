@@ -47,6 +47,7 @@ from coordinator.models.registry import Registry
 from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
+from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
 from coordinator.startup import advertise, owners, remember, serving
 from coordinator.status import StatusReader
@@ -207,6 +208,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
                 models.pins,
                 Page(),
                 Events(feed),
+                RequestOrders(dispatcher),
             )
             for route in part.routes()
         ],

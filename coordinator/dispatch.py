@@ -113,6 +113,14 @@ class Dispatcher:
         """Of all calls that wait or run."""
         return MappingProxyType(self._records)
 
+    def give_up(self, call_id: CallId, error: FleetError) -> bool:
+        """Ends a call that waits or runs, with this error for its caller. False: there is none."""
+        if call_id not in self._tasks:
+            return False
+        if call_id not in self._freed:
+            self._interrupt(Freed(call_id, error))
+        return True
+
     def apply(self, decisions: Decisions) -> None:
         """Wakes the calls that the decisions are about, and whoever fetches what they want."""
         if self._desk.pulls.wanted:

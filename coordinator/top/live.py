@@ -31,10 +31,11 @@ Screen { layout: vertical; background: ansi_default; color: ansi_default; }
 #status { height: 1; }
 #typed { height: 1; border: none; padding: 0; display: none; background: ansi_default; color: ansi_default; }
 ModalScreen { align: center middle; background: ansi_default; }
+Question { background: transparent; }
 #panel { width: 100%; height: 100%; border: none; }
 #panel-title { height: 1; text-style: bold reverse; }
 #panel-body { height: 1fr; background: ansi_default; }
-#question { width: 60; max-width: 100%; height: auto; border: ascii yellow; padding: 1 2; }
+#question { width: 64; max-width: 100%; height: auto; border: ascii yellow; padding: 0 1; background: ansi_default; }
 """
 
 

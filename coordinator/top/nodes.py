@@ -12,7 +12,7 @@ BAR_CELLS = 4
 HOT_C, WARM_C = 95.0, 85.0
 
 COLUMNS = (
-    Column("NAME", 0, least=8, most=28),
+    Column("NAME", 0, least=14, most=28),
     Column("STATE", 1, most=14),
     Column("AGE", 12, right=True),
     Column("ENGINE", 10, most=20),

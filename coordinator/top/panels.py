@@ -12,21 +12,27 @@ from textual.widgets import Static
 REFRESH_S = 1.0
 
 KEYS = """\
-1 2 3 4     nodes, models, requests, events      tab        the next of them
-:           nodes, models, req, events, sort NAME, every 2, quit
-/           filter by a regular expression; !x: all without x; esc ends it
-up down j k g G  home end  page keys             left right move sideways (wide)
-enter d     what is known of it                  space      mark
-e           why it went there: points, losers    l          last lines of its log
-s S         order by the next column, backwards  NAME's first letter (capital): by it
-p           stand still                          + -        more often, less often
-w           all columns                          o          the page in a browser
-u           cordon, uncordon (asks)              r          drain (asks)
-ctrl-k      end the request (asks)               q ctrl-c   quit
+1 2 3 4  tab      nodes, models, requests, events; the next of them
+:                 nodes, models, req, events, sort NAME, every 2s, quit
+/                 filter by a regular expression; /!x all without x; esc ends it
+up down j k g G   one row, first, last; home, end, page keys
+left right        sideways, where all columns (w) are wider than the screen
+enter d           what is known of it
+e                 why a request went there: its points, and who lost
+l                 last lines of the log about it
+space             mark it: u, r and ctrl-k are then for all that are marked
+u                 cordon, or uncordon (asks first)
+r                 drain (asks first)
+ctrl-k            end the request (asks first)
+s S               order by the next column; the other way round
+A to Z            order by the next column that begins with that letter
+p   + -           stand still; draw more often, less often
+w   o             all columns; the page in a browser
+q   ctrl-c        quit
 
-Nodes    RUN calls now, TOK/S of the last ten seconds, TTFT median of the last minute
-Models   NODES in memory/on disk; HELD calls that wait for it
-Requests IN and OUT tokens, about, until the engine has counted them
+Nodes     TOK/S of the last ten seconds, TTFT median of the last minute
+Models    NODES that have it in memory/on disk, HELD calls that wait for it
+Requests  IN and OUT are estimates until the engine has counted them
 """
 
 
