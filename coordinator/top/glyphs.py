@@ -25,7 +25,15 @@ class Glyphs(Struct, frozen=True):
 UNICODE = Glyphs(
     states={
         **{"ready": "●", "busy": "▶", "draining": "▼", "drained": "▽", "cordoned": "◌", "paused": "◇"},
-        **{"lost": "✖", "left": "✖", "held": "…", "loading": "↑", "prefill": "»", "decode": "▶"},
+        **{
+            "lost": "✖",
+            "left": "✖",
+            "no engine": "✖",
+            "held": "…",
+            "loading": "↑",
+            "prefill": "»",
+            "decode": "▶",
+        },
         **{"join": "+", "leave": "✖", "crash": "✖", "drain": "▼", "retry": "↻", "error": "!", "engine": "●"},
         **{"degraded": "◐", "state": "●"},
     },
@@ -42,7 +50,15 @@ UNICODE = Glyphs(
 ASCII = Glyphs(
     states={
         **{"ready": "*", "busy": ">", "draining": "v", "drained": "_", "cordoned": "o", "paused": "z"},
-        **{"lost": "x", "left": "x", "held": ".", "loading": "^", "prefill": "=", "decode": ">"},
+        **{
+            "lost": "x",
+            "left": "x",
+            "no engine": "x",
+            "held": ".",
+            "loading": "^",
+            "prefill": "=",
+            "decode": ">",
+        },
         **{"join": "+", "leave": "x", "crash": "x", "drain": "v", "retry": "r", "error": "!", "engine": "*"},
         **{"degraded": "~", "state": "*"},
     },
@@ -60,7 +76,7 @@ ASCII = Glyphs(
 STYLES = {
     **dict.fromkeys(("ready", "busy", "decode", "join", "engine", "state"), "green"),
     **dict.fromkeys(("draining", "drained", "cordoned", "paused", "loading", "drain", "retry"), "yellow"),
-    **dict.fromkeys(("lost", "left", "leave", "crash", "error"), "bold red"),
+    **dict.fromkeys(("lost", "left", "no engine", "leave", "crash", "error"), "bold red"),
     **{"prefill": "cyan", "held": "magenta"},
 }
 """Colours say nothing that symbol and word do not say."""

@@ -21,8 +21,8 @@ def title_line(
 ) -> list[Piece]:
     """Name, version, time it runs, address; to the right the line of tokens/s, as far as there is room."""
     left = f"herd {printable(fleet['name'])} {fleet['version']} up {age(now - fleet['started_at'])} {url}"
-    room = min(LONGEST_LINE, width - len(left) - 8)
-    if room < 5:
+    room = min(LONGEST_LINE, len(past), width - len(left) - 8)
+    if room < 1:
         return [(left[:width], "bold")]
     label = " tok/s "
     gap = width - len(left) - len(label) - room
@@ -41,8 +41,8 @@ def figures_line(fleet: Mapping[str, Any], alerts: int, width: int) -> list[Piec
         ("tok/s", rate(fleet["tokens_per_s"]), "cyan"),
         ("TTFT", f"{lasting(fleet['ttft_p50_s'])}/{lasting(fleet['ttft_p95_s'])}", ""),
         ("err", f"{ratio * 100:.0f}%", "bold red" if ratio >= BAD else "yellow" if ratio >= FAILING else ""),
-        ("req/s", rate(fleet["requests_per_s"]), ""),
         ("alerts", str(alerts), "bold red" if alerts else ""),
+        ("req/s", rate(fleet["requests_per_s"]), ""),
     ]
     if fleet["power_watts"] is not None:
         told.append(("power", f"{fleet['power_watts']:.0f}W", ""))

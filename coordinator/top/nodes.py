@@ -39,8 +39,12 @@ def node_rows(picture: Mapping[str, Any], now: float, glyphs: Glyphs) -> list[Ro
 
 
 def state_word(node: Mapping[str, Any]) -> str:
-    """Its state, and `busy` where it is ready and calls run."""
-    return "busy" if node["state"] == "ready" and node["requests_active"] else str(node["state"])
+    """Its state; where it is ready, `busy` if calls run, or `no engine` if none of its engines is up."""
+    if node["state"] != "ready":
+        return str(node["state"])
+    if not any(each["up"] for each in node["engines"]):
+        return "no engine"
+    return "busy" if node["requests_active"] else "ready"
 
 
 def _cells(node_id: str, node: Mapping[str, Any], now: float, glyphs: Glyphs) -> dict[str, Cell]:

@@ -36,7 +36,7 @@ def command(typed: str, view: View) -> Command:
     found = named(word)
     if found is not None:
         return Command(view=found.name)
-    known = [*(key for each in VIEWS for key in each.keys), "sort", "every", "help", "quit"]
+    known = [*(each.name for each in VIEWS), "sort", "every", "help", "quit"]
     hint = f"; did you mean {' or '.join(near(word, known))}?" if near(word, known) else ""
     return Command(wrong=f"no command {word!r}{hint}")
 

@@ -124,8 +124,10 @@ class FleetTable(Widget, can_focus=True):
         row = self._rows[at]
         here = row.key == self.cursor
         sign = (">" if here else " ") + ("+" if row.key in self.marked else " ")
-        drawn = self._aside([(sign, "bold"), *line(row, self._fitted, self._glyphs.more)], width)
-        return drawn.apply_style(style("reverse")) if here else drawn
+        pieces = [(sign, "bold"), *line(row, self._fitted, self._glyphs.more)]
+        if here:  # colours that are turned round would tell bars wrongly
+            return self._aside([(text, "bold") for text, _ in pieces], width).apply_style(style("reverse"))
+        return self._aside(pieces, width)
 
     def _aside(self, pieces: list[tuple[str, str]], width: int) -> Strip:
         if not self._left:
