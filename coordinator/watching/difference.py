@@ -48,7 +48,11 @@ def applied(picture: Picture, change: Change) -> Picture:
 
 
 def _rows(before: dict[str, Any], after: dict[str, Any]) -> Change:
-    changed = {key: _fields(before.get(key, {}), row) for key, row in after.items() if before.get(key) != row}
+    changed = {}
+    for key, row in after.items():
+        then = before.get(key)
+        if then is not row and then != row:
+            changed[key] = _fields(then or {}, row)
     gone = [key for key in before if key not in after]
     return ({"set": changed} if changed else {}) | ({"gone": gone} if gone else {})
 

@@ -1,6 +1,7 @@
 """Feed: one picture at a time for all who look on, and what each has still to be told. For nobody, none is made."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from coordinator.watching.difference import Picture, difference
 
 EVERY_S = 0.5
 """Between two changes that viewers are told: all that happens meanwhile is one change."""
+REST = 24.0
+"""After each turn, so many times its length: a fleet of thousands is told of less often."""
 BEHIND = 20
 """Messages that a viewer may be behind; a slower one is dropped."""
 KEPT = 120
@@ -50,11 +53,18 @@ class Viewer:
 class Feed:
     """Tells viewers. `picture` is asked for only while there are some, and at most every EVERY_S."""
 
-    def __init__(self, picture: Callable[[], Picture], look: Callable[[], None], epoch: str) -> None:
+    def __init__(
+        self,
+        picture: Callable[[], Picture],
+        look: Callable[[], None],
+        epoch: str,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         """`epoch` names this run of the coordinator; `look` is called at each turn, also while nobody looks on."""
         self._picture = picture
         self._look = look
         self._epoch = epoch
+        self._clock = clock
         self._number = 0
         self._last: Picture | None = None
         self._kept: deque[Message] = deque(maxlen=KEPT)
@@ -87,11 +97,12 @@ class Feed:
         """For ever; every viewer is told the end of it."""
         try:
             while True:
+                began = self._clock()
                 self._look()
                 self._fresh = False
                 if self._viewers:
                     self._publish()
-                await asyncio.sleep(EVERY_S)
+                await asyncio.sleep(max(EVERY_S, REST * (self._clock() - began)))
         finally:
             self._closed = True
             for viewer in self._viewers:

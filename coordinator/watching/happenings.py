@@ -61,8 +61,8 @@ def changes(before: Mapping[str, Marks], after: Mapping[str, Marks]) -> Iterable
     """Kind, node and text of what is different."""
     for node_id in sorted(before.keys() - after.keys()):
         yield "leave", node_id, "forgotten"
-    for node_id, now in sorted(after.items()):
-        then = before.get(node_id)
+    for node_id in sorted(node_id for node_id, now in after.items() if before.get(node_id) is not now):
+        then, now = before.get(node_id), after[node_id]
         if then is None:
             yield "join", node_id, now.state
         elif then.state != now.state:

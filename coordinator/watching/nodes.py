@@ -1,10 +1,10 @@
-"""The nodes of a picture, one row each. Sizes in bytes; null: not told. Pure."""
+"""The nodes of a picture, one row each. Sizes in bytes; null: not told. No clock, no IO."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node
+from coordinator.core.node import Node, Standing
 from coordinator.status import with_owner
 from shared.names import normalise
 from shared.wire import Engine, Gpu, Heartbeat
@@ -14,12 +14,34 @@ REPLICAS_TOLD = 32
 """Of one engine."""
 
 
-def node_row(
-    node: Node, limits: Limits, now: float, tokens_per_s: float, ttft_s: float | None
-) -> dict[str, Any]:
-    """`now` on the Desk's clock."""
+class NodeRows:
+    """Makes rows, and gives that of before where nothing is different: so it is with most of a thousand nodes."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._made: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+
+    def rows(
+        self, nodes: Iterable[Node], now: float, rates: Mapping[str, float], ttfts: Mapping[str, float]
+    ) -> dict[str, dict[str, Any]]:
+        """By name. `now` on the Desk's clock; tokens per second and seconds to the first byte by node."""
+        made: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+        for node in nodes:
+            name = node.node_id
+            standing = with_owner(node.standing(now, self._limits), node.heartbeat.capacity)
+            rate, ttft = rates.get(name, 0.0), ttfts.get(name)
+            of = (standing, node.cordoned, node.draining, node.address, dict(node.in_flight), rate, ttft)
+            before = self._made.get(name)
+            same = before is not None and before[0][0] is node.heartbeat and before[0][1:] == of
+            row = before[1] if before is not None and same else node_row(node, standing, rate, ttft)
+            made[name] = ((node.heartbeat, *of), row)
+        self._made = made
+        return {name: row for name, (_, row) in made.items()}
+
+
+def node_row(node: Node, standing: Standing, tokens_per_s: float, ttft_s: float | None) -> dict[str, Any]:
+    """Of one node as it stands."""
     beat = node.heartbeat
-    standing = with_owner(node.standing(now, limits), beat.capacity)
     return {
         "status": standing.status,
         "state": standing.state,

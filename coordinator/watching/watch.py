@@ -6,15 +6,17 @@ from typing import Any
 
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
+from coordinator.core.node import Node
 from coordinator.journal import CallRecord, Trace
 from coordinator.watching.calls import call_rows, ended_call, running_spells
 from coordinator.watching.difference import Picture
 from coordinator.watching.figures import LastMinute, firsts_by_node, rates, sums
 from coordinator.watching.happenings import Happenings, Marks
 from coordinator.watching.models import model_rows
-from coordinator.watching.nodes import by_node, node_row
+from coordinator.watching.nodes import NodeRows, by_node
 from shared import __version__
 from shared.names import CallId
+from shared.wire import Heartbeat
 
 NODES_TOLD = 1_000
 """By name; the fleet's figures count all."""
@@ -42,6 +44,8 @@ class Watch:
         self._started_at = wall_clock()
         self._minute = LastMinute()
         self._happenings = Happenings()
+        self._node_rows = NodeRows(limits)
+        self._looked: dict[str, tuple[Heartbeat, Marks]] = {}
 
     def record(self, trace: Trace) -> None:
         """An attempt failed, or a call ended. Microseconds."""
@@ -51,13 +55,22 @@ class Watch:
 
     def look(self) -> None:
         """What has changed since the last look is an event from now on."""
-        now = self._clock()
-        marks: dict[str, Marks] = {}
-        for node_id, node in self._desk.fleet.nodes.items():
-            standing = node.standing(now, self._limits)
-            engines = tuple((each.name, each.up, each.reason) for each in node.heartbeat.engines)
-            marks[node_id] = Marks(standing.status, standing.state, standing.reason, engines)
-        self._happenings.seen(marks, self._wall_clock())
+        now, before = self._clock(), self._looked
+        self._looked = {
+            node_id: self._mark(node, now, before.get(node_id))
+            for node_id, node in self._desk.fleet.nodes.items()
+        }
+        self._happenings.seen({key: mark for key, (_, mark) in self._looked.items()}, self._wall_clock())
+
+    def _mark(
+        self, node: Node, now: float, before: tuple[Heartbeat, Marks] | None
+    ) -> tuple[Heartbeat, Marks]:
+        """The same as before where nothing is different: most of a thousand nodes."""
+        standing, beat = node.standing(now, self._limits), node.heartbeat
+        if before is not None and before[0] is beat and before[1].state == standing.state:
+            return before
+        engines = tuple((each.name, each.up, each.reason) for each in beat.engines)
+        return beat, Marks(standing.status, standing.state, standing.reason, engines)
 
     def picture(self) -> Picture:
         """The fleet now."""
@@ -65,10 +78,8 @@ class Watch:
         ended, records, nodes = self._minute.since(now), self._records(), self._desk.fleet.nodes
         tokens_per_s = rates(ended, running_spells(records.values(), now), now)
         of_node, firsts = by_node(tokens_per_s), firsts_by_node(ended)
-        rows: dict[str, Any] = {
-            node_id: node_row(node, self._limits, now, of_node.get(node_id, 0.0), firsts.get(node_id))
-            for node_id, node in sorted(nodes.items())[:NODES_TOLD]
-        }
+        told = [node for _, node in sorted(nodes.items())[:NODES_TOLD]]
+        rows = self._node_rows.rows(told, now, of_node, firsts)
         models = model_rows(nodes.values(), self._desk.holding.counts(), tokens_per_s)
         calls = self._desk.open_calls()
         figures = sums(ended, self._minute.window_s(now))

@@ -11,7 +11,7 @@ from coordinator.journal import CallRecord
 from coordinator.watching.watch import Watch
 from shared.names import CallId
 from shared.wire import Gpu
-from tests.fakes.builders import GIB, MODEL, a_beat, a_call, a_desk, a_model, an_engine, with_loaded
+from tests.fakes.builders import GIB, MODEL, a_beat, a_call, a_desk, a_model, an_engine, join, with_loaded
 from tests.fakes.traces import a_trace
 
 WALL = 1_000.0
@@ -124,3 +124,17 @@ def test_looks_make_events() -> None:
 def test_no_picture_holds_a_secret() -> None:
     scene = Scene(a_desk(a_beat("n1", with_loaded(), secret="a-secret-of-the-gateway")))
     assert b"a-secret" not in msgspec.json.encode(scene.watch.picture())
+
+
+def test_a_node_of_which_nothing_is_different_has_the_row_of_before() -> None:
+    scene = Scene(a_desk(a_beat("n1", with_loaded()), a_beat("n2", with_loaded(MODEL, "other:latest"))))
+    first = scene.watch.picture()["nodes"]
+    scene.now += 1
+    second = scene.watch.picture()["nodes"]
+    assert [second[name] is first[name] for name in ("n1", "n2")] == [True, True]
+    scene.arrives("c1", "other")
+    third = scene.watch.picture()["nodes"]
+    assert [third[name] is first[name] for name in ("n1", "n2")] == [True, False]
+    assert third["n2"]["requests_active"] == 1
+    join(scene.desk, a_beat("n1", with_loaded(), seq=2), scene.now)
+    assert scene.watch.picture()["nodes"]["n1"] is not first["n1"]
