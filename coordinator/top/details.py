@@ -1,6 +1,6 @@
 """What stands in a panel about one node, model or request. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from coordinator.top.glyphs import Glyphs, bar
@@ -78,7 +78,7 @@ def request_lines(picture: Told, key: str, now: float) -> Iterator[str]:
     yield f"retries   {call['retries']}"
 
 
-def safe(lines: Iterator[str]) -> list[str]:
+def safe(lines: Iterable[str]) -> list[str]:
     """Names and reasons come from other machines: they must not steer the terminal."""
     return [printable(each) for each in lines]
 

@@ -21,6 +21,9 @@ from coordinator.verbs.connection import NoAnswer
 from coordinator.verbs.explain_view import call_lines
 from shared.logs import printable
 
+LAST_LINES = 10
+"""Of the log, in the panel of a node."""
+
 
 class Top(Live):
     """Orders are asked about first; with `read_only` there are none."""
@@ -136,7 +139,7 @@ class Top(Live):
         elif self._view.name == "events":
             self._describe_event(key)
         elif self._view.name == "nodes":
-            self._live_panel(f"Node {key}", lambda seen: node_lines(seen[0], key, seen[1], self._glyphs))
+            self._describe_node(key)
         else:
             self._live_panel(f"Model {key}", lambda seen: model_lines(seen[0], key, seen[1]))
 
@@ -151,10 +154,24 @@ class Top(Live):
         seen = self.seen()
         found = [each for each in seen[0]["events"] if str(each["seq"]) == key] if seen else []
         if found and found[0]["node_id"]:
-            node_id = found[0]["node_id"]
-            self._live_panel(
-                f"Node {node_id}", lambda seen: node_lines(seen[0], node_id, seen[1], self._glyphs)
-            )
+            self._describe_node(found[0]["node_id"])
+
+    def _describe_node(self, node_id: str) -> None:
+        log: list[str] = []
+        self._live_panel(
+            f"Node {node_id}",
+            lambda seen: (*node_lines(seen[0], node_id, seen[1], self._glyphs), "", "LOG", *log),
+        )
+        self._last_lines(node_id, log)
+
+    @work(exclusive=True, group="log")
+    async def _last_lines(self, node_id: str, log: list[str]) -> None:
+        """Into the panel that is open, at its next turn."""
+        try:
+            told = await asyncio.to_thread(orders.log_lines, {"node_id": node_id}, self._follower.url)
+            log += [f"  {each}" for each in told[-LAST_LINES:]] or ["  nothing of it is in the log"]
+        except NoAnswer as error:
+            log.append(f"  {error}")
 
     def action_explain(self) -> None:
         """Why a request went where it went: the seven signals, and who lost."""

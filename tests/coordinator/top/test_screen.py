@@ -139,6 +139,8 @@ async def test_the_log_of_a_node() -> None:
         screen.fleet.log = [{"ts": "2027-01-15T08:00:00Z", "level": "WARNING", "msg": "it \x1b[2J burns"}]
         await screen.press("l")
         await screen.sees("Log of laptop-01", "WARNING it \\x1b[2J burns")
+        await screen.press("escape", "d")
+        await screen.sees("Node laptop-01", "LOG", "WARNING it")
 
 
 async def test_orders_are_asked_about_first() -> None:
@@ -169,6 +171,8 @@ async def test_marked_rows_get_an_order_together() -> None:
     async with a_screen() as screen:
         await screen.press("space", "space")
         await screen.sees(" +laptop-01")
+        screen.fleet.tell(a_picture(4))
+        await screen.sees("workstation-04", " +laptop-01")
         await screen.press("r", "y")
         await screen.sees("laptop-01 drains", "laptop-03 drains")
         assert len(screen.fleet.orders) == 2
