@@ -46,9 +46,9 @@ async def test_screen_is_as_it_was(
 ) -> None:
     picture["fleet"]["version"] = "0.1.0"
     async with a_screen(picture, size=size) as screen:
-        screen.app._follower.url = "http://workstation:11435"
         await screen.press(*keys)
         await screen.sees(COMPLETE.get(name, "workstation"))
+        screen.app._follower.url = "http://workstation:11435"
         if screen.app._timer is not None:
             screen.app._timer.stop()
         screen.app._past.clear()
