@@ -7,32 +7,17 @@ import os
 import struct
 import sys
 import termios
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
+from tests.fakes.imagining import imagined
 from tests.fakes.waiting import eventually
 
 MOST_SHARE = 0.03
 WARM_S, MEASURED_S = 4.0, 15.0
 ROWS, COLUMNS = 48, 160
-
-
-@contextlib.asynccontextmanager
-async def imagined(nodes: int) -> AsyncIterator[str]:
-    """The address of such a fleet's coordinator."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fakes.imagined_fleet", "--nodes", str(nodes)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        yield (await process.stdout.readline()).decode().strip()
-    finally:
-        process.kill()
-        await process.wait()
 
 
 class Terminal:

@@ -13,6 +13,8 @@ from tests.fleet.harness import REPOSITORY
 
 THERE = shutil.which("tmux") is not None
 SEEN_S = 30.0
+ENDED = "ended with "
+"""What stands there then, and the exit code: tmux itself does not always know it."""
 
 
 class Terminal:
@@ -32,8 +34,8 @@ class Terminal:
         command = ["env", *(f"{name}={value}" for name, value in given.items())]
         await terminal._tmux(
             *("new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(REPOSITORY)),
+            *("sh", "-c", f'"$@"; echo "{ENDED}$?"; exec sleep 600', "sh"),
             *(*command, sys.executable, "-m", "coordinator", *arguments),
-            *(";", "set-option", "-g", "remain-on-exit", "on"),
         )
         try:
             yield terminal
@@ -66,6 +68,11 @@ class Terminal:
         except AssertionError:
             raise AssertionError(f"{texts} not in:\n" + "\n".join(found)) from None
         return found
+
+    async def exited(self) -> int:
+        """Waits for the end of the program; its exit code."""
+        lines = await self.sees(ENDED)
+        return int("".join(lines).partition(ENDED)[2].split()[0])
 
     async def _tmux(self, *arguments: str) -> str:
         process = await asyncio.create_subprocess_exec(
