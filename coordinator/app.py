@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
@@ -50,24 +49,21 @@ from coordinator.models.registry import Registry
 from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
+from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import owners, remember
+from coordinator.startup import advertise, owners, remember, serving
 from coordinator.status import StatusReader
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
-from shared import __version__
-from shared.adverts import coordinator_advert
+from coordinator.watching.feed import Feed
+from coordinator.watching.routes import Events
+from coordinator.watching.watch import Watch
 from shared.identity import kept_id
-from shared.mdns import Mdns
 from shared.names import ModelName
-from shared.serving import cancelled, listening
-from shared.sockets import is_loopback, only_address, url_of
+from shared.serving import cancelled
+from shared.sockets import is_loopback
 
-PARSER_FACTOR = 8
-"""The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
-CLOSE_GRACE_S = 2.0
-"""After a stop: how long open answers may still be written."""
 TRACES_GRACE_S = 3.0
 """After a stop: how long the last traces may take to their file."""
 
@@ -107,6 +103,7 @@ class _Parts(NamedTuple):
     models: _Models
     node_orders: NodeOrders
     lessons: LessonsFile
+    feed: Feed
     server: Server
     live: Live
     identity: str
@@ -136,11 +133,14 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     def record(trace: Trace) -> None:
         write(trace)
         metrics.record(trace)
+        watch.record(trace)
         store.record(recent.noted(trace))
         desk.counted(ModelName(trace.model), trace.call.prompt_chars, trace.tokens.prompt)
 
     wishes = asyncio.Event()
     dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
+    watch = Watch(desk, limits, dispatcher.open_records, socket.gethostname(), clock)
+    feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
@@ -197,7 +197,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         status,
         [
             route
-            for part in (past, present, usage, orders, node_orders, fleet, explain, models.pins, Page())
+            for part in (
+                *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
+                *(models.pins, Page(), Events(feed)),
+            )
             for route in part.routes()
         ],
         coordinator_id=identity,
@@ -218,6 +221,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         models,
         node_orders,
         LessonsFile(settings.directory() / LESSONS, desk.lessons),
+        feed,
         server,
         Live(limits, callers, present),
         identity,
@@ -238,21 +242,15 @@ async def _started(
     stack.push_async_callback(asyncio.to_thread, parts.store.close, TRACES_GRACE_S)
     stack.callback(parts.reads.close)
     stack.callback(parts.reader.close)
-    door = listening(
-        *(parts.server.app, settings.host, settings.port),
-        logger="herd.http",
-        header_limit=PARSER_FACTOR * settings.header_limit,
-        shutdown_timeout=CLOSE_GRACE_S,
-    )
-    address = url_of(*await stack.enter_async_context(door))
+    address = await stack.enter_async_context(serving(parts.server.app, settings))
     watch = asyncio.create_task(parts.members.run(), name="members")
     stack.push_async_callback(cancelled, watch)
-    for part in (parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
+    for part in (parts.feed, parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
         stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
     stack.push_async_callback(parts.dispatcher.close, settings.stop_grace)
     mdns = parts.neighbours.mdns
     if settings.mdns and not is_loopback(address):
-        _advertise(mdns, settings, parts.identity, address)
+        advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
     return Running(address, watch, parts.live)
 
@@ -277,15 +275,3 @@ def _models(
         pins,
         Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
     )
-
-
-def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> None:
-    advert = coordinator_advert(
-        settings.mdns_service_type,
-        settings.mdns_service_name or socket.gethostname(),
-        identity,
-        __version__,
-        urlsplit(address).port or settings.port,
-        int(time.time()),
-    )
-    mdns.advertise(advert, only=only_address(settings.host))

@@ -34,6 +34,7 @@ VERBS = {
     "simulate": "coordinator.verbs.simulate:simulate",
     "stats": "coordinator.verbs.stats:stats",
     "stop": "coordinator.verbs.stopping:stop",
+    "top": "coordinator.verbs.top:top",
     "uncordon": "coordinator.verbs.setting_aside:uncordon",
     "version": "coordinator.verbs.version:version",
 }
@@ -62,6 +63,7 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     herd run llama3.2        a chat with a model of the fleet
     herd ps                  what is loaded, and where
     herd nodes               the machines
+    herd top                 all of it, live
 
     Exit codes of all verbs: 0 well, 1 failed, 2 wrong usage, 3 not found, 130 ctrl-C.
     """

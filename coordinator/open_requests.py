@@ -3,6 +3,7 @@
 from typing import Any
 
 from coordinator.core.desk import Desk
+from coordinator.core.loads import Loads
 from coordinator.core.open_call import OpenCall
 
 SHOWN = 1_000
@@ -13,12 +14,12 @@ def open_requests(desk: Desk, now: float) -> dict[str, Any]:
     """`requests`, oldest first, and how many beyond SHOWN are left out."""
     calls = sorted(desk.open_calls(), key=lambda each: each.arrived_at)
     return {
-        "requests": [_told(each, now) for each in calls[:SHOWN]],
+        "requests": [_told(each, desk.loads, now) for each in calls[:SHOWN]],
         "requests_omitted": max(0, len(calls) - SHOWN),
     }
 
 
-def _told(each: OpenCall, now: float) -> dict[str, Any]:
+def _told(each: OpenCall, loads: Loads, now: float) -> dict[str, Any]:
     call, place, begun = each.call, each.place, each.first_byte_at
     return {
         "request_id": call.id,
@@ -33,7 +34,7 @@ def _told(each: OpenCall, now: float) -> dict[str, Any]:
         "priority": call.priority,
         "client": call.client,
         "tags": list(call.origin.tags),
-        "phase": _phase(each),
+        "phase": phase(each, loads),
         "estimated_tokens": call.estimated_tokens,
         "running_s": None if place is None else round(now - each.placed_at, 3),
         "first_byte_s": None if begun is None else round(begun - each.arrived_at, 3),
@@ -41,10 +42,12 @@ def _told(each: OpenCall, now: float) -> dict[str, Any]:
     }
 
 
-def _phase(each: OpenCall) -> str:
-    """Before the first byte an engine does not say whether it still loads: where the model was not there, it does."""
+def phase(each: OpenCall, loads: Loads) -> str:
+    """held: it waits for a place. loading: for its model to be in memory. prefill: its prompt is read. decode: its
+    answer is written.
+    """
     if each.place is None:
         return "held"
-    if each.first_byte_at is not None:
+    if each.first_byte:
         return "decode"
-    return "prefill" if each.found_loaded else "loading"
+    return "loading" if loads.at(each.place) else "prefill"

@@ -101,7 +101,7 @@ class StatusReader:
 
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
-        standing = _with_owner(node.standing(self._clock(), self._limits), beat.capacity)
+        standing = with_owner(node.standing(self._clock(), self._limits), beat.capacity)
         return {
             "node_id": node.node_id,
             "status": standing.status,
@@ -226,7 +226,7 @@ def _thermal(thermal: Thermal) -> dict[str, Any]:
     return {"state": state, "temperature_c": celsius, "source": thermal.source}
 
 
-def _with_owner(standing: Standing, capacity: Capacity | None) -> Standing:
+def with_owner(standing: Standing, capacity: Capacity | None) -> Standing:
     """`paused`, and until when, for a node that would take calls if its owner let it."""
     why = owner.refusal(capacity)
     return Standing(standing.status, "paused", why) if why and standing.state == "ready" else standing

@@ -2,7 +2,7 @@
 
 from coordinator.open_requests import open_requests
 from shared.names import CallId
-from tests.fakes.builders import a_beat, a_call, a_desk, a_model, an_engine, with_loaded
+from tests.fakes.builders import a_beat, a_call, a_desk, a_model, an_address, an_engine, with_loaded
 
 
 def test_phases_from_arrival_to_answer() -> None:
@@ -24,3 +24,5 @@ def test_a_model_that_was_not_in_memory_is_loading() -> None:
     desk = a_desk(a_beat("n1", an_engine(a_model())))
     desk.arrived(a_call("c1"), 1.0)
     assert open_requests(desk, 2.0)["requests"][0]["phase"] == "loading"
+    desk.heard(a_beat("n1", with_loaded(), seq=2), an_address("n1"), 3.0)
+    assert open_requests(desk, 4.0)["requests"][0]["phase"] == "prefill"

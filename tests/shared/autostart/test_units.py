@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from agent.config import Settings as Node
-from coordinator.app import CLOSE_GRACE_S, TRACES_GRACE_S
+from coordinator.app import TRACES_GRACE_S
 from coordinator.config import Settings as Coordinator
+from coordinator.startup import CLOSE_GRACE_S
 from shared.autostart import launchd, systemd
 from shared.autostart.installation import hidden_from_system
 from shared.autostart.installing import UNITS
