@@ -17,8 +17,7 @@ from tests.fleet.harness import REPOSITORY, Program, herd, node
 STARTED = """
 import os, signal, sys
 os.setsid()
-if NOHUP:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if NOHUP else signal.SIG_DFL)
 os.close(os.open(os.ttyname(0), os.O_RDWR))
 os.execv(sys.argv[1], sys.argv[1:])
 """
