@@ -155,9 +155,8 @@ def _by_code(code: int | None, doing: Doing, *, kernel_killed: bool) -> Kind:
         return Kind.KILLED
     if number is not None or code is None:
         return Kind.MEMORY if kernel_killed else Kind.CRASHED
-    if doing is Doing.LOADING or code in (NOT_EXECUTABLE, NOT_FOUND):
-        return Kind.CONFIGURATION
-    return Kind.CRASHED
+    hopeless = (USAGE, NOT_INSTALLED, NOT_EXECUTABLE, NOT_FOUND)
+    return Kind.CONFIGURATION if doing is Doing.LOADING and code in hopeless else Kind.CRASHED
 
 
 def _lesser(kind: Kind, doing: Doing) -> bool:

@@ -132,12 +132,13 @@ class Life:
         if process is None:
             return self._told(None, [])
         lived_s = time.monotonic() - self._began
+        whole = (process.pid, process.mark, process.started)
+        pids = [each.pid for each in await asyncio.to_thread(tree.members, *whole)]
         if process.state() is ProcessState.RUNNING and self.doing not in (Doing.WEDGED, Doing.TOO_SLOW):
             tree.send(process.pid, self._launch.polite_signal)
             await within(self._launch.stop_grace_s, process.wait())
-        pids, unkillable = await asyncio.to_thread(
-            tree.kill_members, process.pid, process.mark, process.started
-        )
+        others, unkillable = await asyncio.to_thread(tree.kill_members, *whole)
+        pids += others
         code = None if unkillable else await within(REAP_S, process.wait())
         process.release()
         if self._draining is not None:
