@@ -1,5 +1,6 @@
 """A supervisor over a small program or over the real llama.cpp worker, for tests."""
 
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -65,6 +66,13 @@ def program(
 ) -> Launch:
     """Of Python."""
     return Launch(command=(python, "-c", text, *arguments), ready=UNPROBED, ready_timeout_s=ready_timeout_s)
+
+
+def free_port() -> int:
+    """Of loopback, a moment ago."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def worker_command(model: Path, *options: str) -> tuple[str, ...]:
