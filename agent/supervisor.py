@@ -14,7 +14,7 @@ from agent.backoff import QUARANTINE_S, Restarts
 from agent.supervision.adoption import Found, found_engine
 from agent.supervision.engine_log import EngineLog, workers_word
 from agent.supervision.events import Event, Events
-from agent.supervision.evidence import Patience
+from agent.supervision.evidence import Patience, ProcessState
 from agent.supervision.kinds import Doing, Finding, Kind, classified, signal_of
 from agent.supervision.ladder import Exit, Step, climbed, nearest, next_step
 from agent.supervision.launch import Launch, Rung
@@ -22,6 +22,7 @@ from agent.supervision.life import End, Life, Surroundings
 from agent.supervision.progress import Progress
 from agent.supervision.readiness import Ready
 from agent.supervision.rungs_file import Known, RungsFile
+from agent.supervision.tree import state
 
 MOST_EXITS = 16
 """Remembered for the ladder."""
@@ -113,6 +114,10 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             await self._paused(self._after(end, complaint))
+            while any(state(pid) is not ProcessState.GONE for pid in end.unkillable):
+                await self._paused(self._quarantine_s or OTHERS_S)
+                if self._stopping.is_set():
+                    return
 
     async def _found(self) -> Found | None:
         """The engine of an agent that was killed; waits while another agent has it."""
@@ -131,7 +136,7 @@ class Supervisor:
                 await life.start()
                 ready = await life.until_ready()
             else:
-                life.adopt(found.identity, found.held)
+                await life.adopt(found.identity, found.held)
                 ready = True
                 self._note(Kind.ADOPTED, None, "goes on", ())
             if ready and life.ready is not None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -35,11 +36,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ensure_random_model(tmp_path_factory.mktemp("models"))
 
 
-async def agent_with(directory: Path, launch: Launch) -> tuple[Process, int, str]:
+@pytest.fixture
+async def agents() -> AsyncIterator[list[Process]]:
+    """Those of a test: at its end none of them lives."""
+    started: list[Process] = []
+    yield started
+    for agent in started:
+        if agent.returncode is None:
+            await killed(agent)
+
+
+async def agent_with(agents: list[Process], directory: Path, launch: Launch) -> tuple[Process, int, str]:
     """A lone agent, and the number and the address of its engine."""
     told = msgspec.json.encode(launch).decode()
     program = (sys.executable, str(lone_agent.__file__), str(directory), told)
     agent = await asyncio.create_subprocess_exec(*program, stdout=PIPE)
+    agents.append(agent)
     assert agent.stdout is not None
     async with asyncio.timeout(TOLD_S):
         ready = json.loads(await agent.stdout.readline())
@@ -56,11 +68,11 @@ def gone(pid: int) -> bool:
 
 
 async def test_the_engine_of_a_killed_agent_is_adopted_and_its_calls_go_on(
-    tmp_path: Path, model: Path
+    agents: list[Process], tmp_path: Path, model: Path
 ) -> None:
     command = worker_command(model, *ENDLESS, "--outlive", "20")
     launch = Launch(command=command, outlives_agent=True)
-    agent, pid, address = await agent_with(tmp_path, launch)
+    agent, pid, address = await agent_with(agents, tmp_path, launch)
     async with aiohttp.ClientSession() as session:
         asked = {"prompt": "once", "max_tokens": 30_000, "stream": True}
         answer = await session.post(f"{address}/v1/completions", json=asked)
@@ -80,16 +92,20 @@ async def test_the_engine_of_a_killed_agent_is_adopted_and_its_calls_go_on(
     assert gone(another)
 
 
-async def test_an_engine_that_nobody_adopts_ends_by_itself(tmp_path: Path, model: Path) -> None:
+async def test_an_engine_that_nobody_adopts_ends_by_itself(
+    agents: list[Process], tmp_path: Path, model: Path
+) -> None:
     launch = Launch(command=worker_command(model, "--outlive", "0.5"), outlives_agent=True)
-    agent, pid, _ = await agent_with(tmp_path, launch)
+    agent, pid, _ = await agent_with(agents, tmp_path, launch)
     await killed(agent)
     await eventually(lambda: gone(pid), 10)
 
 
-async def test_an_engine_for_another_model_is_ended_and_not_adopted(tmp_path: Path, model: Path) -> None:
+async def test_an_engine_for_another_model_is_ended_and_not_adopted(
+    agents: list[Process], tmp_path: Path, model: Path
+) -> None:
     before = Launch(command=worker_command(model, "--outlive", "20"), outlives_agent=True)
-    agent, pid, _ = await agent_with(tmp_path, before)
+    agent, pid, _ = await agent_with(agents, tmp_path, before)
     await killed(agent)
     launch = Launch(command=worker_command(model, "--slots", "1", "--outlive", "20"), outlives_agent=True)
     async with supervising(tmp_path, lambda _: launch) as supervisor:
@@ -97,9 +113,11 @@ async def test_an_engine_for_another_model_is_ended_and_not_adopted(tmp_path: Pa
         assert gone(pid)
 
 
-async def test_the_engine_of_an_agent_that_lives_is_left_to_it(tmp_path: Path, model: Path) -> None:
+async def test_the_engine_of_an_agent_that_lives_is_left_to_it(
+    agents: list[Process], tmp_path: Path, model: Path
+) -> None:
     launch = Launch(command=worker_command(model, "--outlive", "0.5"), outlives_agent=True)
-    agent, pid, _ = await agent_with(tmp_path, launch)
+    agent, pid, _ = await agent_with(agents, tmp_path, launch)
     async with supervising(tmp_path, lambda _: launch) as supervisor:
         await eventually(lambda: "another agent" in supervisor.reason)
         assert supervisor.ready is None
@@ -124,9 +142,11 @@ def left(directory: Path) -> list[Path]:
     return list(directory.glob("shm-*"))
 
 
-async def test_a_tree_that_answers_by_http_is_adopted_whatever_port_is_wanted_now(tmp_path: Path) -> None:
+async def test_a_tree_that_answers_by_http_is_adopted_whatever_port_is_wanted_now(
+    agents: list[Process], tmp_path: Path
+) -> None:
     launch = tree_launch(tmp_path, outlives=True)
-    agent, pid, _ = await agent_with(tmp_path, launch)
+    agent, pid, _ = await agent_with(agents, tmp_path, launch)
     await killed(agent)
     async with supervising(tmp_path, lambda _: tree_launch(tmp_path, outlives=True)) as supervisor:
         assert await until_ready(supervisor) == pid
@@ -136,8 +156,10 @@ async def test_a_tree_that_answers_by_http_is_adopted_whatever_port_is_wanted_no
     assert left(tmp_path) == []
 
 
-async def test_a_tree_that_may_not_outlive_its_agent_is_ended_by_the_next(tmp_path: Path) -> None:
-    agent, pid, _ = await agent_with(tmp_path, tree_launch(tmp_path, outlives=False))
+async def test_a_tree_that_may_not_outlive_its_agent_is_ended_by_the_next(
+    agents: list[Process], tmp_path: Path
+) -> None:
+    agent, pid, _ = await agent_with(agents, tmp_path, tree_launch(tmp_path, outlives=False))
     await killed(agent)
     assert not gone(pid)
     async with supervising(tmp_path, lambda _: tree_launch(tmp_path, outlives=False)) as supervisor:
@@ -147,8 +169,10 @@ async def test_a_tree_that_may_not_outlive_its_agent_is_ended_by_the_next(tmp_pa
     assert left(tmp_path) == []
 
 
-async def test_what_is_left_of_a_tree_whose_first_process_died_too_is_ended(tmp_path: Path) -> None:
-    agent, pid, _ = await agent_with(tmp_path, tree_launch(tmp_path, outlives=True))
+async def test_what_is_left_of_a_tree_whose_first_process_died_too_is_ended(
+    agents: list[Process], tmp_path: Path
+) -> None:
+    agent, pid, _ = await agent_with(agents, tmp_path, tree_launch(tmp_path, outlives=True))
     await killed(agent)
     others = psutil.Process(pid).children(recursive=True)
     os.kill(pid, signal.SIGKILL)
