@@ -63,7 +63,15 @@ NEEDLES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (
         Kind.MEMORY,
         (
-            *("out of memory", "out of device memory", "erroroutofmemory", "vk_error_out_of_device_memory"),
+            *(
+                "out of memory",
+                "out of device memory",
+                "erroroutofmemory",
+                "outofmemoryerror",
+                "outofdevicememory",
+                "outofhostmemory",
+                "vk_error_out_of_device_memory",
+            ),
             *("cudamalloc failed", "hipmalloc failed", "failed to allocate", "allocation failed"),
             *("not enough memory", "insufficient memory", "cannot allocate memory", "std::bad_alloc"),
             *("requires more system memory", "memoryerror", "can't allocate memory", "defaultcpuallocator"),

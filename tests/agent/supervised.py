@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,6 +33,7 @@ async def supervising(
     patience: Patience | None = None,
     progress: Progress | None = None,
     quarantine_s: float = QUARANTINE_S,
+    memory_returned: Callable[[], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Supervisor]:
     """Started; at the end stopped."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
@@ -46,6 +47,7 @@ async def supervising(
             patience=patience,
             progress=progress,
             quarantine_s=quarantine_s,
+            memory_returned=memory_returned,
         )
         supervisor.start()
         try:

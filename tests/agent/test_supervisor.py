@@ -15,6 +15,7 @@ from agent.supervision.life import WATCH_S
 from agent.supervision.progress import Progress
 from agent.supervision.rungs_file import Known, RungsFile
 from agent.supervision.tree import state
+from agent.supervisor import MEMORY_LOOK_S
 from tests.agent.supervised import FOR_EVER, READY, UNPROBED, program, supervising, until_ready
 from tests.fakes.waiting import eventually
 
@@ -156,3 +157,17 @@ async def test_a_gpu_that_is_poisoned_again_and_again_is_left_for_the_processor(
         events = supervisor.events.all()
     assert [event.kind for event in events] == [Kind.POISONED] * POISONED_TIMES
     assert events[0].lines[0] == "CUDA error: an illegal memory access"
+
+
+async def test_the_next_start_waits_until_memory_has_returned(tmp_path: Path) -> None:
+    answers = [False, False, True]
+
+    async def returned() -> bool:
+        return answers.pop(0) if answers else True
+
+    launch = program(READY)  # it ends at once
+    async with supervising(tmp_path, lambda _: launch, memory_returned=returned) as supervisor:
+        await eventually(lambda: len(supervisor.events.all()) >= 2, 20)
+        first, second, *_ = supervisor.events.all()
+    assert not answers
+    assert second.at - first.at >= 2 * MEMORY_LOOK_S
