@@ -53,6 +53,11 @@ def test_it_outlives_its_agent_where_that_is_wanted() -> None:
     assert launch.command[-2:] == ("--outlive", "30.0")
 
 
+def test_a_bigger_model_may_load_longer() -> None:
+    launches = [forms(Path("m")).launch(WORKER, Rung.AS_IT_WAS, size) for size in (0, 10**9)]
+    assert [launch.ready_timeout_s for launch in launches] == [20.0, 40.0]
+
+
 @pytest.mark.real_engine
 @pytest.mark.parametrize("rung", [rung for rung in LADDER if rung in ALL])
 async def test_the_real_one_starts_on_it(tmp_path: Path, rung: Rung) -> None:

@@ -31,6 +31,9 @@ LINES = [
     ("llamacpp worker: cannot import xllamacpp (No module named 'xllamacpp')", Kind.CONFIGURATION),
     ("RuntimeError: operator torchvision::nms does not exist", Kind.CONFIGURATION),
     ("Unable to JIT load the async_io op due to it not being compatible", Kind.CONFIGURATION),
+    ("CUDA error: no CUDA-capable device is detected", Kind.CONFIGURATION),
+    ("RuntimeError: CUDA driver version is insufficient for CUDA runtime version", Kind.CONFIGURATION),
+    ("ROCm error: invalid device function", Kind.CONFIGURATION),
     ("api_server.py: error: unrecognized arguments: --nonsense", Kind.CONFIGURATION),
 ]
 
