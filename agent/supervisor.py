@@ -161,7 +161,7 @@ class Supervisor:
             await self._paused(MEMORY_LOOK_S)
 
     def _up(self, ready: Ready) -> None:
-        self.ready, self.reason = ready, ""
+        self.ready, self.reason, self.quarantined = ready, "", False
         log.info("%s is ready at %s (pid %d, %s)", self.name, ready.address, ready.pid, self.rung)
         self.changed.set()
 

@@ -149,7 +149,7 @@ class LlamaCpp:
             lambda rung: self._forms.launch(WORKER, rung, size),
             self._data_dir,
             self._session,
-            model=self._model.name,
+            model=self._forms.name,
             rungs=self._forms.rungs,
             progress=self.progress,
         )

@@ -39,6 +39,11 @@ class LlamaCppForms(Struct, frozen=True):
         }
         return (Rung.AS_IT_WAS, *(rung for rung, is_one in wanted.items() if is_one))
 
+    @property
+    def name(self) -> str:
+        """What a rung is remembered for: other settings are tried at their best first."""
+        return f"{self.model.name}, {self.slots} x {self.context_length}"
+
     def slots_on(self, rung: Rung) -> int:
         """Calls at once."""
         return 1 if reached(rung, Rung.FEWER_SLOTS) else self.slots

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec import Struct
@@ -28,8 +29,10 @@ WATCH_S = 0.25
 REAP_S = 5.0
 """For the exit status of a process that is gone."""
 
-KERNEL_S = 5.0
-"""The kernel's counter of killed processes is read so often; one that it killed is told apart within twice that."""
+KERNEL_S = 2.0
+"""The kernel's counter of killed processes and the log's length are read so often. A kill so long before the end, or up
+to twice as long, may be its cause.
+"""
 
 T = TypeVar("T")
 
@@ -122,8 +125,7 @@ class Life:
             while not (await asyncio.wait({ended, stopping}, timeout=WATCH_S, return_when="FIRST_COMPLETED"))[
                 0
             ]:
-                await asyncio.to_thread(self._turn_log_over)
-                self._count_kernel_kills()
+                await self._look_after()
                 if self._verdict(process) is Verdict.WEDGED:
                     self.doing = Doing.WEDGED
                     return
@@ -213,11 +215,12 @@ class Life:
                 self._silent_since = self._silent_since or began
                 self._misses += 1
 
-    def _count_kernel_kills(self) -> None:
-        """So that one of last week is not taken for the cause of this end."""
+    async def _look_after(self) -> None:
+        """The log's length; and the kernel's counter, so that a kill of last week is not taken for the cause."""
         if time.monotonic() - self._kills_at >= KERNEL_S:
             self._kills_before, self._kills_later = self._kills_later, kernel_kills()
             self._kills_at = time.monotonic()
+            await asyncio.to_thread(self._turn_log_over)
 
     def _turn_log_over(self) -> None:
         with contextlib.suppress(OSError):
@@ -225,7 +228,7 @@ class Life:
 
     async def _write(self, process: Process) -> None:
         """Who it is, for the next agent. A full disk is no reason to serve nobody."""
-        port = int(self.ready.address.rpartition(":")[2]) if self.ready else self._launch.port
+        port = urlsplit(self.ready.address).port if self.ready else self._launch.port
         who = Identity(
             name=self._around.name,
             pid=process.pid,
