@@ -1,6 +1,10 @@
 """What follows an exit, and the way back up."""
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.supervision.kinds import Kind
 from agent.supervision.ladder import (
@@ -121,3 +125,19 @@ def test_a_bigger_model_may_load_longer() -> None:
     assert ready_timeout_s(0) == 60.0
     assert ready_timeout_s(5 * 10**9, 10.0) == 110.0
     assert ready_timeout_s(-1) == 60.0
+
+
+@given(
+    st.lists(st.sampled_from([kind for kind in Kind if kind is not Kind.ADOPTED]), max_size=40),
+    st.sets(st.sampled_from(LADDER)),
+)
+def test_whatever_happens_it_goes_down_only_and_over_rungs_that_there_are(
+    kinds: list[Kind], some: set[Rung]
+) -> None:
+    rungs = (Rung.AS_IT_WAS, *some)
+    path, history = [Rung.AS_IT_WAS], list[Exit]()
+    for number, kind in enumerate(kinds):
+        history.append(Exit(float(number), kind, path[-1]))
+        path.append(next_step(kind, path[-1], history, rungs, float(number)).rung)
+    assert set(path) <= set(rungs)
+    assert all(LADDER.index(before) <= LADDER.index(after) for before, after in pairwise(path))
