@@ -111,7 +111,9 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
 def _machine(host: HostSensor, gpu: GpuSensor, reporter: Reporter, engines: dict[str, Engine]) -> Machine:
     """As the capacity learner reads it. An Ollama may also work for the machine's owner."""
     ollama = engines.get(Ollama.name)
-    processes = Processes(urlsplit(ollama.url).port if ollama and ollama.url else None)
+    ours = [engine for engine in engines.values() if isinstance(engine, LlamaCpp)]
+    port = urlsplit(ollama.url).port if ollama and ollama.url else None
+    processes = Processes(port, lambda: [pid for engine in ours for pid in engine.pids])
     return Machine(
         processes=processes.look,
         gpus=gpu.gpus,
@@ -212,6 +214,7 @@ async def _engines(
         threads=settings.embedded_threads,
         start_timeout_s=settings.start_timeout,
         look_timeout_s=settings.look_timeout,
+        outlive_s=settings.embedded_outlive,
     )
     known: dict[str, Engine] = {"ollama": ollama, "embedded": embedded}
     for name in settings.engine:

@@ -63,7 +63,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 600.0
     connect_timeout: Annotated[Seconds, _about("seconds to reach an engine on this machine")] = 4.0
     look_timeout: Annotated[Seconds, _about("seconds an engine may take to tell about itself")] = 4.0
-    start_timeout: Annotated[Seconds, _about("seconds the embedded engine may take to start")] = 60.0
+    start_timeout: Annotated[
+        Seconds,
+        _about("seconds the embedded engine may take to start, besides one for each 50 MB of its model"),
+    ] = 60.0
     body_limit: Annotated[int, Meta(ge=1), _about("bytes of a request body that the gateway passes on")] = (
         64 * 2**20
     )
@@ -73,6 +76,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     embedded_slots: Annotated[int, Meta(ge=1, le=64), _about("calls at once of the embedded engine")] = 2
     embedded_context: Annotated[int, Meta(ge=64), _about("tokens of context for each of them")] = 4096
     embedded_threads: Annotated[int, Meta(ge=1), _about("processor threads of the embedded engine")] = 2
+    embedded_outlive: Annotated[
+        Seconds,
+        _about("seconds the embedded engine goes on after its agent was killed, for the next to adopt it"),
+    ] = 30.0
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ size}}]}. It serves any model name that it is asked for, so names are compared b
 import asyncio
 import importlib.util
 import logging
-import sys
+import time
 from pathlib import Path
 
 import aiohttp
@@ -25,6 +25,9 @@ from agent.engines.engine import (
     decoded,
     slots_within,
 )
+from agent.engines.llamacpp_forms import LlamaCppForms
+from agent.supervision.launch import Rung
+from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
 from shared.names import is_model_name
 from shared.wire import Engine, Model, Replica
@@ -93,28 +96,33 @@ class LlamaCpp:
         threads: int,
         start_timeout_s: float,
         look_timeout_s: float,
+        outlive_s: float = 0.0,
     ) -> None:
-        """`context_length` in tokens, for each slot."""
+        """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent."""
         self._session = session
         self._model = model
-        self._options = [
-            *(f"--model={model.path}", f"--alias={model.name}", "--slots", str(slots)),
-            *("--context-length", str(context_length), "--threads", str(threads)),
-        ]
-        self._largest_input = llamacpp_inputs.largest_input(context_length, slots)
-        self._log_file = data_dir / "logs" / "llamacpp.log"
-        self._start_timeout_s = start_timeout_s
+        self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
+        self._data_dir = data_dir
         self._look_timeout_s = look_timeout_s
+        self.progress = Progress()
+        """Told by who carries calls to it."""
         self._supervisor: Supervisor | None = None
         self._problem = "starting"
         self._digest = ""
         self._family = ""
+        self._slots_told = b""
 
     @property
     def url(self) -> str | None:
         """Where the child listens, once it is ready."""
         ready = self._supervisor and self._supervisor.ready
         return ready.address if ready else None
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the child, which another agent may have started."""
+        ready = self._supervisor and self._supervisor.ready
+        return (ready.pid,) if ready else ()
 
     async def start(self) -> None:
         """Starts the child, and waits until it is ready or has failed once; the model's digest may take longer."""
@@ -135,8 +143,16 @@ class LlamaCpp:
             log.warning("%s", error)
 
     async def _start_child(self) -> None:
-        command = [sys.executable, str(WORKER), *self._options]
-        self._supervisor = Supervisor("llama.cpp", command, self._log_file, self._start_timeout_s)
+        size = self._model.path.stat().st_size if self._model.path.exists() else 0
+        self._supervisor = Supervisor(
+            "llamacpp",
+            lambda rung: self._forms.launch(WORKER, rung, size),
+            self._data_dir,
+            self._session,
+            model=self._forms.name,
+            rungs=self._forms.rungs,
+            progress=self.progress,
+        )
         self._supervisor.start()
         await self._supervisor.changed.wait()
 
@@ -153,7 +169,8 @@ class LlamaCpp:
         """Inputs of embeddings, where `truncate` asks for it."""
         if path != llamacpp_inputs.PATH:
             return body
-        return await llamacpp_inputs.fitted(body, self._largest_input, self._tokens)
+        rung = self._supervisor.rung if self._supervisor else Rung.AS_IT_WAS
+        return await llamacpp_inputs.fitted(body, self._forms.largest_input(rung), self._tokens)
 
     def true_fault(self, status: int, body: bytes) -> tuple[int, bytes]:
         """500 is said of some calls that are wrong themselves."""
@@ -171,7 +188,7 @@ class LlamaCpp:
         try:
             async with asyncio.timeout(self._look_timeout_s):
                 props = await self._get("/props", _Props)
-                slots = await self._get("/slots", list[_Slot])
+                slots = await self._slots()
                 models = await self._get("/v1/models", _Models)
         except (aiohttp.ClientError, TimeoutError, OSError, EngineError) as error:
             return self._down(f"{ready.address}: {str(error) or 'timed out'}")
@@ -214,10 +231,21 @@ class LlamaCpp:
     def _down(self, reason: str) -> Engine:
         return Engine(name=self.name, kind="llama.cpp", up=False, reason=reason)
 
+    async def _slots(self) -> list[_Slot]:
+        """They tell how far each call has come, also of one whose answer is not streamed."""
+        body = await self._read("/slots")
+        if body != self._slots_told:
+            self._slots_told = body
+            self.progress.moved(time.monotonic())
+        return decoded(body, list[_Slot], "/slots")
+
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
+        return decoded(await self._read(path), kind, path)
+
+    async def _read(self, path: str) -> bytes:
         async with self._session.get(f"{self.url}{path}", allow_redirects=False) as response:
             response.raise_for_status()
-            return decoded(await response.read(), kind, path)
+            return await response.read()
 
     async def _tokens(self, text: str, special: bool) -> list[int]:
         wanted = {"content": text, "add_special": special, "parse_special": True}
