@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
-import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from agent.engines.engine import Carriage, Engine, EngineError
+from agent.engines.engine import Carriage, Engine, EngineError, ErrorAnswer
+from agent.refusals import refusal
 from shared.errors import (
     BodyTooLarge,
     Draining,
@@ -131,7 +131,10 @@ class Gateway:
         self.begun[engine.name] += 1
         self._idle.clear()
         try:
-            return await self._pass_on(request, engine, engine.url, path)
+            if (known := engine.told(f"{request.method} {path}")) is not None:
+                return web.Response(body=known, content_type="application/json")
+            async with engine.turn():
+                return await self._pass_on(request, engine, engine.url, path)
         except asyncio.CancelledError:
             if task not in self._cut or task.uncancel():
                 raise  # the caller left
@@ -154,7 +157,7 @@ class Gateway:
         return ConnectionResetError("the answer was cut")
 
     async def _pass_on(self, request: web.Request, engine: Engine, url: str, path: str) -> web.StreamResponse:
-        headers = _passed(request.headers)
+        headers = {**_passed(request.headers), **engine.headers}
         sent: bytes | aiohttp.StreamReader | None = request.content if request.body_exists else None
         carriage = None
         if path in engine.reshaped:
@@ -196,6 +199,8 @@ class Gateway:
             while chunk := await response.content.readany():
                 carriage.feed(chunk)
             body = carriage.finish()
+        except ErrorAnswer as error:
+            return web.Response(status=error.status, body=error.body, content_type="application/json")
         except (*CONNECTION_ERRORS, EngineError) as error:
             raise StreamBroken(f"the engine broke off its answer: {error}") from error
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
@@ -240,7 +245,7 @@ class Gateway:
                 self._check(request)
                 return await handler(request)
             except FleetError as error:
-                return _refusal(error)
+                return refusal(error)
             except (web.HTTPException, ConnectionError):
                 raise  # no such route, or the coordinator has gone
             except Exception:
@@ -276,21 +281,6 @@ async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None) -> 
         return carriage.finish() if carriage else b""
     except (*CONNECTION_ERRORS, EngineError) as error:
         raise EngineError(type(error).__name__) from error
-
-
-_FAULTS: dict[type[FleetError], str] = {
-    Draining: "draining",
-    GatewayUnreachable: "unreachable",
-    StreamBroken: "broken",
-}
-
-
-def _refusal(error: FleetError) -> web.Response:
-    headers = {GATEWAY_FAULT_HEADER: _FAULTS.get(type(error), "refused")}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    body = msgspec.json.encode({"error": str(error)})
-    return web.Response(status=error.status, body=body, content_type="application/json", headers=headers)
 
 
 def _passed(headers: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ Few = Annotated[int, Meta(ge=1, le=1024)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Celsius = Annotated[float, Meta(ge=-100, le=250)]
 Label = Annotated[str, Meta(max_length=128)]
+Price = Annotated[float, Meta(ge=0, le=1e6)]
 
 ABILITIES = frozenset({"chat", "embedding", "vision", "insert", "tools", "thinking"})
 DIALECTS = frozenset({"ollama", "openai"})
@@ -81,6 +82,12 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether slots are the engine's own word; else they are the least that is safe, and more may be learned."""
     default_context: Count | None = None
     """Tokens with which it loads a model when a call asks for none; None: unknown."""
+    restricted: Label = ""
+    """Why it gets only calls that allow it: `cost`, `batch`; empty: it gets any."""
+    price_in: Price = 0.0
+    """Of a million tokens of prompt, in the currency of whoever runs the fleet."""
+    price_out: Price = 0.0
+    """Of a million tokens of answer."""
     models: list[Model] = []
     replicas: list[Replica] = []
 

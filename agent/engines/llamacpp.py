@@ -9,7 +9,10 @@ import asyncio
 import importlib.util
 import logging
 import sys
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 from msgspec import Struct
@@ -80,6 +83,7 @@ class LlamaCpp:
 
     name = "embedded"
     paths = OPENAI_PATHS
+    headers: Mapping[str, str] = MappingProxyType({})
     reshaped = llamacpp_calls.GENERATIONS | {llamacpp_inputs.PATH}
 
     def __init__(
@@ -144,6 +148,14 @@ class LlamaCpp:
         """Ends the child."""
         if self._supervisor is not None:
             await self._supervisor.stop()
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """As many calls as come."""
+        return nullcontext()
+
+    def told(self, _asked: str) -> bytes | None:
+        """It answers for itself."""
+        return None
 
     def carriage(self, path: str, body: bytes) -> Carriage | None:
         """So that a call can be cancelled."""

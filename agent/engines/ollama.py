@@ -11,6 +11,8 @@ import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from types import MappingProxyType
 
 import aiohttp
 
@@ -56,6 +58,7 @@ class Ollama:
 
     name = "ollama"
     paths = OPENAI_PATHS | NATIVE_PATHS
+    headers: Mapping[str, str] = MappingProxyType({})
     reshaped: frozenset[str] = frozenset()
 
     def __init__(
@@ -98,6 +101,14 @@ class Ollama:
     async def stop(self) -> None:
         """It was not ours to start."""
         await self._server.close()
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """As many calls as come."""
+        return nullcontext()
+
+    def told(self, _asked: str) -> bytes | None:
+        """It answers for itself."""
+        return None
 
     def carriage(self, _path: str, _body: bytes) -> Carriage | None:
         """Bytes pass as they are."""
