@@ -3,8 +3,6 @@
 The needles are those of the engines themselves, seen in runs or read in their sources.
 """
 
-import signal
-from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct

@@ -1,0 +1,190 @@
+"""An engine that speaks OpenAI's dialect over HTTP: what vLLM, transformers serve, Krasis and others have in common.
+
+What is particular to one of them comes in: its Contract, how it is read, and what must be mended on the way.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import MappingProxyType
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from agent.engines.asking import Ask
+from agent.engines.engine import Carriage, Contract, EngineError
+from agent.engines.openai_lists import as_list
+from agent.engines.source import Source
+from agent.supervision.progress import Progress
+from shared.errors import GatewayUnreachable
+from shared.wire import Engine, Model, Replica
+
+LIST = "GET /v1/models"
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What an engine told of itself."""
+
+    models: list[Model] = []
+    replicas: list[Replica] = []
+    version: str = ""
+    slots: int = 1
+    """Calls at once."""
+    slots_known: bool = True
+    price_in: float = 0.0
+    """Of a million tokens."""
+    price_out: float = 0.0
+
+
+class Mending(Struct, frozen=True, kw_only=True):
+    """What of its dialect must be put right on the way."""
+
+    reshaped: frozenset[str] = frozenset()
+    """Paths of which `carriage` is asked."""
+    carriage: Callable[[str, bytes], Carriage | None] = lambda _path, _body: None
+    true_fault: Callable[[int, bytes], tuple[int, bytes]] = lambda status, body: (status, body)
+
+
+class OpenAIServer:
+    """One server. `read` asks it; `progress` is told of its calls."""
+
+    def __init__(
+        self,
+        name: str,
+        contract: Contract,
+        source: Source,
+        read: Callable[[Ask], Awaitable[Reading]],
+        session: aiohttp.ClientSession,
+        look_timeout_s: float,
+        *,
+        mending: Mending | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        progress: Progress | None = None,
+        admit: Callable[[float], None] = lambda _now: None,
+    ) -> None:
+        """`admit` is asked at each call, at a monotonic time in seconds; it raises FleetError where none may go."""
+        self.name = name
+        self.paths = contract.paths
+        self.headers = headers
+        self._contract = contract
+        self._source = source
+        self._read = read
+        self._session = session
+        self._look_timeout_s = look_timeout_s
+        self._mending = mending or Mending()
+        self.reshaped = self._mending.reshaped
+        self._progress = progress or Progress()
+        self._admit = admit
+        self._turn = asyncio.Lock()
+        self._last: Engine | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where it listens."""
+        return self._source.url
+
+    async def start(self) -> None:
+        """Brings it up where that is ours to do."""
+        await self._source.start()
+
+    async def stop(self) -> None:
+        """Ends what `start` began."""
+        await self._source.stop()
+
+    @asynccontextmanager
+    async def _with_it(self) -> AsyncIterator[None]:
+        now = asyncio.get_running_loop().time
+        self._admit(now())
+        self._progress.began(now())
+        try:
+            async with asyncio.timeout(self._contract.answer_timeout_s):
+                yield
+        except TimeoutError as error:
+            waited = f"{self._contract.answer_timeout_s:g} s"
+            raise GatewayUnreachable(f"{self.name} gave no answer within {waited}") from error
+        finally:
+            self._progress.ended(now())
+
+    @asynccontextmanager
+    async def _after_the_others(self) -> AsyncIterator[None]:
+        async with self._turn, self._with_it():
+            yield
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Alone, where it takes one call at a time. Raises GatewayUnreachable past the contract's time."""
+        return self._after_the_others() if self._contract.one_at_a_time else self._with_it()
+
+    def told(self, asked: str) -> bytes | None:
+        """Its list of models while it is silent over a call: the coordinator asks for a sign of life."""
+        if asked != LIST or not self._silent or self._last is None:
+            return None
+        return as_list(model.name for model in self._last.models)
+
+    def carriage(self, path: str, body: bytes) -> Carriage | None:
+        """As the engine's file says."""
+        return self._mending.carriage(path, body)
+
+    async def fitted(self, _path: str, body: bytes) -> bytes:
+        """Nothing is shortened."""
+        return body
+
+    def true_fault(self, status: int, body: bytes) -> tuple[int, bytes]:
+        """As the engine's file says."""
+        return self._mending.true_fault(status, body)
+
+    def relayed(self, _path: str) -> bool:
+        """No call changes what it has."""
+        return False
+
+    @property
+    def _silent(self) -> bool:
+        return self._contract.silent_while_busy and self._turn.locked()
+
+    async def look(self) -> Engine:
+        """What it told, now or, while it is silent over a call, before that."""
+        if self.url is None:
+            return self._down(self._source.reason or "not started")
+        if self._silent and self._last is not None:
+            return self._busy(self._last)
+        try:
+            async with asyncio.timeout(self._look_timeout_s):
+                self._last = self._report(await self._reading(self.url))
+        except (EngineError, TimeoutError) as error:
+            if self._silent and self._last is not None:  # a call came while it was asked
+                return self._busy(self._last)
+            return self._down(str(error) or f"{self.url} told too little within {self._look_timeout_s:g} s")
+        return self._last
+
+    async def _reading(self, url: str) -> Reading:
+        ask = Ask(self._session, url, self.headers)
+        if not self._contract.silent_while_busy:
+            return await self._read(ask)
+        async with self._turn:  # a call beside the question would leave it without an answer
+            return await self._read(ask)
+
+    def _busy(self, last: Engine) -> Engine:
+        replicas = [
+            msgspec.structs.replace(each, slots_busy=min(self._progress.open, each.slots_total))
+            for each in last.replicas
+        ]
+        return msgspec.structs.replace(last, replicas=replicas)
+
+    def _report(self, reading: Reading) -> Engine:
+        return Engine(
+            name=self.name,
+            kind=self._contract.kind,
+            version=reading.version,
+            dialects=self._contract.dialects,
+            slots_per_model=1 if self._contract.one_at_a_time else reading.slots,
+            slots_known=self._contract.one_at_a_time or reading.slots_known,
+            restricted=self._contract.restricted,
+            price_in=reading.price_in,
+            price_out=reading.price_out,
+            models=reading.models,
+            replicas=reading.replicas,
+        )
+
+    def _down(self, reason: str) -> Engine:
+        kind, restricted = self._contract.kind, self._contract.restricted
+        return Engine(name=self.name, kind=kind, up=False, reason=reason, restricted=restricted)
