@@ -3,13 +3,14 @@
 import msgspec
 from aiohttp import web
 
-from shared.errors import Draining, FleetError, GatewayUnreachable, StreamBroken
+from shared.errors import Draining, EngineBusy, FleetError, GatewayUnreachable, StreamBroken
 from shared.wire import GATEWAY_FAULT_HEADER
 
 _FAULTS: dict[type[FleetError], str] = {
     Draining: "draining",
     GatewayUnreachable: "unreachable",
     StreamBroken: "broken",
+    EngineBusy: "busy",
 }
 
 

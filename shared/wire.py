@@ -248,8 +248,8 @@ class HeartbeatReply(Struct, frozen=True, kw_only=True):
 
 
 GATEWAY_FAULT_HEADER = "X-Fleet-Gateway-Fault"
-"""On an answer that the gateway gave itself: `draining`, `unreachable` (the engine), `broken` (it had the call) or
-`refused`."""
+"""On an answer that the gateway gave itself: `draining`, `unreachable` (the engine), `broken` (it had the call), `busy`
+(it may have no more calls now) or `refused`."""
 
 
 def engine_path(engine: str, path: str) -> str:
