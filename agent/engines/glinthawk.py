@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.engines.asking import Ask
 from agent.engines.engine import Contract, EngineError
+from agent.engines.kind import EngineKind
 from agent.engines.openai_lists import Listed, model, named, replica
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import Whole
@@ -31,8 +32,6 @@ CONTEXT = 2048
 class Options(Started, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of Glinthawk. `model`: the directory; `slots`: the size of a batch."""
 
-    infer: str = ""
-    """The program, such as infer-fp32; empty: that on PATH."""
     compiled: str = ""
     """The model's name as the program knows it, such as llama2-7b-chat."""
     vocabulary: str = ""
@@ -41,13 +40,13 @@ class Options(Started, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds that a batch waits to become full."""
 
 
-def launch(options: Options, infer: str, port: int, rung: Rung) -> Launch:
-    """`infer`: the program."""
+def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) -> Launch:
+    """`command`: the program `infer`."""
     batch = options.slots or BATCH
     if reached(rung, Rung.FEWER_SLOTS):
         batch = max(1, batch // 4)
     told = {
-        "--infer": infer,
+        "--infer": command[0],
         "--model-dir": options.model,
         "--model": options.compiled,
         "--vocabulary": options.vocabulary,
@@ -79,3 +78,19 @@ async def read(options: Options, ask: Ask) -> Reading:
     listed = named((await ask.get("/v1/models", Listed)).data or [])
     models = [model(entry.id, entry.max_model_len, CONTRACT.abilities) for entry in listed]
     return Reading(models=models, replicas=[replica(each, slots) for each in models], slots=slots)
+
+
+KIND = EngineKind(
+    name="glinthawk",
+    about="Glinthawk: completions in batches, for calls that can wait",
+    how="build microsoft/glinthawk from source and put infer-fp32 on PATH; its models are fixed when it is compiled",
+    options=Options,
+    contract=lambda _options: CONTRACT,
+    read=read,
+    mending=lambda _options: MENDING,
+    program="infer-fp32",
+    command=lambda found, _options: (found,),
+    launch=launch,
+    systems=frozenset({"linux"}),
+    machines=frozenset({"x86_64", "amd64"}),
+)

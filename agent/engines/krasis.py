@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agent.engines.asking import Ask
 from agent.engines.engine import Carriage, Contract
+from agent.engines.kind import EngineKind
 from agent.engines.openai_lists import Listed, model, named, replica
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import EventsDropped, streams
@@ -85,3 +86,22 @@ async def read(options: Options, ask: Ask) -> Reading:
     if not models and options.name:
         models = [model(options.name, context, CONTRACT.abilities)]
     return Reading(models=models, replicas=[replica(each, 1) for each in models])
+
+
+KIND = EngineKind(
+    name="krasis",
+    about="Krasis: large mixtures of experts, prefill on the GPU, decode on the processor",
+    how="its own install.sh and krasis-setup; it needs an NVIDIA GPU and a BF16 model of its families",
+    options=Options,
+    contract=lambda _options: CONTRACT,
+    read=read,
+    mending=lambda _options: MENDING,
+    program="krasis",
+    command=lambda found, options: (
+        (options.python, "-m", "krasis.server") if options.python else (found, "--non-interactive")
+    ),
+    launch=launch,
+    systems=frozenset({"linux"}),
+    needs_gpu="nvidia",
+    listens_at="http://127.0.0.1:8012",
+)

@@ -41,6 +41,9 @@ class Started(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory_cap: Annotated[int, Meta(ge=0)] = 0
     """Bytes of address space for each of its processes; 0: none."""
 
+    program: str = ""
+    """Its program; empty: that on PATH."""
+
     @property
     def name(self) -> str:
         """What callers ask for."""

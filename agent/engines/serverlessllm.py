@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agent.engines.asking import Ask
 from agent.engines.engine import GENERATIONS, Carriage, Contract, decoded
+from agent.engines.kind import EngineKind
 from agent.engines.openai_lists import Entry, as_list, model, named
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import JSON, Whole, said_as_error
@@ -103,3 +104,18 @@ async def read(options: Options, ask: Ask) -> Reading:
         slots=slots,
         slots_known=options.slots is not None,
     )
+
+
+KIND = EngineKind(
+    name="serverlessllm",
+    about="a ServerlessLLM cluster: models that are fetched when they are called",
+    how="start its Ray, its store and `sllm start --host 127.0.0.1 --port 8343` as its guide says; it is only adopted",
+    options=Options,
+    contract=contract,
+    read=read,
+    mending=lambda _options: MENDING,
+    program="sllm",
+    systems=frozenset({"linux"}),
+    needs_gpu="nvidia",
+    listens_at="http://127.0.0.1:8343",
+)

@@ -7,6 +7,7 @@ stream ends without `[DONE]`, with usage in the last chunk. SIGTERM ends it clea
 
 from agent.engines.asking import Ask
 from agent.engines.engine import GENERATIONS, Carriage, Contract, EngineError
+from agent.engines.kind import EngineKind
 from agent.engines.openai_lists import as_list, model, replica
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import JSON, DoneAdded, streams
@@ -91,3 +92,18 @@ async def read(options: Options, ask: Ask) -> Reading:
         slots=slots,
         slots_known=options.slots is not None,
     )
+
+
+KIND = EngineKind(
+    name="transformers",
+    about="transformers serve: nearly any model of the hub's formats, one call after the other",
+    how='pip install "transformers[serving]" torch into a Python of its own, then python=THAT/bin/python',
+    options=Options,
+    contract=lambda _options: CONTRACT,
+    read=read,
+    mending=mending,
+    program="transformers",
+    command=lambda found, _options: (found,),
+    launch=launch,
+    listens_at="http://127.0.0.1:8000",
+)

