@@ -212,6 +212,7 @@ async def _engines(
         threads=settings.embedded_threads,
         start_timeout_s=settings.start_timeout,
         look_timeout_s=settings.look_timeout,
+        outlive_s=settings.embedded_outlive,
     )
     known: dict[str, Engine] = {"ollama": ollama, "embedded": embedded}
     for name in settings.engine:

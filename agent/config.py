@@ -73,6 +73,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     embedded_slots: Annotated[int, Meta(ge=1, le=64), _about("calls at once of the embedded engine")] = 2
     embedded_context: Annotated[int, Meta(ge=64), _about("tokens of context for each of them")] = 4096
     embedded_threads: Annotated[int, Meta(ge=1), _about("processor threads of the embedded engine")] = 2
+    embedded_outlive: Annotated[
+        Seconds,
+        _about("seconds the embedded engine goes on after its agent was killed, for the next to adopt it"),
+    ] = 30.0
 
     @property
     def name(self) -> str:

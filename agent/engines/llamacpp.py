@@ -8,7 +8,6 @@ size}}]}. It serves any model name that it is asked for, so names are compared b
 import asyncio
 import importlib.util
 import logging
-import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -28,6 +27,9 @@ from agent.engines.engine import (
     decoded,
     slots_within,
 )
+from agent.engines.llamacpp_forms import LlamaCppForms
+from agent.supervision.launch import Rung
+from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
 from shared.names import is_model_name
 from shared.wire import Engine, Model, Replica
@@ -97,18 +99,16 @@ class LlamaCpp:
         threads: int,
         start_timeout_s: float,
         look_timeout_s: float,
+        outlive_s: float = 0.0,
     ) -> None:
-        """`context_length` in tokens, for each slot."""
+        """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent."""
         self._session = session
         self._model = model
-        self._options = [
-            *(f"--model={model.path}", f"--alias={model.name}", "--slots", str(slots)),
-            *("--context-length", str(context_length), "--threads", str(threads)),
-        ]
-        self._largest_input = llamacpp_inputs.largest_input(context_length, slots)
-        self._log_file = data_dir / "logs" / "llamacpp.log"
-        self._start_timeout_s = start_timeout_s
+        self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
+        self._data_dir = data_dir
         self._look_timeout_s = look_timeout_s
+        self.progress = Progress()
+        """Told by who carries calls to it."""
         self._supervisor: Supervisor | None = None
         self._problem = "starting"
         self._digest = ""
@@ -139,8 +139,15 @@ class LlamaCpp:
             log.warning("%s", error)
 
     async def _start_child(self) -> None:
-        command = [sys.executable, str(WORKER), *self._options]
-        self._supervisor = Supervisor("llama.cpp", command, self._log_file, self._start_timeout_s)
+        self._supervisor = Supervisor(
+            "llamacpp",
+            lambda rung: self._forms.launch(WORKER, rung),
+            self._data_dir,
+            self._session,
+            model=self._model.name,
+            rungs=self._forms.rungs,
+            progress=self.progress,
+        )
         self._supervisor.start()
         await self._supervisor.changed.wait()
 
@@ -165,7 +172,8 @@ class LlamaCpp:
         """Inputs of embeddings, where `truncate` asks for it."""
         if path != llamacpp_inputs.PATH:
             return body
-        return await llamacpp_inputs.fitted(body, self._largest_input, self._tokens)
+        rung = self._supervisor.rung if self._supervisor else Rung.AS_IT_WAS
+        return await llamacpp_inputs.fitted(body, self._forms.largest_input(rung), self._tokens)
 
     def true_fault(self, status: int, body: bytes) -> tuple[int, bytes]:
         """500 is said of some calls that are wrong themselves."""

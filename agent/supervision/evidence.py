@@ -37,7 +37,7 @@ class Patience(Struct, frozen=True, kw_only=True):
     probe_timeout_s: float = 2.0
     misses: int = 3
     """Probes in a row without an answer, before silence counts at all: one may be the agent's own fault."""
-    idle_silence_s: float = 6.0
+    idle_silence_s: float = 20.0
     """Without an answer and without a call: nothing excuses it."""
     busy_silence_s: float = 60.0
     """Without an answer, while calls are open and none moves."""

@@ -1,0 +1,72 @@
+"""The forms in which the embedded llama.cpp is started: one for each rung of the ladder. Pure."""
+
+import sys
+from pathlib import Path
+
+from msgspec import Struct
+
+from agent.engines import llamacpp_inputs
+from agent.engines.embedded_model import ModelFile
+from agent.supervision.launch import Launch, Rung, reached
+
+SMALLER = 4
+"""Context on the lower rung is so many times smaller."""
+LEAST_CONTEXT = 512
+"""Tokens; nobody is served with less."""
+QUANTISED = "q8_0"
+"""Half the memory of f16, at no loss that is seen in answers."""
+
+
+class LlamaCppForms(Struct, frozen=True):
+    """What is wanted at best."""
+
+    model: ModelFile
+    slots: int
+    context_length: int
+    """Tokens, for each slot."""
+    threads: int
+    start_timeout_s: float
+    outlive_s: float = 0.0
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Those that change anything."""
+        wanted = {
+            Rung.FEWER_SLOTS: self.slots > 1,
+            Rung.SMALLER_CONTEXT: self.context_length > LEAST_CONTEXT,
+            Rung.QUANTISED_KV: True,
+            Rung.CPU: True,
+        }
+        return (Rung.AS_IT_WAS, *(rung for rung, is_one in wanted.items() if is_one))
+
+    def slots_on(self, rung: Rung) -> int:
+        """Calls at once."""
+        return 1 if reached(rung, Rung.FEWER_SLOTS) else self.slots
+
+    def context_on(self, rung: Rung) -> int:
+        """Tokens, for each slot."""
+        if not reached(rung, Rung.SMALLER_CONTEXT):
+            return self.context_length
+        return min(self.context_length, max(LEAST_CONTEXT, self.context_length // SMALLER))
+
+    def largest_input(self, rung: Rung) -> int:
+        """Tokens of one input of an embedding."""
+        return llamacpp_inputs.largest_input(self.context_on(rung), self.slots_on(rung))
+
+    def launch(self, worker: Path, rung: Rung) -> Launch:
+        """`worker`: the program."""
+        return Launch(
+            command=(sys.executable, str(worker), *self._options(rung)),
+            ready_timeout_s=self.start_timeout_s,
+            outlives_agent=self.outlive_s > 0,
+        )
+
+    def _options(self, rung: Rung) -> list[str]:
+        options = [f"--model={self.model.path}", f"--alias={self.model.name}"]
+        options += ["--slots", str(self.slots_on(rung)), "--context-length", str(self.context_on(rung))]
+        options += ["--threads", str(self.threads)]
+        if reached(rung, Rung.QUANTISED_KV):
+            options += ["--kv-type", QUANTISED]
+        if rung is Rung.CPU:
+            options += ["--gpu-layers", "0"]
+        return [*options, "--outlive", str(self.outlive_s)] if self.outlive_s > 0 else options
