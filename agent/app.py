@@ -16,14 +16,14 @@ from aiohttp import web
 from agent.capacity.processes import Processes
 from agent.capacity.sampling import Machine, Sampler
 from agent.capacity.watch import Watch
+from agent.choosing import Choice
 from agent.config import Settings
 from agent.control import FILE as CONTROL
 from agent.control import ControlFile, watched
 from agent.drain import OwnDrain
-from agent.engines.embedded_model import model_file
 from agent.engines.engine import Engine
-from agent.engines.llamacpp import LlamaCpp
 from agent.engines.ollama import Ollama
+from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
 from agent.link import Link
 from agent.presence import own
@@ -200,30 +200,10 @@ async def _start(engines: dict[str, Engine], link: Link) -> None:
 async def _engines(
     settings: Settings, session: aiohttp.ClientSession, data_dir: Path, gpu: GpuSensor
 ) -> list[Engine]:
-    """Those named; without names the Ollama if one answers, else the embedded one."""
-    url = ollama_url(settings.ollama_host)
-    ollama = Ollama(url, session, settings.look_timeout, vram_bytes=gpu.vram_bytes)
-    embedded = LlamaCpp(
-        session,
-        data_dir,
-        model_file(settings.embedded_model),
-        slots=settings.embedded_slots,
-        context_length=settings.embedded_context,
-        threads=settings.embedded_threads,
-        start_timeout_s=settings.start_timeout,
-        look_timeout_s=settings.look_timeout,
-        outlive_s=settings.embedded_outlive,
-    )
-    known: dict[str, Engine] = {"ollama": ollama, "embedded": embedded}
-    for name in settings.engine:
-        if name not in known:
-            raise StartError(f"no engine is called {name!r}; there are: {', '.join(known)}")
-    if settings.engine:
-        return [known[name] for name in dict.fromkeys(settings.engine)]
-    if (await ollama.look()).up:
-        return [ollama]
-    log.info("no Ollama at %s: starting the embedded engine", ollama.url)
-    return [ollama, embedded]
+    try:
+        return await Choice(settings, session, data_dir, gpu, ollama_url(settings.ollama_host)).engines()
+    except WantedError as error:
+        raise StartError(str(error)) from error
 
 
 def ollama_url(host: str) -> str:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @click.option("--node-id", help="This node's name.  [default: the host's name]")
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
 @click.option("--advertise", help="Host under which the coordinator reaches this node's gateway.")
-@click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: what is found]")
+@click.option(
+    "--engine",
+    multiple=True,
+    help="NAME[:key=value...], as herd-node engines lists them; repeatable.  [default: what is found]",
+)
 @click.option(
     "--learn-capacity",
     "enable_capacity_learning",
