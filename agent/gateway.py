@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from agent.engines.engine import Carriage, Engine, EngineError, ErrorAnswer
+from agent.engines.turn import Moved
 from agent.refusals import refusal
 from shared.errors import (
     BodyTooLarge,
@@ -123,8 +124,6 @@ class Gateway:
             raise RouteNotFound("no such engine or path")
         if self.draining:
             raise Draining("this node is draining", retry_after=1)
-        if engine.url is None:
-            raise GatewayUnreachable(f"engine {engine.name} is not up")
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - handlers run in tasks
         self._calls.add(task)
@@ -133,8 +132,8 @@ class Gateway:
         try:
             if (known := engine.told(f"{request.method} {path}")) is not None:
                 return web.Response(body=known, content_type="application/json")
-            async with engine.turn():
-                return await self._pass_on(request, engine, engine.url, path)
+            async with engine.turn() as moved:
+                return await self._pass_on(request, engine, path, moved)
         except asyncio.CancelledError:
             if task not in self._cut or task.uncancel():
                 raise  # the caller left
@@ -156,7 +155,11 @@ class Gateway:
             request.transport.abort()  # so that the coordinator does not take the part for the whole
         return ConnectionResetError("the answer was cut")
 
-    async def _pass_on(self, request: web.Request, engine: Engine, url: str, path: str) -> web.StreamResponse:
+    async def _pass_on(
+        self, request: web.Request, engine: Engine, path: str, moved: Moved
+    ) -> web.StreamResponse:
+        if (url := engine.url) is None:
+            raise GatewayUnreachable(f"engine {engine.name} is not up")
         headers = {**_passed(request.headers), **engine.headers}
         sent: bytes | aiohttp.StreamReader | None = request.content if request.body_exists else None
         carriage = None
@@ -177,8 +180,8 @@ class Gateway:
             if response.status >= 300:
                 return await self._fault(engine, response)
             if carriage is not None and carriage.content_type is not None:
-                return await self._put_together(response, carriage, carriage.content_type)
-            return await self._copy(request, engine, response, carriage, path)
+                return await self._put_together(response, carriage, carriage.content_type, moved)
+            return await self._copy(request, engine, response, carriage, path, moved)
         finally:
             response.close()  # before its end this ends the engine's work; after it, it does nothing
 
@@ -193,10 +196,11 @@ class Gateway:
         return web.Response(status=status, body=body, headers=headers)
 
     async def _put_together(
-        self, response: aiohttp.ClientResponse, carriage: Carriage, content_type: str
+        self, response: aiohttp.ClientResponse, carriage: Carriage, content_type: str, moved: Moved
     ) -> web.Response:
         try:
             while chunk := await response.content.readany():
+                moved()
                 carriage.feed(chunk)
             body = carriage.finish()
         except ErrorAnswer as error:
@@ -212,6 +216,7 @@ class Gateway:
         response: aiohttp.ClientResponse,
         carriage: Carriage | None,
         path: str,
+        moved: Moved,
     ) -> web.StreamResponse:
         answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
         # With its length known, an answer is over before its last write.
@@ -221,7 +226,7 @@ class Gateway:
         request[STREAMED] = response.content_type in STREAMS
         await answer.prepare(request)
         try:
-            while out := await _next(response, carriage):
+            while out := await _next(response, carriage, moved):
                 await answer.write(out)
         except EngineError as error:
             log.warning("engine %s broke off its answer: %s", engine.name, error)
@@ -269,13 +274,14 @@ async def _fitted(engine: Engine, path: str, body: bytes) -> bytes:
         raise GatewayUnreachable(f"the engine gave no answer: {error}") from error
 
 
-async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None) -> bytes:
+async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None, moved: Moved) -> bytes:
     """What can be passed on next; empty at the end. Raises EngineError where the answer stops short.
 
     The error names no words of the engine, which may repeat a prompt.
     """
     try:
         while chunk := await response.content.readany():
+            moved()
             if out := carriage.feed(chunk) if carriage else chunk:
                 return out
         return carriage.finish() if carriage else b""

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
+from agent.engines.turn import Moved
 from agent.supervision.launch import Rung
 from shared.wire import Engine as Report
 
@@ -136,8 +137,8 @@ class Engine(Protocol):
     headers: Mapping[str, str]
     """Sent with each call beside the caller's, such as a key."""
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Held while a call is with the engine; who must wait for it waits here.
+    def turn(self) -> AbstractAsyncContextManager[Moved]:
+        """Held while a call is with the engine; who must wait for it waits here. It is told of each piece that came.
 
         Raises FleetError where the call may not go there, or was there for too long.
         """

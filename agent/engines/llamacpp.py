@@ -9,7 +9,7 @@ import asyncio
 import importlib.util
 import logging
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,6 +28,7 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.llamacpp_forms import LlamaCppForms
+from agent.engines.turn import Moved, counted
 from agent.supervision.launch import Rung
 from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
@@ -156,9 +157,9 @@ class LlamaCpp:
         if self._supervisor is not None:
             await self._supervisor.stop()
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """As many calls as come."""
-        return nullcontext()
+    def turn(self) -> AbstractAsyncContextManager[Moved]:
+        """As many calls as come; its supervisor knows of them."""
+        return counted(self.progress)
 
     def told(self, _asked: str) -> bytes | None:
         """It answers for itself."""

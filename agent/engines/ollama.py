@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 
 import aiohttp
@@ -30,6 +30,7 @@ from agent.engines.kv_cache import kv_bytes_per_token
 from agent.engines.ollama_shapes import Details, Loaded, Ps, Show, Tag, Tags, Unloaded, Version
 from agent.engines.server_environment import ServerEnvironment
 from agent.engines.source import Adopted, Source
+from agent.engines.turn import Moved, uncounted
 from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
 
@@ -113,9 +114,9 @@ class Ollama:
         """Takes the model out of memory once its calls have ended. Raises EngineError."""
         await self._ask("POST", "/api/generate", Unloaded, {"model": model, "keep_alive": 0})
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
+    def turn(self) -> AbstractAsyncContextManager[Moved]:
         """As many calls as come."""
-        return nullcontext()
+        return uncounted()
 
     def told(self, _asked: str) -> bytes | None:
         """It answers for itself."""

@@ -16,6 +16,7 @@ from agent.engines.asking import Ask
 from agent.engines.engine import Carriage, Contract, EngineError
 from agent.engines.openai_lists import as_list
 from agent.engines.source import Source
+from agent.engines.turn import Moved, counted
 from agent.supervision.progress import Progress
 from shared.errors import GatewayUnreachable
 from shared.wire import Engine, Model, Replica
@@ -93,25 +94,21 @@ class OpenAIServer:
         await self._source.stop()
 
     @asynccontextmanager
-    async def _with_it(self) -> AsyncIterator[None]:
-        now = asyncio.get_running_loop().time
-        self._admit(now())
-        self._progress.began(now())
+    async def _with_it(self) -> AsyncIterator[Moved]:
+        self._admit(asyncio.get_running_loop().time())
         try:
-            async with asyncio.timeout(self._contract.answer_timeout_s):
-                yield
+            async with asyncio.timeout(self._contract.answer_timeout_s), counted(self._progress) as moved:
+                yield moved
         except TimeoutError as error:
             waited = f"{self._contract.answer_timeout_s:g} s"
             raise GatewayUnreachable(f"{self.name} gave no answer within {waited}") from error
-        finally:
-            self._progress.ended(now())
 
     @asynccontextmanager
-    async def _after_the_others(self) -> AsyncIterator[None]:
-        async with self._turn, self._with_it():
-            yield
+    async def _after_the_others(self) -> AsyncIterator[Moved]:
+        async with self._turn, self._with_it() as moved:
+            yield moved
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
+    def turn(self) -> AbstractAsyncContextManager[Moved]:
         """Alone, where it takes one call at a time. Raises GatewayUnreachable past the contract's time."""
         return self._after_the_others() if self._contract.one_at_a_time else self._with_it()
 
