@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
+from agent.addresses import NoAddress, base_url, ollama_url
 from agent.capacity.processes import Processes
 from agent.capacity.sampling import Machine, Sampler
 from agent.capacity.watch import Watch
@@ -58,7 +59,10 @@ class StartError(Exception):
 
 async def run_agent(settings: Settings, *, with_parent: bool) -> None:
     """Until it is told to stop; then drains. Raises StartError."""
-    router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    try:
+        router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    except NoAddress as error:
+        raise StartError(str(error)) from error
     if not router_url and not settings.mdns:
         raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
     data_dir = _node_directory(settings)
@@ -202,30 +206,8 @@ async def _engines(
 ) -> list[Engine]:
     try:
         return await Choice(settings, session, data_dir, gpu, ollama_url(settings.ollama_host)).engines()
-    except WantedError as error:
+    except (WantedError, NoAddress) as error:
         raise StartError(str(error)) from error
-
-
-def ollama_url(host: str) -> str:
-    """OLLAMA_HOST's spellings: with or without scheme and port; 0.0.0.0 is reached on loopback."""
-    url = base_url(host, 11434)
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
-
-
-def base_url(text: str, port: int) -> str:
-    """scheme://host:port, with http and `port` where they are left out. Raises StartError."""
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        name, port = parts.hostname, parts.port or port
-        (name or "").encode("idna")  # as every look-up does
-    except UnicodeError as error:
-        why = "a part of the host's name is empty or too long, or has a character that none may have"
-        raise StartError(f"{text!r} is no address: {why}") from error
-    except ValueError as error:
-        raise StartError(f"{text!r} is no address: {error}") from error
-    if not name or parts.scheme not in ("http", "https"):
-        raise StartError(f"{text!r} is no address; expected http://HOST:{port}")
-    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 @asynccontextmanager

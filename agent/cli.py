@@ -137,6 +137,16 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     _ask(context, flags, undrained)
 
 
+@main.command()
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@click.pass_context
+def engines(context: click.Context, /, *, output: Any) -> None:
+    """Which engines are found on this machine, which could be had, and why others cannot run here."""
+    from agent.verbs.engines import engines as listed
+
+    _ask(context, {"ollama_host": None}, lambda settings: listed(settings, output))
+
+
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
     import asyncio
     import logging

@@ -41,7 +41,9 @@ class EngineKind(Struct, frozen=True, kw_only=True):
     needs_model: bool = True
     """Whether it can be started only for a model that is named."""
     listens_at: str = ""
-    """Where one that somebody started listens by default."""
+    """Where one that somebody started listens by default; empty: it could not be told from others there."""
+    sign: tuple[str, type[Struct]] | None = None
+    """A path and what no other engine answers there."""
 
 
 def python_beside(program: str) -> str:

@@ -88,6 +88,12 @@ async def read(options: Options, ask: Ask) -> Reading:
     return Reading(models=models, replicas=[replica(each, 1) for each in models])
 
 
+class Sign(Struct):
+    """Of /health: no other engine tells its context there."""
+
+    max_context_tokens: int
+
+
 KIND = EngineKind(
     name="krasis",
     about="Krasis: large mixtures of experts, prefill on the GPU, decode on the processor",
@@ -104,4 +110,5 @@ KIND = EngineKind(
     systems=frozenset({"linux"}),
     needs_gpu="nvidia",
     listens_at="http://127.0.0.1:8012",
+    sign=("/health", Sign),
 )

@@ -10,12 +10,13 @@ is loaded anew by the next call; health stays 200. SIGTERM ends it with 0. Calls
 from urllib.parse import quote
 
 import aiohttp
+from msgspec import Struct
 
 from agent.engines import llamacpp_calls
 from agent.engines.asking import Ask
 from agent.engines.engine import OPENAI_PATHS, Contract, EngineError, count_or_none, slots_within
 from agent.engines.kind import EngineKind
-from agent.engines.llamacpp_shapes import Meta, ModelEntry, Models, Props, Slot
+from agent.engines.llamacpp_shapes import Generation, Meta, ModelEntry, Models, Props, Slot
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.options import Started
 from agent.supervision.launch import LADDER, Launch, ReadyPath, Rung, reached
@@ -167,6 +168,13 @@ async def unload(session: aiohttp.ClientSession, url: str, model: str) -> None:
         raise EngineError(f"/models/unload: {str(error) or 'timed out'}") from error
 
 
+class Sign(Struct):
+    """Of /props: no other engine counts slots there."""
+
+    total_slots: int
+    default_generation_settings: Generation
+
+
 KIND = EngineKind(
     name=PROGRAM,
     about="llama.cpp's own server, with one GGUF file or as a router over a directory",
@@ -179,5 +187,6 @@ KIND = EngineKind(
     command=lambda found, _options: (found,),
     launch=launch,
     listens_at="http://127.0.0.1:8080",
+    sign=("/props", Sign),
     needs_model=False,
 )

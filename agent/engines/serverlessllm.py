@@ -106,6 +106,12 @@ async def read(options: Options, ask: Ask) -> Reading:
     )
 
 
+class Sign(Struct):
+    """Of its list: others say `data`."""
+
+    models: list[Any]
+
+
 KIND = EngineKind(
     name="serverlessllm",
     about="a ServerlessLLM cluster: models that are fetched when they are called",
@@ -116,6 +122,6 @@ KIND = EngineKind(
     mending=lambda _options: MENDING,
     program="sllm",
     systems=frozenset({"linux"}),
-    needs_gpu="nvidia",
     listens_at="http://127.0.0.1:8343",
+    sign=(LIST_PATH, Sign),
 )

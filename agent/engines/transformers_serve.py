@@ -105,5 +105,4 @@ KIND = EngineKind(
     program="transformers",
     command=lambda found, _options: (found,),
     launch=launch,
-    listens_at="http://127.0.0.1:8000",
 )

@@ -128,6 +128,12 @@ def running(metrics: tuple[int, bytes]) -> int:
     return int(sum(float(count) for count in _RUNNING.findall(text))) if status == 200 else 0
 
 
+class Sign(Struct):
+    """Of /version."""
+
+    version: str
+
+
 KIND = EngineKind(
     name="vllm",
     about="vLLM, for GPUs, with many calls at once",
@@ -142,4 +148,5 @@ KIND = EngineKind(
     launch=launch,
     systems=frozenset({"linux"}),
     listens_at="http://127.0.0.1:8000",
+    sign=("/version", Sign),
 )

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from agent.app import ollama_url
+from agent.addresses import ollama_url
 from agent.engines.ollama import TAGS_AGE_S, VERSION_AGE_S, Ollama, slots_told
 from agent.engines.server_environment import ServerEnvironment
 from shared.serving import listening
