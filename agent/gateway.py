@@ -134,6 +134,8 @@ class Gateway:
                 return web.Response(body=known, content_type="application/json")
             async with engine.turn() as moved:
                 return await self._pass_on(request, engine, path, moved)
+        except ErrorAnswer as error:
+            return web.Response(status=error.status, body=error.body, content_type="application/json")
         except asyncio.CancelledError:
             if task not in self._cut or task.uncancel():
                 raise  # the caller left
@@ -203,8 +205,8 @@ class Gateway:
                 moved()
                 carriage.feed(chunk)
             body = carriage.finish()
-        except ErrorAnswer as error:
-            return web.Response(status=error.status, body=error.body, content_type="application/json")
+        except ErrorAnswer:
+            raise
         except (*CONNECTION_ERRORS, EngineError) as error:
             raise StreamBroken(f"the engine broke off its answer: {error}") from error
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
@@ -270,6 +272,8 @@ class Gateway:
 async def _fitted(engine: Engine, path: str, body: bytes) -> bytes:
     try:
         return await engine.fitted(path, body)
+    except ErrorAnswer:
+        raise
     except EngineError as error:
         raise GatewayUnreachable(f"the engine gave no answer: {error}") from error
 

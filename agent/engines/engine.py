@@ -100,6 +100,8 @@ class Contract(Struct, frozen=True, kw_only=True):
     """It answers nothing while a call is with it: silence then is no sign of death, and it is asked only when idle."""
     answer_timeout_s: float | None = None
     """In which a call must be over, for an engine that may wait for ever; None: as long as it takes."""
+    serves_any_name: bool = False
+    """Whatever model a call names, it answers with the one it has: names are compared before a call gets there."""
     unloads: bool = False
     """A model can leave its memory without an end of the process."""
     changes_models: bool = False
@@ -158,7 +160,7 @@ class Engine(Protocol):
     async def fitted(self, path: str, body: bytes, /) -> bytes:
         """The body of a reshaped call without what the engine would find too long, where it asks for that.
 
-        Raises EngineError.
+        Raises EngineError, and ErrorAnswer for a call that the engine must not get.
         """
         ...
 

@@ -26,6 +26,7 @@ CONTRACT = Contract(
     paths=frozenset({f"POST {CHAT}", "GET /v1/models"}),
     one_at_a_time=True,
     silent_while_busy=True,
+    serves_any_name=True,
     polite_signal=signal.SIGINT,
     leftovers=("~/.krasis/servers/{pid}.json",),
     rungs=(Rung.AS_IT_WAS, Rung.SMALLER_CONTEXT),

@@ -23,7 +23,7 @@ from agent.supervision.launch import LADDER, Launch, ReadyPath, Rung, reached
 from shared.names import is_model_name
 from shared.wire import Model, Replica
 
-CONTRACT = Contract(kind="llama.cpp", paths=OPENAI_PATHS, unloads=True, rungs=LADDER)
+CONTRACT = Contract(kind="llama.cpp", paths=OPENAI_PATHS, unloads=True, serves_any_name=True, rungs=LADDER)
 PROGRAM = "llama-server"
 READY_TIMEOUT_S = 300.0
 SLOTS, CONTEXT = 2, 4096
@@ -86,7 +86,7 @@ def _bounds(options: Options, rung: Rung) -> list[str]:
 
 
 MENDING = Mending(
-    reshaped=llamacpp_calls.GENERATIONS,
+    reshaped=llamacpp_calls.GENERATIONS | {"/v1/embeddings"},
     carriage=llamacpp_calls.carriage,
     true_fault=llamacpp_calls.true_fault,
 )

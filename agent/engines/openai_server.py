@@ -13,12 +13,14 @@ import msgspec
 from msgspec import Struct
 
 from agent.engines.asking import Ask
-from agent.engines.engine import Carriage, Contract, EngineError
+from agent.engines.engine import Carriage, Contract, EngineError, ErrorAnswer
 from agent.engines.openai_lists import as_list
+from agent.engines.openai_streams import model_asked, said_as_error
 from agent.engines.source import Source
 from agent.engines.turn import Moved, counted
 from agent.supervision.progress import Progress
 from shared.errors import GatewayUnreachable
+from shared.names import MODEL_NAME_LIMIT, normalise
 from shared.wire import Engine, Model, Replica
 
 LIST = "GET /v1/models"
@@ -123,7 +125,13 @@ class OpenAIServer:
         return self._mending.carriage(path, body)
 
     async def fitted(self, _path: str, body: bytes) -> bytes:
-        """Nothing is shortened."""
+        """As it is. Raises ErrorAnswer for a model that it does not have, where it would serve another one."""
+        known = self._last.models if self._last else []
+        asked = model_asked(body) if self._contract.serves_any_name and known else ""
+        if asked and normalise(asked) not in {normalise(each.name) for each in known}:
+            raise ErrorAnswer(
+                *said_as_error(f"model {asked[:MODEL_NAME_LIMIT]!r} not found in {self.name}", 404)
+            )
         return body
 
     def true_fault(self, status: int, body: bytes) -> tuple[int, bytes]:

@@ -22,6 +22,7 @@ _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 
 
 class _Asked(msgspec.Struct):
+    model: str = ""
     stream: bool | None = None
     stream_options: dict[str, Any] | None = None
 
@@ -29,6 +30,11 @@ class _Asked(msgspec.Struct):
 def streams(body: bytes) -> bool:
     """Whether the call asks for a stream. False for one that the engine shall find fault with itself."""
     return bool(_asked(body).stream)
+
+
+def model_asked(body: bytes) -> str:
+    """The model that a call names; empty where it names none, or is nonsense."""
+    return _asked(body).model
 
 
 def _asked(body: bytes) -> _Asked:

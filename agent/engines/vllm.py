@@ -8,7 +8,9 @@ first call even where the model cannot be run at all.
 """
 
 import re
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from agent.engines.asking import Ask
@@ -16,6 +18,7 @@ from agent.engines.engine import OPENAI_PATHS, Contract, EngineError
 from agent.engines.kind import EngineKind, python_beside
 from agent.engines.openai_lists import Entry, Listed, model, named, replica
 from agent.engines.openai_server import Mending, Reading
+from agent.engines.openai_streams import said_as_error
 from agent.engines.options import Started
 from agent.supervision.launch import Launch, ReadyPath, Rung, reached
 from shared.wire import Model
@@ -122,6 +125,20 @@ def _model(entry: Entry, options: Options) -> Model:
     return model(entry.id, entry.max_model_len, abilities)
 
 
+def true_fault(status: int, body: bytes) -> tuple[int, bytes]:
+    """That it does not have a model is said in the words by which the fleet knows it."""
+    if status != 404:
+        return status, body
+    try:
+        told = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return status, body
+    error = told.get("error", told)
+    if not isinstance(error, dict) or error.get("type") != "NotFoundError":
+        return status, body
+    return said_as_error(error | {"message": f"model not found: {error.get('message', '')}"}, 404)
+
+
 def running(metrics: tuple[int, bytes]) -> int:
     """Calls in its batch, of all its engines; 0 where its metrics do not say."""
     status, text = metrics
@@ -141,7 +158,7 @@ KIND = EngineKind(
     options=Options,
     contract=lambda _options: CONTRACT,
     read=read,
-    mending=lambda _options: Mending(),
+    mending=lambda _options: Mending(true_fault=true_fault),
     program="vllm",
     # The script of the CPU build fails where the module does not.
     command=lambda found, options: (options.python or python_beside(found), "-m", MODULE),
