@@ -69,6 +69,7 @@ def built(wanted: Wanted, kind: EngineKind, around: Around) -> OpenAIServer:
         headers=sent,
         progress=progress,
         admit=admit,
+        unload=kind.unload,
     )
 
 

@@ -102,10 +102,6 @@ class Contract(Struct, frozen=True, kw_only=True):
     """In which a call must be over, for an engine that may wait for ever; None: as long as it takes."""
     serves_any_name: bool = False
     """Whatever model a call names, it answers with the one it has: names are compared before a call gets there."""
-    unloads: bool = False
-    """A model can leave its memory without an end of the process."""
-    changes_models: bool = False
-    """It can be told to pull and delete models."""
     polite_signal: signal.Signals = signal.SIGTERM
     """With which its process is asked to end."""
     leftovers: tuple[str, ...] = ()
@@ -170,6 +166,10 @@ class Engine(Protocol):
 
     def relayed(self, path: str, /) -> bool:
         """A call of that path has ended, well or not. Whether what the engine has may be different now."""
+        ...
+
+    async def unload(self, model: str, /) -> None:
+        """Takes the model out of memory; the engine goes on. Raises EngineError where that fails or cannot be had."""
         ...
 
     async def look(self) -> Report:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from agent.engines.asking import Ask
 from agent.engines.engine import Contract
-from agent.engines.openai_server import Mending, Reading
+from agent.engines.openai_server import Mending, Reading, Unload
 from agent.engines.options import Options
 from agent.supervision.launch import Launch, Rung
 
@@ -28,8 +28,12 @@ class EngineKind(Struct, frozen=True, kw_only=True):
     contract: Callable[[Any], Contract]
     read: Callable[[Any, Ask], Awaitable[Reading]]
     mending: Callable[[Any], Mending]
+    unload: Unload | None = None
+    """How a model leaves its memory; None: only with its process."""
     program: str = ""
     """On PATH where it is installed; empty: there is none."""
+    by_module: bool = False
+    """Whether a Python that has it does, without a script beside."""
     command: Callable[[str, Any], tuple[str, ...]] | None = None
     """How the program that was found is run; None: it is only adopted."""
     launch: Launching | None = None
@@ -56,7 +60,6 @@ def program_of(kind: EngineKind, options: Any, which: Callable[[str], str | None
     if own := getattr(options, "program", ""):
         return which(str(Path(own).expanduser()))
     if python := getattr(options, "python", ""):
-        # a script there belongs to that Python; a Python alone may do
-        python = str(Path(python).expanduser())
-        return which(str(Path(python).parent / kind.program)) or which(python)
+        path = Path(python).expanduser()
+        return which(str(path)) if kind.by_module else which(str(path.parent / kind.program))
     return which(kind.program) if kind.program else None

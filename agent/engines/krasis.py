@@ -104,6 +104,7 @@ KIND = EngineKind(
     read=read,
     mending=lambda _options: MENDING,
     program="krasis",
+    by_module=True,
     command=lambda found, options: (
         (options.python, "-m", "krasis.server") if options.python else (found, "--non-interactive")
     ),

@@ -23,7 +23,7 @@ from agent.supervision.launch import LADDER, Launch, ReadyPath, Rung, reached
 from shared.names import is_model_name
 from shared.wire import Model, Replica
 
-CONTRACT = Contract(kind="llama.cpp", paths=OPENAI_PATHS, unloads=True, serves_any_name=True, rungs=LADDER)
+CONTRACT = Contract(kind="llama.cpp", paths=OPENAI_PATHS, serves_any_name=True, rungs=LADDER)
 PROGRAM = "llama-server"
 READY_TIMEOUT_S = 300.0
 SLOTS, CONTEXT = 2, 4096
@@ -189,4 +189,5 @@ KIND = EngineKind(
     listens_at="http://127.0.0.1:8080",
     sign=("/props", Sign),
     needs_model=False,
+    unload=unload,
 )

@@ -184,6 +184,10 @@ class LlamaCpp:
         """No call changes what it has."""
         return False
 
+    async def unload(self, _model: str) -> None:
+        """Raises EngineError: it is there for its one model."""
+        raise EngineError("its one model stays in memory for as long as it runs")
+
     async def look(self) -> Engine:
         """The one model and its slots."""
         ready = self._supervisor and self._supervisor.ready

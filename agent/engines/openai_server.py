@@ -49,6 +49,10 @@ class Mending(Struct, frozen=True, kw_only=True):
     true_fault: Callable[[int, bytes], tuple[int, bytes]] = lambda status, body: (status, body)
 
 
+Unload = Callable[[aiohttp.ClientSession, str, str], Awaitable[None]]
+"""Given the server's URL and the model's name. Raises EngineError."""
+
+
 class OpenAIServer:
     """One server. `read` asks it; `progress` is told of its calls."""
 
@@ -65,6 +69,7 @@ class OpenAIServer:
         headers: Mapping[str, str] = MappingProxyType({}),
         progress: Progress | None = None,
         admit: Callable[[float], None] = lambda _now: None,
+        unload: Unload | None = None,
     ) -> None:
         """`admit` is asked at each call, at a monotonic time in seconds; it raises FleetError where none may go."""
         self.name = name
@@ -79,6 +84,7 @@ class OpenAIServer:
         self.reshaped = self._mending.reshaped
         self._progress = progress or Progress()
         self._admit = admit
+        self._unload = unload
         self._turn = asyncio.Lock()
         self._last: Engine | None = None
 
@@ -141,6 +147,12 @@ class OpenAIServer:
     def relayed(self, _path: str) -> bool:
         """No call changes what it has."""
         return False
+
+    async def unload(self, model: str) -> None:
+        """Raises EngineError, also where only the end of the process would do it."""
+        if self._unload is None or self.url is None:
+            raise EngineError(f"{self.name} cannot be told to unload a model")
+        await self._unload(self._session, self.url, model)
 
     @property
     def _silent(self) -> bool:

@@ -18,7 +18,6 @@ LIST_PATH = "/v1/models"
 CONTRACT = Contract(
     kind="transformers",
     paths=frozenset({"POST /v1/chat/completions", "POST /v1/completions", f"GET {LIST_PATH}"}),
-    unloads=True,
     serves_any_name=True,
     rungs=(Rung.AS_IT_WAS, Rung.CPU),
 )

@@ -160,6 +160,7 @@ KIND = EngineKind(
     read=read,
     mending=lambda _options: Mending(true_fault=true_fault),
     program="vllm",
+    by_module=True,
     # The script of the CPU build fails where the module does not.
     command=lambda found, options: (options.python or python_beside(found), "-m", MODULE),
     launch=launch,
