@@ -115,7 +115,8 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
 def _machine(host: HostSensor, gpu: GpuSensor, reporter: Reporter, engines: dict[str, Engine]) -> Machine:
     """As the capacity learner reads it. An Ollama may also work for the machine's owner."""
     ollama = engines.get(Ollama.name)
-    processes = Processes(urlsplit(ollama.url).port if ollama and ollama.url else None)
+    port = urlsplit(ollama.url).port if ollama and ollama.url else None
+    processes = Processes(port, lambda: [pid for engine in engines.values() for pid in engine.pids])
     return Machine(
         processes=processes.look,
         gpus=gpu.gpus,

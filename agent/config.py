@@ -69,7 +69,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 600.0
     connect_timeout: Annotated[Seconds, _about("seconds to reach an engine on this machine")] = 4.0
     look_timeout: Annotated[Seconds, _about("seconds an engine may take to tell about itself")] = 4.0
-    start_timeout: Annotated[Seconds, _about("seconds the embedded engine may take to start")] = 60.0
+    start_timeout: Annotated[
+        Seconds,
+        _about("seconds the embedded engine may take to start, besides one for each 50 MB of its model"),
+    ] = 60.0
     body_limit: Annotated[int, Meta(ge=1), _about("bytes of a request body that the gateway passes on")] = (
         64 * 2**20
     )

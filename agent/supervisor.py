@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +14,7 @@ from agent.backoff import QUARANTINE_S, Restarts
 from agent.supervision.adoption import Found, found_engine
 from agent.supervision.engine_log import EngineLog, workers_word
 from agent.supervision.events import Event, Events
-from agent.supervision.evidence import Patience
+from agent.supervision.evidence import Patience, ProcessState
 from agent.supervision.kinds import Doing, Finding, Kind, classified, signal_of
 from agent.supervision.ladder import Exit, Step, climbed, nearest, next_step
 from agent.supervision.launch import Launch, Rung
@@ -22,11 +22,14 @@ from agent.supervision.life import End, Life, Surroundings
 from agent.supervision.progress import Progress
 from agent.supervision.readiness import Ready
 from agent.supervision.rungs_file import Known, RungsFile
+from agent.supervision.tree import state
 
 MOST_EXITS = 16
 """Remembered for the ladder."""
 CANNOT_START = 127
 """In place of an exit status, as a shell tells it."""
+MEMORY_RETURN_S, MEMORY_LOOK_S = 20.0, 0.25
+"""So long the memory of an engine that ended may take to be free again, and between looks."""
 OTHERS_S = 5.0
 """Between looks whether the agent that owns the engine is gone."""
 
@@ -48,10 +51,12 @@ class Supervisor:
         patience: Patience | None = None,
         progress: Progress | None = None,
         quarantine_s: float = QUARANTINE_S,
+        memory_returned: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """`launch` is asked before each start. In `directory`, the node's own, are logs/NAME.log, and in engines/ the
-        files NAME.json (who runs) and NAME.rungs.json. `model`: what a rung is remembered for. `rungs`: those that
-        the engine has. `progress`: told by who carries the calls; without it none is ever open.
+        """`launch` is asked before each start, and raises nothing. In `directory`, the node's own, are logs/NAME.log,
+        and in engines/ the files NAME.json (who runs) and NAME.rungs.json. `model`: what a rung is remembered for.
+        `rungs`: those that the engine has. `progress`: told by who carries the calls; without it none is ever open.
+        `memory_returned` is asked after an end until it says that the GPU's memory is free again.
         """
         self.name = name
         self.ready: Ready | None = None
@@ -64,6 +69,7 @@ class Supervisor:
         """Its GPU was poisoned again and again: no model should be placed there."""
         self.changed = asyncio.Event()
         self._launch, self._model, self._quarantine_s = launch, model, quarantine_s
+        self._memory_returned = memory_returned
         self._rungs = rungs if Rung.AS_IT_WAS in rungs else (Rung.AS_IT_WAS, *rungs)
         self._file = RungsFile(directory / "engines" / f"{name}.rungs.json")
         self._known = self._file.read(model, time.time())
@@ -113,6 +119,11 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             await self._paused(self._after(end, complaint))
+            await self._until_memory_returned()
+            while any(state(pid) is not ProcessState.GONE for pid in end.unkillable):
+                await self._paused(self._quarantine_s or OTHERS_S)
+                if self._stopping.is_set():
+                    return
 
     async def _found(self) -> Found | None:
         """The engine of an agent that was killed; waits while another agent has it."""
@@ -131,7 +142,7 @@ class Supervisor:
                 await life.start()
                 ready = await life.until_ready()
             else:
-                life.adopt(found.identity, found.held)
+                await life.adopt(found.identity, found.held)
                 ready = True
                 self._note(Kind.ADOPTED, None, "goes on", ())
             if ready and life.ready is not None:
@@ -141,8 +152,16 @@ class Supervisor:
             return f"cannot be started: {error}"
         return ""
 
+    async def _until_memory_returned(self) -> None:
+        """A GPU's memory comes back a while after its process has gone; the next start would find too little."""
+        deadline = time.monotonic() + MEMORY_RETURN_S
+        while self._memory_returned is not None and not self._stopping.is_set():
+            if await self._memory_returned() or time.monotonic() > deadline:
+                return
+            await self._paused(MEMORY_LOOK_S)
+
     def _up(self, ready: Ready) -> None:
-        self.ready, self.reason = ready, ""
+        self.ready, self.reason, self.quarantined = ready, "", False
         log.info("%s is ready at %s (pid %d, %s)", self.name, ready.address, ready.pid, self.rung)
         self.changed.set()
 

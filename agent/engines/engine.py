@@ -124,6 +124,11 @@ class Engine(Protocol):
         """Base URL on loopback; None while there is none."""
         ...
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Processes that the agent, or one before it, started; their children go without saying."""
+        ...
+
     async def start(self) -> None:
         """Brings it up, or finds it. An engine that cannot be had says so in its report, not here."""
         ...

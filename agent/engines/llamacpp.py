@@ -8,6 +8,7 @@ size}}]}. It serves any model name that it is asked for, so names are compared b
 import asyncio
 import importlib.util
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -114,12 +115,19 @@ class LlamaCpp:
         self._problem = "starting"
         self._digest = ""
         self._family = ""
+        self._slots_told = b""
 
     @property
     def url(self) -> str | None:
         """Where the child listens, once it is ready."""
         ready = self._supervisor and self._supervisor.ready
         return ready.address if ready else None
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the child, which another agent may have started."""
+        ready = self._supervisor and self._supervisor.ready
+        return (ready.pid,) if ready else ()
 
     async def start(self) -> None:
         """Starts the child, and waits until it is ready or has failed once; the model's digest may take longer."""
@@ -140,12 +148,13 @@ class LlamaCpp:
             log.warning("%s", error)
 
     async def _start_child(self) -> None:
+        size = self._model.path.stat().st_size if self._model.path.exists() else 0
         self._supervisor = Supervisor(
             "llamacpp",
-            lambda rung: self._forms.launch(WORKER, rung),
+            lambda rung: self._forms.launch(WORKER, rung, size),
             self._data_dir,
             self._session,
-            model=self._model.name,
+            model=self._forms.name,
             rungs=self._forms.rungs,
             progress=self.progress,
         )
@@ -196,7 +205,7 @@ class LlamaCpp:
         try:
             async with asyncio.timeout(self._look_timeout_s):
                 props = await self._get("/props", _Props)
-                slots = await self._get("/slots", list[_Slot])
+                slots = await self._slots()
                 models = await self._get("/v1/models", _Models)
         except (aiohttp.ClientError, TimeoutError, OSError, EngineError) as error:
             return self._down(f"{ready.address}: {str(error) or 'timed out'}")
@@ -239,10 +248,21 @@ class LlamaCpp:
     def _down(self, reason: str) -> Engine:
         return Engine(name=self.name, kind="llama.cpp", up=False, reason=reason)
 
+    async def _slots(self) -> list[_Slot]:
+        """They tell how far each call has come, also of one whose answer is not streamed."""
+        body = await self._read("/slots")
+        if body != self._slots_told:
+            self._slots_told = body
+            self.progress.moved(time.monotonic())
+        return decoded(body, list[_Slot], "/slots")
+
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
+        return decoded(await self._read(path), kind, path)
+
+    async def _read(self, path: str) -> bytes:
         async with self._session.get(f"{self.url}{path}", allow_redirects=False) as response:
             response.raise_for_status()
-            return decoded(await response.read(), kind, path)
+            return await response.read()
 
     async def _tokens(self, text: str, special: bool) -> list[int]:
         wanted = {"content": text, "add_special": special, "parse_special": True}

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from agent.engines import llamacpp_inputs
 from agent.engines.embedded_model import ModelFile
-from agent.supervision.launch import Launch, Rung, reached
+from agent.supervision.launch import Launch, Rung, reached, ready_timeout_s
 
 SMALLER = 4
 """Context on the lower rung is so many times smaller."""
@@ -39,6 +39,11 @@ class LlamaCppForms(Struct, frozen=True):
         }
         return (Rung.AS_IT_WAS, *(rung for rung, is_one in wanted.items() if is_one))
 
+    @property
+    def name(self) -> str:
+        """What a rung is remembered for: other settings are tried at their best first."""
+        return f"{self.model.name}, {self.slots} x {self.context_length}"
+
     def slots_on(self, rung: Rung) -> int:
         """Calls at once."""
         return 1 if reached(rung, Rung.FEWER_SLOTS) else self.slots
@@ -53,11 +58,11 @@ class LlamaCppForms(Struct, frozen=True):
         """Tokens of one input of an embedding."""
         return llamacpp_inputs.largest_input(self.context_on(rung), self.slots_on(rung))
 
-    def launch(self, worker: Path, rung: Rung) -> Launch:
-        """`worker`: the program."""
+    def launch(self, worker: Path, rung: Rung, model_bytes: int = 0) -> Launch:
+        """`worker`: the program. `model_bytes`: of the file, which take their time to be read."""
         return Launch(
             command=(sys.executable, str(worker), *self._options(rung)),
-            ready_timeout_s=self.start_timeout_s,
+            ready_timeout_s=ready_timeout_s(model_bytes, self.start_timeout_s),
             outlives_agent=self.outlive_s > 0,
         )
 

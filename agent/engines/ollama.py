@@ -101,6 +101,11 @@ class Ollama:
         """Where it listens."""
         return self._url
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Where the agent started it."""
+        return self._source.pids
+
     async def start(self) -> None:
         """It runs already, or will, or is started where that is ours to do."""
         await self._source.start()

@@ -93,6 +93,11 @@ class OpenAIServer:
         """Where it listens."""
         return self._source.url
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Where the agent started it."""
+        return self._source.pids
+
     async def start(self) -> None:
         """Brings it up where that is ours to do."""
         await self._source.start()

@@ -12,6 +12,11 @@ class Listening(Protocol):
         """http://HOST:PORT"""
         ...
 
+    @property
+    def pid(self) -> int:
+        """Of its first process."""
+        ...
+
 
 class Supervised(Protocol):
     """What a source needs of a supervisor."""
@@ -46,6 +51,11 @@ class Source(Protocol):
         """Empty where there is nothing to say."""
         ...
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the agent's own process, while it can be asked."""
+        ...
+
     async def start(self) -> None:
         """Brings the server up where that is ours to do."""
         ...
@@ -57,6 +67,8 @@ class Source(Protocol):
 
 class Adopted:
     """A server that somebody else starts and stops."""
+
+    pids: tuple[int, ...] = ()
 
     def __init__(self, url: str) -> None:
         self.url: str | None = url
@@ -82,6 +94,12 @@ class Started:
         return ready.address if ready else None
 
     @property
+    def pids(self) -> tuple[int, ...]:
+        """Its one process; the tree hangs below."""
+        ready = self._supervisor.ready
+        return (ready.pid,) if ready else ()
+
+    @property
     def reason(self) -> str:
         """The supervisor's."""
         return self._supervisor.reason
@@ -100,6 +118,7 @@ class Missing:
     """No server can be had here; the reason says what to do."""
 
     url: str | None = None
+    pids: tuple[int, ...] = ()
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

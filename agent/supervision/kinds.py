@@ -61,9 +61,17 @@ class Finding(Struct, frozen=True):
 
 NEEDLES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (
+        Kind.CONFIGURATION,  # of a driver: an error of CUDA or ROCm that poisons nothing
+        (
+            *("no cuda-capable device", "no rocm-capable device", "driver version is insufficient"),
+            *("no kernel image is available", "invalid device ordinal", "invalid device function"),
+        ),
+    ),
+    (
         Kind.MEMORY,
         (
-            *("out of memory", "out of device memory", "erroroutofmemory", "vk_error_out_of_device_memory"),
+            *("out of memory", "out of device memory", "out_of_device_memory", "outofdevicememory"),
+            *("outofmemory", "outofhostmemory"),
             *("cudamalloc failed", "hipmalloc failed", "failed to allocate", "allocation failed"),
             *("not enough memory", "insufficient memory", "cannot allocate memory", "std::bad_alloc"),
             *("requires more system memory", "memoryerror", "can't allocate memory", "defaultcpuallocator"),
@@ -86,7 +94,7 @@ NEEDLES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
         Kind.MODEL,
         (
             *("model is corrupted", "not within the file bounds", "invalid magic", "bad magic"),
-            *("unknown model architecture", "invalid ggml type", "unsupported quantization", "incomplete"),
+            *("unknown model architecture", "invalid ggml type", "unsupported quantization"),
             *("cannot read the model file", "error loading model", "failed to load model", "safetensorerror"),
             *("unable to load model", "failed to read tensor"),
         ),

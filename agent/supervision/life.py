@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec import Struct
@@ -27,7 +29,14 @@ WATCH_S = 0.25
 REAP_S = 5.0
 """For the exit status of a process that is gone."""
 
+KERNEL_S = 2.0
+"""The kernel's counter of killed processes and the log's length are read so often. A kill so long before the end, or up
+to twice as long, may be its cause.
+"""
+
 T = TypeVar("T")
+
+log = logging.getLogger("herd-node.supervisor")
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -68,7 +77,8 @@ class Life:
         self._process: Process | None = None
         self._draining: asyncio.Task[None] | None = None
         self._began = time.monotonic()
-        self._kills_before = kernel_kills()
+        self._kills_before = self._kills_later = kernel_kills()
+        self._kills_at = self._began
         self._silent_since: float | None = None
         self._stopped_since: float | None = None
         self._misses = 0
@@ -80,14 +90,14 @@ class Life:
             raise OSError(f"port {self._launch.port}: address already in use")
         pipe = around.identity_file.with_suffix(".pipe")
         self._process = await spawned(self._launch, around.log, around.name, pipe)
-        self._write(self._process)
+        await self._write(self._process)
 
-    def adopt(self, found: Identity, held: int | None) -> None:
+    async def adopt(self, found: Identity, held: int | None) -> None:
         """A process that was ready when its agent ended. `held`: the agent's end of its lifeline."""
         self._process = Adopted(found, held)
         self.ready = Ready(found.address, found.pid, found.engine_version)
         self.doing = Doing.SERVING
-        self._write(self._process)
+        await self._write(self._process)
 
     async def until_ready(self) -> bool:
         """False: it ended, it took too long, or a stop was asked for. Raises ValueError for nonsense on its output."""
@@ -101,7 +111,7 @@ class Life:
         if self.ready is None:
             return False
         self.doing = Doing.SERVING
-        self._write(process)
+        await self._write(process)
         return True
 
     async def until_its_end(self) -> None:
@@ -115,7 +125,7 @@ class Life:
             while not (await asyncio.wait({ended, stopping}, timeout=WATCH_S, return_when="FIRST_COMPLETED"))[
                 0
             ]:
-                await asyncio.to_thread(self._turn_log_over)
+                await self._look_after()
                 if self._verdict(process) is Verdict.WEDGED:
                     self.doing = Doing.WEDGED
                     return
@@ -205,13 +215,20 @@ class Life:
                 self._silent_since = self._silent_since or began
                 self._misses += 1
 
+    async def _look_after(self) -> None:
+        """The log's length; and the kernel's counter, so that a kill of last week is not taken for the cause."""
+        if time.monotonic() - self._kills_at >= KERNEL_S:
+            self._kills_before, self._kills_later = self._kills_later, kernel_kills()
+            self._kills_at = time.monotonic()
+            await asyncio.to_thread(self._turn_log_over)
+
     def _turn_log_over(self) -> None:
         with contextlib.suppress(OSError):
             self._around.log.turn_over()
 
-    def _write(self, process: Process) -> None:
-        """Who it is, for the next agent. Where that cannot be written, the engine is not adopted: it ends."""
-        port = int(self.ready.address.rpartition(":")[2]) if self.ready else self._launch.port
+    async def _write(self, process: Process) -> None:
+        """Who it is, for the next agent. A full disk is no reason to serve nobody."""
+        port = urlsplit(self.ready.address).port if self.ready else self._launch.port
         who = Identity(
             name=self._around.name,
             pid=process.pid,
@@ -225,7 +242,10 @@ class Life:
             port=port,
             engine_version=self.ready.engine_version if self.ready else "",
         )
-        identity.written(self._around.identity_file, who)
+        try:
+            await asyncio.to_thread(identity.written, self._around.identity_file, who)
+        except OSError as error:
+            log.warning("%s could not be adopted by a next agent: %s", who.name, error)
 
 
 async def unless(stopping: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:

@@ -14,11 +14,17 @@ def possible() -> bool:
     return sys.platform != "win32"
 
 
-def laid(path: Path) -> tuple[int, int]:
-    """A new pipe: the descriptors of the worker's end and of the agent's. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)  # a worker of before may hold the old one
-    os.mkfifo(path, 0o600)
+def laid(path: Path) -> tuple[int, int] | None:
+    """A new pipe: the descriptors of the worker's end and of the agent's.
+
+    None where the file system has no pipes: then a plain one has to do, which nobody can take up.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # a worker of before may hold the old one
+        os.mkfifo(path, 0o600)
+    except OSError:
+        return None
     theirs = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     ours = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     os.set_blocking(theirs, True)

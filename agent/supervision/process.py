@@ -105,7 +105,7 @@ async def spawned(launch: Launch, log: EngineLog, name: str, pipe: Path) -> Chil
     """
     mark = f"{name}-{secrets.token_hex(8)}"
     by_line = isinstance(launch.ready, ReadyLine)
-    theirs, ours = lifeline.laid(pipe) if outlives(launch) and by_line else (None, None)
+    theirs, ours = (lifeline.laid(pipe) if outlives(launch) and by_line else None) or (None, None)
     try:
         with log.open() as errors:
             process = await asyncio.create_subprocess_exec(

@@ -31,16 +31,15 @@ def members(leader: int | None, mark: str, since: float) -> list[psutil.Process]
     """Who lives of the tree: the leader's session and everybody with the mark in their environment. No zombies.
 
     `leader`: None where it is gone since long, for its number may be another's. `since`: its start; who is older was
-    never its child.
+    never its child. The mark needs no such proof: nobody else has it, and the clock may have been set since.
     """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.create_time() < since - SAME_START_S or process.pid == os.getpid():
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if _in_session(process.pid, leader) or _marked(process, mark):
+            younger = process.create_time() >= since - SAME_START_S
+            if (younger and _in_session(process.pid, leader)) or _marked(process, mark):
                 found.append(process)
     return found
 

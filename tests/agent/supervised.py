@@ -1,7 +1,8 @@
 """A supervisor over a small program or over the real llama.cpp worker, for tests."""
 
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,6 +33,7 @@ async def supervising(
     patience: Patience | None = None,
     progress: Progress | None = None,
     quarantine_s: float = QUARANTINE_S,
+    memory_returned: Callable[[], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Supervisor]:
     """Started; at the end stopped."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
@@ -45,6 +47,7 @@ async def supervising(
             patience=patience,
             progress=progress,
             quarantine_s=quarantine_s,
+            memory_returned=memory_returned,
         )
         supervisor.start()
         try:
@@ -65,6 +68,13 @@ def program(
 ) -> Launch:
     """Of Python."""
     return Launch(command=(python, "-c", text, *arguments), ready=UNPROBED, ready_timeout_s=ready_timeout_s)
+
+
+def free_port() -> int:
+    """Of loopback, a moment ago."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def worker_command(model: Path, *options: str) -> tuple[str, ...]:

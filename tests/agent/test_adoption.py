@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -17,10 +18,10 @@ import pytest
 from agent.supervision import identity
 from agent.supervision.evidence import ProcessState
 from agent.supervision.kinds import Kind
-from agent.supervision.launch import Launch
+from agent.supervision.launch import Launch, ReadyPath
 from agent.supervision.tree import state
-from tests.agent.supervised import supervising, until_ready, worker_command
-from tests.fakes import lone_agent
+from tests.agent.supervised import free_port, supervising, until_ready, worker_command
+from tests.fakes import engine_tree, lone_agent
 from tests.fakes.random_model import ensure_random_model
 from tests.fakes.waiting import eventually
 
@@ -35,14 +36,26 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ensure_random_model(tmp_path_factory.mktemp("models"))
 
 
-async def agent_with(directory: Path, command: tuple[str, ...], outlives: str) -> tuple[Process, int, str]:
+@pytest.fixture
+async def agents() -> AsyncIterator[list[Process]]:
+    """Those of a test: at its end none of them lives."""
+    started: list[Process] = []
+    yield started
+    for agent in started:
+        if agent.returncode is None:
+            await killed(agent)
+
+
+async def agent_with(agents: list[Process], directory: Path, launch: Launch) -> tuple[Process, int, str]:
     """A lone agent, and the number and the address of its engine."""
-    program = (sys.executable, str(lone_agent.__file__), str(directory), outlives, *command)
+    told = msgspec.json.encode(launch).decode()
+    program = (sys.executable, str(lone_agent.__file__), str(directory), told)
     agent = await asyncio.create_subprocess_exec(*program, stdout=PIPE)
+    agents.append(agent)
     assert agent.stdout is not None
     async with asyncio.timeout(TOLD_S):
-        told = json.loads(await agent.stdout.readline())
-    return agent, told["pid"], told["address"]
+        ready = json.loads(await agent.stdout.readline())
+    return agent, ready["pid"], ready["address"]
 
 
 async def killed(agent: Process) -> None:
@@ -55,17 +68,17 @@ def gone(pid: int) -> bool:
 
 
 async def test_the_engine_of_a_killed_agent_is_adopted_and_its_calls_go_on(
-    tmp_path: Path, model: Path
+    agents: list[Process], tmp_path: Path, model: Path
 ) -> None:
     command = worker_command(model, *ENDLESS, "--outlive", "20")
-    agent, pid, address = await agent_with(tmp_path, command, "yes")
+    launch = Launch(command=command, outlives_agent=True)
+    agent, pid, address = await agent_with(agents, tmp_path, launch)
     async with aiohttp.ClientSession() as session:
         asked = {"prompt": "once", "max_tokens": 30_000, "stream": True}
         answer = await session.post(f"{address}/v1/completions", json=asked)
         assert await answer.content.readany()
         began = time.monotonic()
         await killed(agent)
-        launch = Launch(command=command, outlives_agent=True)
         async with supervising(tmp_path, lambda _: launch) as supervisor:
             assert await until_ready(supervisor) == pid
             sys.stdout.write(f"\nagent killed: adopted after {time.monotonic() - began:.2f} s\n")
@@ -79,14 +92,20 @@ async def test_the_engine_of_a_killed_agent_is_adopted_and_its_calls_go_on(
     assert gone(another)
 
 
-async def test_an_engine_that_nobody_adopts_ends_by_itself(tmp_path: Path, model: Path) -> None:
-    agent, pid, _ = await agent_with(tmp_path, worker_command(model, "--outlive", "0.5"), "yes")
+async def test_an_engine_that_nobody_adopts_ends_by_itself(
+    agents: list[Process], tmp_path: Path, model: Path
+) -> None:
+    launch = Launch(command=worker_command(model, "--outlive", "0.5"), outlives_agent=True)
+    agent, pid, _ = await agent_with(agents, tmp_path, launch)
     await killed(agent)
     await eventually(lambda: gone(pid), 10)
 
 
-async def test_an_engine_for_another_model_is_ended_and_not_adopted(tmp_path: Path, model: Path) -> None:
-    agent, pid, _ = await agent_with(tmp_path, worker_command(model, "--outlive", "20"), "yes")
+async def test_an_engine_for_another_model_is_ended_and_not_adopted(
+    agents: list[Process], tmp_path: Path, model: Path
+) -> None:
+    before = Launch(command=worker_command(model, "--outlive", "20"), outlives_agent=True)
+    agent, pid, _ = await agent_with(agents, tmp_path, before)
     await killed(agent)
     launch = Launch(command=worker_command(model, "--slots", "1", "--outlive", "20"), outlives_agent=True)
     async with supervising(tmp_path, lambda _: launch) as supervisor:
@@ -94,16 +113,75 @@ async def test_an_engine_for_another_model_is_ended_and_not_adopted(tmp_path: Pa
         assert gone(pid)
 
 
-async def test_the_engine_of_an_agent_that_lives_is_left_to_it(tmp_path: Path, model: Path) -> None:
-    command = worker_command(model, "--outlive", "0.5")
-    agent, pid, _ = await agent_with(tmp_path, command, "yes")
-    async with supervising(tmp_path, lambda _: Launch(command=command, outlives_agent=True)) as supervisor:
+async def test_the_engine_of_an_agent_that_lives_is_left_to_it(
+    agents: list[Process], tmp_path: Path, model: Path
+) -> None:
+    launch = Launch(command=worker_command(model, "--outlive", "0.5"), outlives_agent=True)
+    agent, pid, _ = await agent_with(agents, tmp_path, launch)
+    async with supervising(tmp_path, lambda _: launch) as supervisor:
         await eventually(lambda: "another agent" in supervisor.reason)
         assert supervisor.ready is None
     assert not gone(pid)
     agent.terminate()
     await agent.wait()
     await eventually(lambda: gone(pid), 30)
+
+
+def tree_launch(directory: Path, *, outlives: bool) -> Launch:
+    port, left = free_port(), str(directory / "shm")
+    return Launch(
+        command=(sys.executable, str(engine_tree.__file__), str(port), left),
+        port=port,
+        ready=ReadyPath("/health"),
+        leftovers=(f"{left}-{{pid}}", f"{left}-pl*"),
+        outlives_agent=outlives,
+    )
+
+
+def left(directory: Path) -> list[Path]:
+    return list(directory.glob("shm-*"))
+
+
+async def test_a_tree_that_answers_by_http_is_adopted_whatever_port_is_wanted_now(
+    agents: list[Process], tmp_path: Path
+) -> None:
+    launch = tree_launch(tmp_path, outlives=True)
+    agent, pid, _ = await agent_with(agents, tmp_path, launch)
+    await killed(agent)
+    async with supervising(tmp_path, lambda _: tree_launch(tmp_path, outlives=True)) as supervisor:
+        assert await until_ready(supervisor) == pid
+        assert supervisor.ready is not None
+        assert supervisor.ready.address.endswith(f":{launch.port}")
+    assert gone(pid)
+    assert left(tmp_path) == []
+
+
+async def test_a_tree_that_may_not_outlive_its_agent_is_ended_by_the_next(
+    agents: list[Process], tmp_path: Path
+) -> None:
+    agent, pid, _ = await agent_with(agents, tmp_path, tree_launch(tmp_path, outlives=False))
+    await killed(agent)
+    assert not gone(pid)
+    async with supervising(tmp_path, lambda _: tree_launch(tmp_path, outlives=False)) as supervisor:
+        assert await until_ready(supervisor) != pid
+        assert gone(pid)
+        assert len(left(tmp_path)) == 3
+    assert left(tmp_path) == []
+
+
+async def test_what_is_left_of_a_tree_whose_first_process_died_too_is_ended(
+    agents: list[Process], tmp_path: Path
+) -> None:
+    agent, pid, _ = await agent_with(agents, tmp_path, tree_launch(tmp_path, outlives=True))
+    await killed(agent)
+    others = psutil.Process(pid).children(recursive=True)
+    os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: gone(pid))
+    assert not any(gone(each.pid) for each in others)
+    async with supervising(tmp_path, lambda _: tree_launch(tmp_path, outlives=True)) as supervisor:
+        await until_ready(supervisor)
+        assert all(gone(each.pid) for each in others)
+        assert supervisor.events.all() == ()  # an orphan is no alarm
 
 
 async def test_a_process_with_its_number_is_not_it(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -14,16 +13,10 @@ from agent.supervision.kinds import Kind
 from agent.supervision.launch import Launch, ReadyPath
 from agent.supervision.tree import state
 from agent.supervisor import Supervisor
-from tests.agent.supervised import supervising, until_ready
+from tests.agent.supervised import free_port, supervising, until_ready
 from tests.fakes import engine_tree
 
 QUICK = Patience(probe_every_s=0.1, probe_timeout_s=0.3, idle_silence_s=0.5, stopped_s=60.0)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def launch(directory: Path) -> Launch:

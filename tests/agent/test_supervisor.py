@@ -1,14 +1,21 @@
 """One child process: ready, ended, too slow, impossible to start, wedged. Real processes."""
 
+import asyncio
 import sys
+import time
 from pathlib import Path
 
 from agent.backoff import MOST_EXITS
 from agent.supervision.engine_log import LOG_BYTES
 from agent.supervision.evidence import ProcessState
 from agent.supervision.kinds import Kind
-from agent.supervision.launch import Launch, Rung
+from agent.supervision.ladder import POISONED_TIMES, QUIET_S
+from agent.supervision.launch import LADDER, Launch, Rung
+from agent.supervision.life import WATCH_S
+from agent.supervision.progress import Progress
+from agent.supervision.rungs_file import Known, RungsFile
 from agent.supervision.tree import state
+from agent.supervisor import MEMORY_LOOK_S
 from tests.agent.supervised import FOR_EVER, READY, UNPROBED, program, supervising, until_ready
 from tests.fakes.waiting import eventually
 
@@ -117,3 +124,50 @@ async def test_one_that_does_not_heed_the_polite_signal_is_killed(tmp_path: Path
     async with supervising(tmp_path, lambda _: launch) as supervisor:
         pid = await until_ready(supervisor)
     assert gone(pid)
+
+
+async def test_after_a_quiet_day_it_climbs_but_not_under_a_call(tmp_path: Path) -> None:
+    def launch(rung: Rung) -> Launch:
+        return program(READY.replace('"pid": 1', f'"pid": {1 + LADDER.index(rung)}') + FOR_EVER)
+
+    RungsFile(tmp_path / "engines" / "it.rungs.json").write("m", Known(Rung.CPU, time.time() - QUIET_S - 1))
+    progress = Progress()
+    progress.began(time.monotonic())
+    rungs = (Rung.AS_IT_WAS, Rung.SMALLER_CONTEXT, Rung.CPU)
+    async with supervising(tmp_path, launch, rungs=rungs, progress=progress) as supervisor:
+        assert await until_ready(supervisor) == 1 + LADDER.index(Rung.CPU)
+        supervisor.changed.clear()
+        await asyncio.sleep(3 * WATCH_S)  # it has looked, and not climbed
+        assert not supervisor.changed.is_set()
+        progress.ended(time.monotonic())
+        await eventually(lambda: supervisor.ready and supervisor.ready.pid != 1 + LADDER.index(Rung.CPU), 10)
+        assert supervisor.rung is Rung.SMALLER_CONTEXT  # one rung, then another day
+        assert supervisor.events.all() == ()
+
+
+async def test_a_gpu_that_is_poisoned_again_and_again_is_left_for_the_processor(tmp_path: Path) -> None:
+    poisoned = "import sys, os; sys.stderr.write('CUDA error: an illegal memory access\\n'); os.abort()"
+
+    def launch(rung: Rung) -> Launch:
+        return program(READY + (FOR_EVER if rung is Rung.CPU else poisoned))
+
+    async with supervising(tmp_path, launch, rungs=(Rung.AS_IT_WAS, Rung.CPU)) as supervisor:
+        await eventually(lambda: supervisor.rung is Rung.CPU and supervisor.ready, 20)
+        assert supervisor.gpu_suspect
+        events = supervisor.events.all()
+    assert [event.kind for event in events] == [Kind.POISONED] * POISONED_TIMES
+    assert events[0].lines[0] == "CUDA error: an illegal memory access"
+
+
+async def test_the_next_start_waits_until_memory_has_returned(tmp_path: Path) -> None:
+    answers = [False, False, True]
+
+    async def returned() -> bool:
+        return answers.pop(0) if answers else True
+
+    launch = program(READY)  # it ends at once
+    async with supervising(tmp_path, lambda _: launch, memory_returned=returned) as supervisor:
+        await eventually(lambda: len(supervisor.events.all()) >= 2, 20)
+        first, second, *_ = supervisor.events.all()
+    assert not answers
+    assert second.at - first.at >= 2 * MEMORY_LOOK_S

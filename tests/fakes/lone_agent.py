@@ -1,7 +1,6 @@
-"""An agent that is nothing but a supervisor, to be killed: lone_agent.py DIRECTORY OUTLIVES COMMAND [ARGUMENT...].
+"""An agent that is nothing but a supervisor, to be killed: lone_agent.py DIRECTORY LAUNCH, the second as JSON.
 
-When the engine is ready it writes one line, {"pid": N, "address": URL}, and goes on until it is ended. OUTLIVES: yes
-or no.
+When the engine is ready it writes one line, {"pid": N, "address": URL}, and goes on until it is ended.
 """
 
 import asyncio
@@ -10,14 +9,14 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from agent.supervision.launch import Launch
 from agent.supervisor import Supervisor
 
 
-async def main(directory: Path, outlives: bool, command: tuple[str, ...]) -> None:
+async def main(directory: Path, launch: Launch) -> None:
     """Does not return."""
-    launch = Launch(command=command, outlives_agent=outlives)
     async with aiohttp.ClientSession() as session:
         supervisor = Supervisor("it", lambda _: launch, directory, session, model="m")
         supervisor.start()
@@ -28,4 +27,4 @@ async def main(directory: Path, outlives: bool, command: tuple[str, ...]) -> Non
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] == "yes", tuple(sys.argv[3:])))
+    asyncio.run(main(Path(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=Launch)))
