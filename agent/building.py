@@ -106,7 +106,7 @@ def _started(
         lambda rung: launching(options, command, port.get(), rung),
         model=options.name,
         rungs=contract.rungs,
-        patience=Patience(answers_while_busy=not contract.silent_while_busy),
+        patience=Patience(answers_while_busy=not contract.silent_while_busy, stalled_s=contract.stalled_s),
         progress=progress,
     )
     return Started(supervisor)

@@ -100,6 +100,8 @@ class Contract(Struct, frozen=True, kw_only=True):
     """It answers nothing while a call is with it: silence then is no sign of death, and it is asked only when idle."""
     answer_timeout_s: float | None = None
     """In which a call must be over, for an engine that may wait for ever; None: as long as it takes."""
+    stalled_s: float = 600.0
+    """How long calls may be with it while nothing tells that they move, before it is taken for wedged."""
     serves_any_name: bool = False
     """Whatever model a call names, it answers with the one it has: names are compared before a call gets there."""
     polite_signal: signal.Signals = signal.SIGTERM

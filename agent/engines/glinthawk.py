@@ -24,6 +24,7 @@ CONTRACT = Contract(
     abilities=frozenset({"insert"}),
     rungs=(Rung.AS_IT_WAS, Rung.FEWER_SLOTS),
     restricted="batch",
+    stalled_s=7500.0,  # two batches of the worker's longest
 )
 BATCH = 8
 CONTEXT = 2048

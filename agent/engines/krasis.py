@@ -26,6 +26,7 @@ CONTRACT = Contract(
     paths=frozenset({f"POST {CHAT}", "GET /v1/models"}),
     one_at_a_time=True,
     silent_while_busy=True,
+    stalled_s=3600.0,  # a whole answer moves nothing that can be seen before its end
     serves_any_name=True,
     polite_signal=signal.SIGINT,
     leftovers=("~/.krasis/servers/{pid}.json",),

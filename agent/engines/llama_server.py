@@ -7,14 +7,15 @@ load may answer {"success": true} for a corrupt model, and at --models-max puts 
 is loaded anew by the next call; health stays 200. SIGTERM ends it with 0. Calls are carried as to the embedded engine.
 """
 
+import hashlib
 from urllib.parse import quote
 
 import aiohttp
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from agent.engines import llamacpp_calls
 from agent.engines.asking import Ask
-from agent.engines.engine import OPENAI_PATHS, Contract, EngineError, count_or_none, slots_within
+from agent.engines.engine import OPENAI_PATHS, Contract, EngineError, count_or_none, decoded, slots_within
 from agent.engines.kind import EngineKind
 from agent.engines.llamacpp_shapes import Generation, Meta, ModelEntry, Models, Props, Slot
 from agent.engines.openai_server import Mending, Reading
@@ -97,13 +98,15 @@ async def read(options: Options, ask: Ask) -> Reading:
     if options.models_dir:
         return await _routed(options, ask)
     props = await ask.get("/props", Props)
-    busy = _busy(await ask.get("/slots", list[Slot]))
+    told = await ask.get("/slots", Raw)
+    busy = _busy(decoded(told, list[Slot], "/slots"))
     found = [each for each in (await ask.get("/v1/models", Models)).data if is_model_name(each.id)]
     slots = slots_within(props.total_slots)
     return Reading(
         models=[_model(each, options, props) for each in found],
         replicas=[_replica(each, props, busy) for each in found],
         version=props.build_info,
+        mark=hashlib.sha256(told).hexdigest(),  # they tell how far each call has come
         slots=slots,
     )
 

@@ -4,6 +4,7 @@ What is particular to one of them comes in: its Contract, how it is read, and wh
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import MappingProxyType
@@ -35,6 +36,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     slots: int = 1
     """Calls at once."""
     slots_known: bool = True
+    mark: str = ""
+    """What is another one each time that its calls have moved; empty: it does not tell."""
     price_in: float = 0.0
     """Of a million tokens."""
     price_out: float = 0.0
@@ -87,6 +90,7 @@ class OpenAIServer:
         self._unload = unload
         self._turn = asyncio.Lock()
         self._last: Engine | None = None
+        self._mark = ""
 
     @property
     def url(self) -> str | None:
@@ -193,6 +197,9 @@ class OpenAIServer:
         return msgspec.structs.replace(last, replicas=replicas)
 
     def _report(self, reading: Reading) -> Engine:
+        if reading.mark != self._mark:
+            self._mark = reading.mark
+            self._progress.moved(time.monotonic())
         return Engine(
             name=self.name,
             kind=self._contract.kind,

@@ -19,6 +19,7 @@ CONTRACT = Contract(
     kind="transformers",
     paths=frozenset({"POST /v1/chat/completions", "POST /v1/completions", f"GET {LIST_PATH}"}),
     serves_any_name=True,
+    stalled_s=3600.0,  # a whole answer moves nothing that can be seen before its end
     rungs=(Rung.AS_IT_WAS, Rung.CPU),
 )
 READY_TIMEOUT_S = 180.0

@@ -36,6 +36,8 @@ READY_TIMEOUT_S = 300.0
 """A minute on a busy machine with a tiny model (ran); compiling and capturing graphs takes minutes."""
 _RUNNING = re.compile(rb"^vllm:num_requests_running(?:\{[^}]*\})? (\d+(?:\.\d+)?)", re.MULTILINE)
 
+_TOKENS = re.compile(rb"^vllm:(?:prompt|generation)_tokens_total(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
+
 
 class Options(Started, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of vLLM."""
@@ -107,12 +109,14 @@ async def read(options: Options, ask: Ask) -> Reading:
         raise EngineError(f"/health answered {status}")
     models = [_model(entry, options) for entry in named((await ask.get("/v1/models", Listed)).data or [])]
     version = (await ask.get("/version", _Version)).version
-    busy = running(await ask.status("/metrics"))
+    metrics = await ask.status("/metrics")
+    busy = running(metrics)
     slots = options.slots or 1
     return Reading(
         models=models,
         replicas=[replica(each, slots, busy) for each in models],
         version=version,
+        mark=moved(metrics),
         slots=slots,
         slots_known=options.slots is not None,
     )
@@ -137,6 +141,11 @@ def true_fault(status: int, body: bytes) -> tuple[int, bytes]:
     if not isinstance(error, dict) or error.get("type") != "NotFoundError":
         return status, body
     return said_as_error(error | {"message": f"model not found: {error.get('message', '')}"}, 404)
+
+
+def moved(metrics: tuple[int, bytes]) -> str:
+    """Its counts of tokens, read and written."""
+    return b" ".join(_TOKENS.findall(metrics[1])).decode() if metrics[0] == 200 else ""
 
 
 def running(metrics: tuple[int, bytes]) -> int:

@@ -35,6 +35,9 @@ def test_vllm_by_its_module_on_loopback_and_less_on_each_rung() -> None:
 def test_vllm_counts_the_calls_in_its_batch() -> None:
     text = b'# HELP vllm:num_requests_running x\nvllm:num_requests_running{engine="0"} 2.0\n'
     assert vllm.running((200, text + b'vllm:num_requests_running{engine="1"} 1.0\n')) == 3
+    tokens = b'vllm:prompt_tokens_total{engine="0"} 12.0\nvllm:generation_tokens_total{engine="0"} 1.5e+06\n'
+    assert vllm.moved((200, text + tokens)) == "12.0 1.5e+06"
+    assert vllm.moved((503, tokens)) == ""
     assert vllm.running((200, b"nothing")) == vllm.running((404, text)) == 0
 
 

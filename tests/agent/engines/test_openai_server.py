@@ -102,6 +102,19 @@ async def test_who_watches_it_knows_of_its_calls(session: aiohttp.ClientSession)
     assert progress.open == 0
 
 
+async def test_an_engine_that_tells_how_far_it_is_moves_its_calls(session: aiohttp.ClientSession) -> None:
+    progress, told = Progress(), Told()
+    server = a_server(session, told, Contract(kind="vllm"), progress=progress)
+    await server.look()
+    assert progress.moved_at == 0.0
+    told.reading = Reading(mark="17 tokens")
+    await server.look()
+    first = progress.moved_at
+    assert first > 0.0
+    await server.look()
+    assert progress.moved_at == first
+
+
 async def test_a_call_past_its_time_gives_its_turn_back(session: aiohttp.ClientSession) -> None:
     contract = Contract(kind="x", one_at_a_time=True, answer_timeout_s=0.01)
     progress = Progress()
