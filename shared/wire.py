@@ -23,7 +23,8 @@ Celsius = Annotated[float, Meta(ge=-100, le=250)]
 Label = Annotated[str, Meta(max_length=128)]
 Price = Annotated[float, Meta(ge=0, le=1e6)]
 
-ABILITIES = frozenset({"chat", "embedding", "vision", "insert", "tools", "thinking"})
+ABILITIES = frozenset({"chat", "completion", "embedding", "vision", "insert", "tools", "thinking"})
+"""`chat` includes `completion`, which alone is the going on of a text without chat."""
 DIALECTS = frozenset({"ollama", "openai"})
 
 
@@ -70,7 +71,9 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: EngineName
     kind: str
-    """`ollama` or `llama.cpp`."""
+    """`ollama`, `llama.cpp`, `vllm`, `transformers`, `krasis`, `serverlessllm`, `glinthawk`, or `openai`: a server
+    elsewhere. Others may follow.
+    """
     version: str = ""
     up: bool = True
     reason: str = ""

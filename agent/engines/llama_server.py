@@ -115,19 +115,22 @@ async def _routed(options: Options, ask: Ask) -> Reading:
     """Those on its disk are models, those that are loaded replicas; one that failed to load is neither."""
     listed = [each for each in (await ask.get("/models", Models)).data if is_model_name(each.id)]
     found = [each for each in listed if not (each.status and each.status.failed)]
-    models, replicas = [], []
+    models, replicas, marks = [], [], b""
     for each in found:
         props = Props()
         if each.status and each.status.value == "loaded":
             try:
                 props = await ask.get(f"/props?model={quote(each.id, safe='')}", Props)
-                busy = _busy(await ask.get(f"/slots?model={quote(each.id, safe='')}", list[Slot]))
+                told = await ask.get(f"/slots?model={quote(each.id, safe='')}", Raw)
+                busy = _busy(decoded(told, list[Slot], "/slots"))
             except EngineError:
                 pass  # put out meanwhile: on disk still
             else:
                 replicas.append(_replica(each, props, busy))
+                marks += told
         models.append(_model(each, options, props))
-    return Reading(models=models, replicas=replicas, slots=options.slots or SLOTS)
+    mark = hashlib.sha256(marks).hexdigest()
+    return Reading(models=models, replicas=replicas, slots=options.slots or SLOTS, mark=mark)
 
 
 def _busy(slots: list[Slot]) -> int:
