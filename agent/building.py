@@ -20,6 +20,7 @@ from agent.engines.wanted import Wanted
 from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, Rung
 from agent.supervision.progress import Progress
+from shared.sockets import is_loopback
 
 log = logging.getLogger("herd-node.engines")
 
@@ -78,13 +79,21 @@ def _source(
 ) -> tuple[Source, dict[str, str]]:
     """Where it comes from, and what is sent with each call."""
     try:
+        if isinstance(options, Upstream) and options.url:
+            return Adopted(base(options.url)), headers(options)
         if options.url:
-            sent = headers(options) if isinstance(options, Upstream) else {}
-            return Adopted(base(options.url)), sent
+            return Adopted(_here(options.url)), {}
         return _started(name, kind, options, contract, around, progress), {}
     except (ValueError, KeyRefused) as error:
         log.warning("engine %s: %s", name, error)
         return Missing(str(error)), {}
+
+
+def _here(url: str) -> str:
+    """Raises ValueError for another machine's: its memory is not this node's."""
+    if not is_loopback(base(url)):
+        raise ValueError(f"{url} is not on this machine: run herd-node there, or name it as openai:url={url}")
+    return base(url)
 
 
 def _started(

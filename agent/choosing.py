@@ -24,8 +24,7 @@ from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, Rung
 from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
-
-LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+from shared.sockets import is_loopback
 
 log = logging.getLogger("herd-node")
 
@@ -109,7 +108,7 @@ class Choice:
     def _own_ollama(self) -> Source | None:
         """None: it would be another machine's, or is not installed."""
         parts, program = urlsplit(self._url), self._which(ollama_start.PROGRAM)
-        if parts.hostname not in LOCAL or parts.port is None or program is None:
+        if not is_loopback(self._url) or parts.port is None or program is None:
             return None
         port = parts.port
         return Started(

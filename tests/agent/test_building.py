@@ -100,6 +100,10 @@ async def test_every_start_is_on_loopback_at_a_kept_port_on_each_rung(tmp_path: 
         ("openai", "only adopted: give url="),
         ("openai:url=ftp://x", "is no address"),
         (
+            "vllm:url=http://10.0.0.7:8000",
+            "is not on this machine: run herd-node there, or name it as openai:url=",
+        ),
+        (
             "openai:url=http://127.0.0.1:9:key_file=/nonexistent/key",
             "key file /nonexistent/key cannot be read",
         ),
