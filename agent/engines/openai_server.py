@@ -4,6 +4,7 @@ What is particular to one of them comes in: its Contract, how it is read, and wh
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,9 +23,14 @@ from agent.engines.turn import Moved, counted
 from agent.supervision.progress import Progress
 from shared.errors import GatewayUnreachable
 from shared.names import MODEL_NAME_LIMIT, normalise
+from shared.serving import cancelled
 from shared.wire import Engine, Model, Replica
 
 LIST = "GET /v1/models"
+HEALTH = "/health"
+"""Of an engine that is silent while busy."""
+
+log = logging.getLogger("herd-node.engines")
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -89,6 +95,7 @@ class OpenAIServer:
         self._admit = admit
         self._unload = unload
         self._turn = asyncio.Lock()
+        self._settling: asyncio.Task[None] | None = None
         self._last: Engine | None = None
         self._mark = ""
 
@@ -108,6 +115,8 @@ class OpenAIServer:
 
     async def stop(self) -> None:
         """Ends what `start` began."""
+        if self._settling is not None:
+            await cancelled(self._settling)
         await self._source.stop()
 
     @asynccontextmanager
@@ -122,8 +131,28 @@ class OpenAIServer:
 
     @asynccontextmanager
     async def _after_the_others(self) -> AsyncIterator[Moved]:
-        async with self._turn, self._with_it() as moved:
-            yield moved
+        await self._turn.acquire()
+        try:
+            async with self._with_it() as moved:
+                yield moved
+        finally:
+            if self._contract.silent_while_busy and self.url is not None:
+                self._settling = asyncio.create_task(self._settle(self.url), name=f"settling-{self.name}")
+            else:
+                self._turn.release()
+
+    async def _settle(self, url: str) -> None:
+        """Gives the turn back once the engine answers: a call whose caller has left may go on there, in silence.
+
+        One question is enough, since it waits at the engine's door until the call is over.
+        """
+        try:
+            async with asyncio.timeout(self._contract.stalled_s), counted(self._progress):
+                await Ask(self._session, url, self.headers).status(HEALTH)
+        except (EngineError, TimeoutError) as error:
+            log.info("engine %s after a call: %s", self.name, str(error) or "no answer")
+        finally:
+            self._turn.release()
 
     def turn(self) -> AbstractAsyncContextManager[Moved]:
         """Alone, where it takes one call at a time. Raises GatewayUnreachable past the contract's time."""

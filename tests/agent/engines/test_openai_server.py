@@ -14,6 +14,7 @@ from agent.engines.openai_server import Mending, OpenAIServer, Reading
 from agent.engines.source import Adopted, Missing, Source
 from agent.supervision.progress import Progress
 from shared.errors import GatewayUnreachable
+from tests.fakes.waiting import eventually
 
 ONE = model("tiny:latest", 2048, frozenset({"chat"}))
 READING = Reading(models=[ONE], replicas=[replica(ONE, 1)], slots=4)
@@ -66,7 +67,11 @@ async def test_a_silent_one_is_not_asked_over_a_call_and_answers_from_memory(
         assert listed is not None
         assert [each["id"] for each in json.loads(listed)["data"]] == ["tiny:latest"]
         assert server.told("POST /v1/chat/completions") is None
-    assert not (await server.look()).up
+
+    async def down() -> bool:
+        return not (await server.look()).up
+
+    await eventually(down)
 
 
 async def test_calls_take_turns_and_one_that_left_holds_none(session: aiohttp.ClientSession) -> None:
@@ -89,6 +94,40 @@ async def test_calls_take_turns_and_one_that_left_holds_none(session: aiohttp.Cl
     await calls["c"]
     assert began == ["a", "c"]
     assert calls["b"].cancelled()
+
+
+async def test_a_call_whose_caller_left_keeps_the_engine_busy_until_it_answers(
+    session: aiohttp.ClientSession,
+) -> None:
+    free, progress = asyncio.Event(), Progress()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await free.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as door:
+        url = f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}"
+        server = a_server(session, Told(), source=Adopted(url), progress=progress)
+        await server.look()
+        with pytest.raises(asyncio.CancelledError):
+            async with server.turn():
+                raise asyncio.CancelledError
+        await eventually(lambda: progress.open == 1)
+        assert (await server.look()).replicas[0].slots_busy == 1
+        nxt = asyncio.create_task(_taken(server))
+        await asyncio.sleep(0)
+        assert not nxt.done()
+        free.set()
+        await nxt
+        await server.stop()
+
+
+async def _taken(server: OpenAIServer) -> None:
+    async with server.turn():
+        pass
 
 
 async def test_who_watches_it_knows_of_its_calls(session: aiohttp.ClientSession) -> None:
