@@ -113,9 +113,8 @@ class Supervisor:
                 self._known = Known(found.identity.rung, self._known.since)
             life = Life(self._launch(self.rung), self.rung, self._around)
             complaint = await self._lived(life, found)
-            found = None
+            found, self.ready = None, None  # no call shall be sent to one that ends
             end = await life.end()
-            self.ready = None
             if self._stopping.is_set():
                 return
             await self._paused(self._after(end, complaint))
@@ -131,7 +130,7 @@ class Supervisor:
             found = await asyncio.to_thread(found_engine, self._around.identity_file, self._launch)
             if found is None or not found.owned:
                 return found
-            self._down(f"another agent (process {found.identity.owner}) runs it")
+            self._down(f"another agent (process {found.identity.owner}) runs it", logging.WARNING)
             await self._paused(OTHERS_S)
         return None
 
@@ -144,7 +143,7 @@ class Supervisor:
             else:
                 await life.adopt(found.identity, found.held)
                 ready = True
-                self._note(Kind.ADOPTED, None, "goes on", ())
+                self._note(Kind.ADOPTED, None, self.rung, "goes on", ())
             if ready and life.ready is not None:
                 self._up(life.ready)
                 await life.until_its_end()
@@ -169,40 +168,38 @@ class Supervisor:
         """What is made of an end. Answers the seconds before the next start."""
         if end.doing is Doing.CLIMBING:
             self._keep(self._above() or self.rung)
-            self._down(f"restarted for a better form: {self.rung}")
+            self._down(f"restarted for a better form: {self.rung}", logging.INFO)
             return 0.0
         lines = [*end.lines, complaint] if complaint else end.lines
         code = CANNOT_START if complaint else end.code
         finding = classified(code, end.doing, lines, kernel_killed=end.kernel_killed)
         reason = complaint or _said(end, finding, self._around.log.path.name)
+        before = self.rung
         wait_s, then = self._next(end, finding.kind)
-        self._note(finding.kind, end.code, then, (*finding.lines, reason))
+        self._note(finding.kind, end.code, before, then, (*finding.lines, reason))
         self._down(f"{reason}; {then}" if self.quarantined else reason)
         return wait_s
 
     def _next(self, end: End, kind: Kind) -> tuple[float, str]:
         """Seconds, and the same in words."""
         now, before = time.monotonic(), self.rung
-        self._exits.append(Exit(now, kind))
+        self._exits.append(Exit(now, kind, before))
         step = next_step(kind, before, self._exits, self._rungs, now)
         if end.unkillable:
             step = Step(before, quarantined=f"process {end.unkillable[0]} cannot be killed")
         self.gpu_suspect = self.gpu_suspect or step.gpu_quarantined
         if step.rung is not before or before is not Rung.AS_IT_WAS:
             self._keep(step.rung)
-        if (
-            step.rung is not before
-        ):  # another form: what the old one did says nothing of it, and rungs are few
+        if step.rung is not before:
+            # Another form: what the old one did says nothing of it. The rungs are few.
             self._restarts, self.quarantined = Restarts(), False
             return 0.0, f"{step.rung} instead of {before}"
         self._restarts = self._restarts.after_exit(end.lived_s, now, hopeless=bool(step.quarantined))
         self.quarantined = self._restarts.quarantined
         wait_s = self._restarts.wait_s(now, self._quarantine_s)
         if self.quarantined:
-            return (
-                wait_s,
-                f"quarantined ({step.quarantined or 'it ends too often'}), next try in {wait_s:.0f} s",
-            )
+            why = step.quarantined or "it ends too often"
+            return wait_s, f"quarantined ({why}), next try in {wait_s:.0f} s"
         return wait_s, f"again in {wait_s:.0f} s" if wait_s else "again at once"
 
     def _above(self) -> Rung | None:
@@ -212,23 +209,16 @@ class Supervisor:
         self._known = Known(rung, time.time())
         self._file.write(self._model, self._known)
 
-    def _note(self, kind: Kind, code: int | None, then: str, lines: tuple[str, ...]) -> None:
+    def _note(self, kind: Kind, code: int | None, rung: Rung, then: str, lines: tuple[str, ...]) -> None:
+        now = time.time()
         self.events.add(
-            Event(
-                at=time.time(),
-                engine=self.name,
-                kind=kind,
-                rung=self.rung,
-                then=then,
-                code=code,
-                lines=lines,
-            )
+            Event(at=now, engine=self.name, kind=kind, rung=rung, then=then, code=code, lines=lines)
         )
 
-    def _down(self, reason: str) -> None:
+    def _down(self, reason: str, level: int = logging.ERROR) -> None:
         self.ready = None
         self.reason = reason
-        log.error("%s: %s", self.name, reason)
+        log.log(level, "%s: %s", self.name, reason)
         self.changed.set()
 
     async def _paused(self, seconds: float) -> None:

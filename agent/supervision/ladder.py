@@ -1,4 +1,7 @@
-"""What follows an exit: the same again, a clean start, one rung down, or quarantine; and the way back up. Pure."""
+"""What follows an exit: the same again, one rung down, or quarantine; and the way back up. Pure.
+
+Every start is a clean one: each process of the old tree is gone, what it left is swept, and its memory is free again.
+"""
 
 from collections.abc import Sequence
 
@@ -26,14 +29,14 @@ class Exit(Struct, frozen=True):
 
     at: float
     kind: Kind
+    rung: Rung = Rung.AS_IT_WAS
+    """It was on."""
 
 
 class Step(Struct, frozen=True):
     """What the next start is."""
 
     rung: Rung
-    clean: bool = False
-    """Every process of the tree is gone, what it left is swept and memory has returned, before it starts."""
     quarantined: str = ""
     """Why it is not started now; empty: it is."""
     gpu_quarantined: bool = False
@@ -42,17 +45,18 @@ class Step(Struct, frozen=True):
 
 def next_step(kind: Kind, rung: Rung, history: Sequence[Exit], rungs: Sequence[Rung], now: float) -> Step:
     """After an end of that kind on that rung. `history`: the exits, this one among them; `rungs`: the engine's."""
-    times = sum(1 for each in history if each.kind is kind and now - each.at < REPEATED_WITHIN_S)
+    alike = [each for each in history if each.kind is kind and now - each.at < REPEATED_WITHIN_S]
     if kind in HOPELESS:
         return Step(rung, quarantined=f"{kind}: it would fail again")
     if kind is Kind.POISONED:
-        return _after_poisoning(rung, rungs, times)
+        return _after_poisoning(rung, rungs, len(alike))
+    times = sum(1 for each in alike if each.rung is rung)  # another rung is another form
     if kind is Kind.MEMORY or (kind is Kind.TOO_SLOW and times >= SLOW_TIMES):
         return _down(kind, rung, rungs)
     if kind in (Kind.CRASHED, Kind.WEDGED):
         humbler = below(rung, rungs) if times >= CRASHED_TIMES else None
-        return Step(humbler or rung, clean=kind is Kind.WEDGED or times > 1)
-    return Step(rung, clean=kind is Kind.TOO_SLOW)
+        return Step(humbler or rung)
+    return Step(rung)
 
 
 def below(rung: Rung, rungs: Sequence[Rung]) -> Rung | None:
@@ -77,16 +81,14 @@ def nearest(rung: Rung, rungs: Sequence[Rung]) -> Rung:
 
 def _after_poisoning(rung: Rung, rungs: Sequence[Rung], times: int) -> Step:
     if times < POISONED_TIMES or rung is Rung.CPU:
-        return Step(rung, clean=True)
+        return Step(rung)
     if Rung.CPU in rungs:
-        return Step(Rung.CPU, clean=True, gpu_quarantined=True)
-    return Step(
-        rung, clean=True, quarantined=f"{times} times poisoned: its GPU is suspect", gpu_quarantined=True
-    )
+        return Step(Rung.CPU, gpu_quarantined=True)
+    return Step(rung, quarantined=f"{times} times poisoned: its GPU is suspect", gpu_quarantined=True)
 
 
 def _down(kind: Kind, rung: Rung, rungs: Sequence[Rung]) -> Step:
     humbler = below(rung, rungs)
     if humbler is None:
-        return Step(rung, clean=True, quarantined=f"{kind} on its lowest rung ({rung})")
-    return Step(humbler, clean=True)
+        return Step(rung, quarantined=f"{kind} on its lowest rung ({rung})")
+    return Step(humbler)

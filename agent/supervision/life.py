@@ -122,9 +122,10 @@ class Life:
         stopping = asyncio.create_task(self._around.stopping.wait(), name=f"stop-{self._around.name}")
         probing = asyncio.create_task(self._probe(), name=f"probes-{self._around.name}")
         try:
-            while not (await asyncio.wait({ended, stopping}, timeout=WATCH_S, return_when="FIRST_COMPLETED"))[
-                0
-            ]:
+            while True:
+                await asyncio.wait({ended, stopping}, timeout=WATCH_S, return_when="FIRST_COMPLETED")
+                if ended.done() or stopping.done():
+                    return
                 await self._look_after()
                 if self._verdict(process) is Verdict.WEDGED:
                     self.doing = Doing.WEDGED
