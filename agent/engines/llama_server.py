@@ -15,7 +15,15 @@ from msgspec import Raw, Struct
 
 from agent.engines import llamacpp_calls
 from agent.engines.asking import Ask
-from agent.engines.engine import OPENAI_PATHS, Contract, EngineError, count_or_none, decoded, slots_within
+from agent.engines.engine import (
+    GENERATIONS,
+    OPENAI_PATHS,
+    Contract,
+    EngineError,
+    count_or_none,
+    decoded,
+    slots_within,
+)
 from agent.engines.kind import EngineKind
 from agent.engines.llamacpp_shapes import Generation, Meta, ModelEntry, Models, Props, Slot
 from agent.engines.openai_server import Mending, Reading
@@ -87,7 +95,7 @@ def _bounds(options: Options, rung: Rung) -> list[str]:
 
 
 MENDING = Mending(
-    reshaped=llamacpp_calls.GENERATIONS | {"/v1/embeddings"},
+    reshaped=GENERATIONS | {"/v1/embeddings"},
     carriage=llamacpp_calls.carriage,
     true_fault=llamacpp_calls.true_fault,
 )
