@@ -3,7 +3,6 @@
 import logging
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,7 +60,7 @@ class Choice:
                 built(each, KINDS[each.kind], around) if each.options else await self._built_in(each.kind)
                 for each in found
             ]
-        ollama = await self._ollama()
+        ollama = self._ollama_from()
         if (await ollama.look()).up:
             return [ollama]
         log.info("no Ollama at %s: starting the embedded engine", ollama.url)
@@ -94,16 +93,20 @@ class Choice:
         return supervise
 
     async def _ollama(self) -> Ollama:
-        """The one that runs; one to start where that is wanted and possible."""
-        settings = self._settings
-        make = partial(
-            Ollama, self._url, self._session, settings.look_timeout, vram_bytes=self._gpu.vram_bytes
-        )
-        found = make()
-        if not settings.start_ollama or (await found.look()).up or (source := self._own_ollama()) is None:
+        """The one that runs; one to start where that is possible. Only for who names it: else it may be a service of
+        the system that comes up later, whose port would be taken.
+        """
+        found = self._ollama_from()
+        if not self._settings.start_ollama or (await found.look()).up:
+            return found
+        if (source := self._own_ollama()) is None:
             return found
         log.info("no Ollama at %s: starting one", self._url)
-        return make(source=source)
+        return self._ollama_from(source)
+
+    def _ollama_from(self, source: Source | None = None) -> Ollama:
+        timeout_s = self._settings.look_timeout
+        return Ollama(self._url, self._session, timeout_s, vram_bytes=self._gpu.vram_bytes, source=source)
 
     def _own_ollama(self) -> Source | None:
         """None: it would be another machine's, or is not installed."""

@@ -40,7 +40,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     start_ollama: Annotated[
-        bool, _about("whether an Ollama is started where none answers and the program is installed")
+        bool,
+        _about("whether an Ollama named with --engine is started where none answers and it is installed"),
     ] = True
     gateway_port: Annotated[int, Meta(ge=0, le=65_535), _about("port of the gateway; 0: any free one")] = (
         11436

@@ -31,7 +31,7 @@ ANSWER_S = 1.0
 OLLAMA = Offer(
     name="ollama",
     about="Ollama: pulls and serves models by name",
-    how="install it from its makers; one that runs is used, one that is only installed is started",
+    how="install it from its makers; one that runs is used, one that is named with --engine is started",
     program="ollama",
 )
 EMBEDDED = Offer(
