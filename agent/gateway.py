@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from agent.engines.engine import Carriage, Engine, EngineError, ErrorAnswer
 from agent.engines.turn import Moved
+from agent.passed_headers import passed
 from agent.refusals import refusal
 from shared.errors import (
     BodyTooLarge,
@@ -22,7 +23,6 @@ from shared.errors import (
     RouteNotFound,
     StreamBroken,
 )
-from shared.wire import GATEWAY_FAULT_HEADER
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -31,20 +31,6 @@ STREAMED = web.RequestKey("herd_node_streamed", bool)
 STREAMS = ("application/x-ndjson", "text/event-stream")
 
 log = logging.getLogger("herd-node.gateway")
-
-_NOT_PASSED = frozenset(
-    name.lower()
-    for name in (
-        hdrs.HOST,
-        hdrs.AUTHORIZATION,
-        hdrs.CONNECTION,
-        hdrs.KEEP_ALIVE,
-        hdrs.TRANSFER_ENCODING,
-        hdrs.DATE,
-        hdrs.SERVER,
-        GATEWAY_FAULT_HEADER,
-    )
-)
 
 
 class Gateway:
@@ -162,7 +148,7 @@ class Gateway:
     ) -> web.StreamResponse:
         if (url := engine.url) is None:
             raise GatewayUnreachable(f"engine {engine.name} is not up")
-        headers = {**_passed(request.headers), **engine.headers}
+        headers = {**passed(request.headers), **engine.headers}
         sent: bytes | aiohttp.StreamReader | None = request.content if request.body_exists else None
         carriage = None
         if path in engine.reshaped:
@@ -189,11 +175,13 @@ class Gateway:
 
     async def _fault(self, engine: Engine, response: aiohttp.ClientResponse) -> web.Response:
         try:
-            body = await response.read()
+            said = await response.read()
         except CONNECTION_ERRORS as error:
             raise StreamBroken(f"the engine broke off its answer: {error}") from error
-        status, body = engine.true_fault(response.status, body)
-        headers = _passed(response.headers)
+        status, body = engine.true_fault(response.status, said)
+        headers = passed(response.headers)
+        if body != said:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
         headers.pop(hdrs.CONTENT_LENGTH, None)
         return web.Response(status=status, body=body, headers=headers)
 
@@ -220,7 +208,7 @@ class Gateway:
         path: str,
         moved: Moved,
     ) -> web.StreamResponse:
-        answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
+        answer = web.StreamResponse(status=response.status, headers=passed(response.headers))
         # With its length known, an answer is over before its last write.
         length_is_known = response.content_length is not None
         if length_is_known:
@@ -291,7 +279,3 @@ async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None, mov
         return carriage.finish() if carriage else b""
     except (*CONNECTION_ERRORS, EngineError) as error:
         raise EngineError(type(error).__name__) from error
-
-
-def _passed(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _NOT_PASSED}

@@ -175,8 +175,9 @@ async def test_serverless_answers_become_streams_and_its_errors_errors() -> None
                 status, kind, body = await door.chat("b", stream=stream)
                 error = json.loads(body)["error"]
                 assert (status, kind, error["message"]) == (503, "application/json", "Instance not found")
-            status, _, body = await door.chat("unregistered", stream=False)
-            assert (status, json.loads(body)["error"]["message"]) == (500, "Internal Server Error")
+            status, kind, body = await door.chat("unregistered", stream=False)
+            assert (status, kind) == (500, "application/json")
+            assert json.loads(body)["error"]["message"] == "Internal Server Error"
 
 
 async def test_a_serverless_without_capacity_is_not_waited_for_for_ever() -> None:

@@ -21,6 +21,8 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing."""
 
+    # Header names in small letters, as uvicorn writes them.
+
     def body(self) -> dict[str, Any]:
         length = int(self.headers.get("Content-Length") or 0)
         return json.loads(self.rfile.read(length) or b"{}") if length else {}
@@ -31,8 +33,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_text(self, data: bytes, status: int, kind: str = "text/plain") -> None:
         self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(data)))
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
@@ -41,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_events(self, events: list[Any], pause_s: float = 0.0) -> None:
         """Each as one event; texts as they are."""
         self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("content-type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
