@@ -20,7 +20,7 @@ _NOT_PASSED = frozenset(
     )
 )
 _SPELT = {name.lower(): str(name) for name in (hdrs.CONTENT_LENGTH, hdrs.CONTENT_TYPE)}
-"""Those that the gateway changes, as it spells them. Where aiohttp has no C parser, they come as a server spells them."""
+"""Those that the gateway changes. Where aiohttp has no C parser, they come as a server spells them."""
 
 
 def passed(headers: Mapping[str, str]) -> dict[str, str]:
