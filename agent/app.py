@@ -13,17 +13,18 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
+from agent.addresses import NoAddress, base_url, ollama_url
 from agent.capacity.processes import Processes
 from agent.capacity.sampling import Machine, Sampler
 from agent.capacity.watch import Watch
+from agent.choosing import Choice
 from agent.config import Settings
 from agent.control import FILE as CONTROL
 from agent.control import ControlFile, watched
 from agent.drain import OwnDrain
-from agent.engines.embedded_model import model_file
 from agent.engines.engine import Engine
-from agent.engines.llamacpp import LlamaCpp
 from agent.engines.ollama import Ollama
+from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
 from agent.link import Link
 from agent.presence import own
@@ -58,7 +59,10 @@ class StartError(Exception):
 
 async def run_agent(settings: Settings, *, with_parent: bool) -> None:
     """Until it is told to stop; then drains. Raises StartError."""
-    router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    try:
+        router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    except NoAddress as error:
+        raise StartError(str(error)) from error
     if not router_url and not settings.mdns:
         raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
     data_dir = _node_directory(settings)
@@ -111,9 +115,8 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
 def _machine(host: HostSensor, gpu: GpuSensor, reporter: Reporter, engines: dict[str, Engine]) -> Machine:
     """As the capacity learner reads it. An Ollama may also work for the machine's owner."""
     ollama = engines.get(Ollama.name)
-    ours = [engine for engine in engines.values() if isinstance(engine, LlamaCpp)]
     port = urlsplit(ollama.url).port if ollama and ollama.url else None
-    processes = Processes(port, lambda: [pid for engine in ours for pid in engine.pids])
+    processes = Processes(port, lambda: [pid for engine in engines.values() for pid in engine.pids])
     return Machine(
         processes=processes.look,
         gpus=gpu.gpus,
@@ -202,52 +205,10 @@ async def _start(engines: dict[str, Engine], link: Link) -> None:
 async def _engines(
     settings: Settings, session: aiohttp.ClientSession, data_dir: Path, gpu: GpuSensor
 ) -> list[Engine]:
-    """Those named; without names the Ollama if one answers, else the embedded one."""
-    url = ollama_url(settings.ollama_host)
-    ollama = Ollama(url, session, settings.look_timeout, vram_bytes=gpu.vram_bytes)
-    embedded = LlamaCpp(
-        session,
-        data_dir,
-        model_file(settings.embedded_model),
-        slots=settings.embedded_slots,
-        context_length=settings.embedded_context,
-        threads=settings.embedded_threads,
-        start_timeout_s=settings.start_timeout,
-        look_timeout_s=settings.look_timeout,
-        outlive_s=settings.embedded_outlive,
-    )
-    known: dict[str, Engine] = {"ollama": ollama, "embedded": embedded}
-    for name in settings.engine:
-        if name not in known:
-            raise StartError(f"no engine is called {name!r}; there are: {', '.join(known)}")
-    if settings.engine:
-        return [known[name] for name in dict.fromkeys(settings.engine)]
-    if (await ollama.look()).up:
-        return [ollama]
-    log.info("no Ollama at %s: starting the embedded engine", ollama.url)
-    return [ollama, embedded]
-
-
-def ollama_url(host: str) -> str:
-    """OLLAMA_HOST's spellings: with or without scheme and port; 0.0.0.0 is reached on loopback."""
-    url = base_url(host, 11434)
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
-
-
-def base_url(text: str, port: int) -> str:
-    """scheme://host:port, with http and `port` where they are left out. Raises StartError."""
     try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        name, port = parts.hostname, parts.port or port
-        (name or "").encode("idna")  # as every look-up does
-    except UnicodeError as error:
-        why = "a part of the host's name is empty or too long, or has a character that none may have"
-        raise StartError(f"{text!r} is no address: {why}") from error
-    except ValueError as error:
-        raise StartError(f"{text!r} is no address: {error}") from error
-    if not name or parts.scheme not in ("http", "https"):
-        raise StartError(f"{text!r} is no address; expected http://HOST:{port}")
-    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{port}"
+        return await Choice(settings, session, data_dir, gpu, ollama_url(settings.ollama_host)).engines()
+    except (WantedError, NoAddress) as error:
+        raise StartError(str(error)) from error
 
 
 @asynccontextmanager

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @click.option("--node-id", help="This node's name.  [default: the host's name]")
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
 @click.option("--advertise", help="Host under which the coordinator reaches this node's gateway.")
-@click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: what is found]")
+@click.option(
+    "--engine",
+    multiple=True,
+    help="NAME[:key=value...], as herd-node engines lists them; repeatable.  [default: what is found]",
+)
 @click.option(
     "--learn-capacity",
     "enable_capacity_learning",
@@ -131,6 +135,16 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     from agent.verbs.drain import undrain as undrained
 
     _ask(context, flags, undrained)
+
+
+@main.command()
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@click.pass_context
+def engines(context: click.Context, /, *, output: Any) -> None:
+    """Which engines are found on this machine, which could be had, and why others cannot run here."""
+    from agent.verbs.engines import engines as listed
+
+    _ask(context, {"ollama_host": None}, lambda settings: listed(settings, output))
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

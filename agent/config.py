@@ -34,8 +34,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     ollama_host: Annotated[str, _about("the Ollama to use")] = "http://localhost:11434"
     engine: Annotated[
         tuple[str, ...],
-        _about("engines to use, by name: ollama, embedded; empty: an Ollama if there is one, else embedded"),
+        _about(
+            "engines to use, as NAME[:key=value...]: ollama, embedded, a section of engines.toml, or a kind; "
+            "empty: those of engines.toml, else an Ollama if there is one, else embedded"
+        ),
     ] = ()
+    start_ollama: Annotated[
+        bool,
+        _about("whether an Ollama named with --engine is started where none answers and it is installed"),
+    ] = True
     gateway_port: Annotated[int, Meta(ge=0, le=65_535), _about("port of the gateway; 0: any free one")] = (
         11436
     )

@@ -21,8 +21,10 @@ Few = Annotated[int, Meta(ge=1, le=1024)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Celsius = Annotated[float, Meta(ge=-100, le=250)]
 Label = Annotated[str, Meta(max_length=128)]
+Price = Annotated[float, Meta(ge=0, le=1e6)]
 
-ABILITIES = frozenset({"chat", "embedding", "vision", "insert", "tools", "thinking"})
+ABILITIES = frozenset({"chat", "completion", "embedding", "vision", "insert", "tools", "thinking"})
+"""`chat` includes `completion`, which alone is the going on of a text without chat."""
 DIALECTS = frozenset({"ollama", "openai"})
 
 
@@ -69,7 +71,9 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: EngineName
     kind: str
-    """`ollama` or `llama.cpp`."""
+    """`ollama`, `llama.cpp`, `vllm`, `transformers`, `krasis`, `serverlessllm`, `glinthawk`, or `openai`: a server
+    elsewhere. Others may follow.
+    """
     version: str = ""
     up: bool = True
     reason: str = ""
@@ -81,6 +85,12 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether slots are the engine's own word; else they are the least that is safe, and more may be learned."""
     default_context: Count | None = None
     """Tokens with which it loads a model when a call asks for none; None: unknown."""
+    restricted: Label = ""
+    """Why it gets only calls that allow it: `cost`, `batch`; empty: it gets any."""
+    price_in: Price = 0.0
+    """Of a million tokens of prompt, in the currency of whoever runs the fleet."""
+    price_out: Price = 0.0
+    """Of a million tokens of answer."""
     models: list[Model] = []
     replicas: list[Replica] = []
 
@@ -241,8 +251,8 @@ class HeartbeatReply(Struct, frozen=True, kw_only=True):
 
 
 GATEWAY_FAULT_HEADER = "X-Fleet-Gateway-Fault"
-"""On an answer that the gateway gave itself: `draining`, `unreachable` (the engine), `broken` (it had the call) or
-`refused`."""
+"""On an answer that the gateway gave itself: `draining`, `unreachable` (the engine), `broken` (it had the call), `busy`
+(it may have no more calls now) or `refused`."""
 
 
 def engine_path(engine: str, path: str) -> str:

@@ -9,7 +9,10 @@ import asyncio
 import importlib.util
 import logging
 import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 from msgspec import Struct
@@ -17,6 +20,7 @@ from msgspec import Struct
 from agent.engines import llamacpp_calls, llamacpp_inputs
 from agent.engines.embedded_model import ModelFile, ModelRefused, architecture, digest
 from agent.engines.engine import (
+    GENERATIONS,
     OPENAI_PATHS,
     Answer,
     Carriage,
@@ -26,6 +30,8 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.llamacpp_forms import LlamaCppForms
+from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
+from agent.engines.turn import Moved, counted
 from agent.supervision.launch import Rung
 from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
@@ -40,40 +46,6 @@ MISSING = (
 log = logging.getLogger("herd-node.llamacpp")
 
 
-class _Generation(Struct, frozen=True):
-    n_ctx: int = 0
-
-
-class _TemplateCaps(Struct, frozen=True):
-    supports_tools: bool = False
-
-
-class _Props(Struct):
-    total_slots: int = 1
-    chat_template_caps: _TemplateCaps = _TemplateCaps()
-    default_generation_settings: _Generation = _Generation()
-
-
-class _Slot(Struct):
-    is_processing: bool = False
-
-
-class _Meta(Struct):
-    n_ctx_train: int = 0
-    n_params: int = 0
-    size: int = 0
-    ftype: str = ""
-
-
-class _ModelEntry(Struct):
-    id: str
-    meta: _Meta | None = None
-
-
-class _Models(Struct):
-    data: list[_ModelEntry]
-
-
 class _Tokens(Struct):
     tokens: list[int]
 
@@ -83,7 +55,8 @@ class LlamaCpp:
 
     name = "embedded"
     paths = OPENAI_PATHS
-    reshaped = llamacpp_calls.GENERATIONS | {llamacpp_inputs.PATH}
+    headers: Mapping[str, str] = MappingProxyType({})
+    reshaped = GENERATIONS | {llamacpp_inputs.PATH}
 
     def __init__(
         self,
@@ -161,6 +134,14 @@ class LlamaCpp:
         if self._supervisor is not None:
             await self._supervisor.stop()
 
+    def turn(self) -> AbstractAsyncContextManager[Moved]:
+        """As many calls as come; its supervisor knows of them."""
+        return counted(self.progress)
+
+    def told(self, _asked: str) -> bytes | None:
+        """It answers for itself."""
+        return None
+
     def carriage(self, path: str, body: bytes) -> Carriage | None:
         """So that a call can be cancelled."""
         return llamacpp_calls.carriage(path, body)
@@ -180,6 +161,10 @@ class LlamaCpp:
         """No call changes what it has."""
         return False
 
+    async def unload(self, _model: str) -> None:
+        """Raises EngineError: it is there for its one model."""
+        raise EngineError("its one model stays in memory for as long as it runs")
+
     async def look(self) -> Engine:
         """The one model and its slots."""
         ready = self._supervisor and self._supervisor.ready
@@ -187,12 +172,12 @@ class LlamaCpp:
             return self._down(self._supervisor.reason if self._supervisor else self._problem)
         try:
             async with asyncio.timeout(self._look_timeout_s):
-                props = await self._get("/props", _Props)
+                props = await self._get("/props", Props)
                 slots = await self._slots()
-                models = await self._get("/v1/models", _Models)
+                models = await self._get("/v1/models", Models)
         except (aiohttp.ClientError, TimeoutError, OSError, EngineError) as error:
             return self._down(f"{ready.address}: {str(error) or 'timed out'}")
-        meta = models.data[0].meta or _Meta() if models.data else _Meta()
+        meta = models.data[0].meta or Meta() if models.data else Meta()
         return Engine(
             name=self.name,
             kind="llama.cpp",
@@ -203,7 +188,7 @@ class LlamaCpp:
             replicas=[self._replica(props, slots, meta)],
         )
 
-    def _served(self, meta: _Meta, props: _Props) -> Model:
+    def _served(self, meta: Meta, props: Props) -> Model:
         abilities = {"chat", "embedding"}  # the worker starts its server with both
         if props.chat_template_caps.supports_tools:
             abilities.add("tools")
@@ -219,7 +204,7 @@ class LlamaCpp:
             abilities=frozenset(abilities),
         )
 
-    def _replica(self, props: _Props, slots: list[_Slot], meta: _Meta) -> Replica:
+    def _replica(self, props: Props, slots: list[Slot], meta: Meta) -> Replica:
         return Replica(
             model=self._model.name,
             size_bytes=count_or_none(meta.size) or 0,
@@ -231,13 +216,13 @@ class LlamaCpp:
     def _down(self, reason: str) -> Engine:
         return Engine(name=self.name, kind="llama.cpp", up=False, reason=reason)
 
-    async def _slots(self) -> list[_Slot]:
+    async def _slots(self) -> list[Slot]:
         """They tell how far each call has come, also of one whose answer is not streamed."""
         body = await self._read("/slots")
         if body != self._slots_told:
             self._slots_told = body
             self.progress.moved(time.monotonic())
-        return decoded(body, list[_Slot], "/slots")
+        return decoded(body, list[Slot], "/slots")
 
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
         return decoded(await self._read(path), kind, path)

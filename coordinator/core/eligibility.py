@@ -41,6 +41,8 @@ def unable(node_id: NodeId, spot: Spot, call: Call) -> Refusal | None:
 def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:
     """Why the place serves no call at all."""
     name = node.node_id
+    if why := spot.engine.restricted:  # until calls and rules can allow it, none does
+        return Refusal(f"{spot.engine.name} on {name} serves only calls that allow it ({why})", lasting=True)
     if not spot.replicas and (cold := _no_load(node, spot)):
         return cold
     if standing.status == "offline" or standing.state in {"probing", "unreachable"}:

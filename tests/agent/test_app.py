@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.app import StartError, base_url, run_agent
+from agent.addresses import base_url
+from agent.app import StartError, run_agent
 from agent.config import Settings
 
 LONG = "a" * 64
