@@ -15,7 +15,7 @@ import aiohttp
 from msgspec import Struct
 
 from agent.engines import llamacpp_calls, llamacpp_inputs
-from agent.engines.embedded_model import ModelFile, ModelRefused, architecture, digest
+from agent.engines.embedded_model import ModelFile, architecture, digest
 from agent.engines.engine import (
     OPENAI_PATHS,
     Answer,
@@ -25,6 +25,7 @@ from agent.engines.engine import (
     decoded,
     slots_within,
 )
+from agent.models.refusal import ModelRefused
 from agent.supervisor import Supervisor
 from shared.names import is_model_name
 from shared.wire import Engine, Model, Replica
@@ -125,7 +126,7 @@ class LlamaCpp:
         try:
             if not is_model_name(self._model.name):
                 raise ModelRefused(f"{self._model.name!r}: no model can have such a name")
-            self._family = architecture(self._model.path)
+            self._family = await architecture(self._model.path)
             if self._model.sha256:
                 self._digest = await digest(self._model)
             await self._start_child()
