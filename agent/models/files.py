@@ -6,9 +6,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from agent.models.gguf import Header, read_header, truncated
+from agent.models.gguf import Header, read_header
 from agent.models.gguf_shape import shape_of, weights_of
-from agent.models.refusal import ModelRefused
+from agent.models.refusal import ModelRefused, missing_bytes
 from agent.models.shape import Shape, Weights
 
 BUFFER = 2**20
@@ -65,7 +65,7 @@ def split_paths(path: Path) -> tuple[Path, ...]:
 
 def _whole(path: Path) -> Header:
     header, size = read_file(path)
-    if reason := truncated(header, size):
+    if reason := missing_bytes(size, header.needed_bytes):
         raise ModelRefused(f"{path.name}: {reason}")
     return header
 

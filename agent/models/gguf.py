@@ -70,7 +70,7 @@ class Header(Struct, frozen=True):
 def read_header(file: BinaryIO, size: int) -> Header:
     """Of a file of `size` bytes that is open at its beginning. Raises ModelRefused; OSError comes from the file.
 
-    A file that is shorter than its tensors still has its header: `truncated` says so.
+    A file that is shorter than its tensors still has its header.
     """
     reader = HeaderReader(file, size)
     _begin(reader)
@@ -81,13 +81,6 @@ def read_header(file: BinaryIO, size: int) -> Header:
     alignment = _alignment(metadata)
     listed = _tensors(reader, tensors, alignment)
     return Header(metadata, listed, _aligned(reader.at, alignment))
-
-
-def truncated(header: Header, size: int) -> str:
-    """Why a file of `size` bytes is not whole; empty where it is."""
-    if size >= header.needed_bytes:
-        return ""
-    return f"the file has {size:,} bytes, its tensors need {header.needed_bytes:,}: it did not arrive whole"
 
 
 def _begin(reader: HeaderReader) -> None:

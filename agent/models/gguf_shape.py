@@ -9,11 +9,13 @@ from agent.models.shape import (
     CONTEXT_MOST,
     LAYERS_MOST,
     WIDTH_MOST,
+    Part,
     Shape,
     Weights,
     cache_bytes_per_token,
     counted,
     per_layer,
+    summed,
 )
 from agent.models.tensor_types import BY_NAME, FILE_TYPES
 
@@ -65,21 +67,21 @@ def weights_of(headers: Iterable[Header]) -> Weights:
     """Of a model in one file or several; the first one's metadata name its quantisation."""
     files = list(headers)
     tensors = [tensor for header in files for tensor in header.tensors]
-    by_type: dict[str, int] = {}
-    layers: dict[int, int] = {}
-    for tensor in tensors:
-        by_type[tensor.kind.name] = by_type.get(tensor.kind.name, 0) + tensor.size_bytes
-        if found := LAYER.match(tensor.name):
-            layers[int(found[1])] = layers.get(int(found[1]), 0) + tensor.size_bytes
+    by_type, layers = summed(Part(each.kind.name, _layer(each.name), each.size_bytes) for each in tensors)
     into = sum(each.size_bytes for each in tensors if each.name.startswith(INPUT))
-    rest = sum(by_type.values()) - into - sum(layers.values())
+    rest = sum(by_type.values()) - into - sum(layers)
     return Weights(
-        layer_bytes=tuple(size for _, size in sorted(layers.items())),
+        layer_bytes=layers,
         input_bytes=into,
         output_bytes=rest if _has_output(tensors) else rest + into,
-        by_type=dict(sorted(by_type.items(), key=lambda each: -each[1])),
+        by_type=by_type,
         quantisation=_quantisation(files[0].metadata if files else {}, by_type),
     )
+
+
+def _layer(name: str) -> int | None:
+    found = LAYER.match(name)
+    return int(found[1]) if found else None
 
 
 def _kv_heads(told: object, interval: object, layers: int, heads: int) -> tuple[int, ...]:

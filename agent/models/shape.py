@@ -1,6 +1,7 @@
 """How a model is built, as far as memory depends on it; whichever kind of file it comes in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -49,6 +50,26 @@ class Weights(Struct, frozen=True):
     def total_bytes(self) -> int:
         """In the files; where words come out through the same tensor as they went in, an engine may keep it twice."""
         return sum(self.by_type.values())
+
+
+class Part(NamedTuple):
+    """A tensor, as far as memory is concerned; `layer` None: it is of none."""
+
+    kind: str
+    layer: int | None
+    size_bytes: int
+
+
+def summed(parts: Iterable[Part]) -> tuple[dict[str, int], tuple[int, ...]]:
+    """Bytes by kind, largest first, and of each layer that has any."""
+    kinds: dict[str, int] = {}
+    layers: dict[int, int] = {}
+    for part in parts:
+        kinds[part.kind] = kinds.get(part.kind, 0) + part.size_bytes
+        if part.layer is not None:
+            layers[part.layer] = layers.get(part.layer, 0) + part.size_bytes
+    by_type = dict(sorted(kinds.items(), key=lambda each: -each[1]))
+    return by_type, tuple(size for _, size in sorted(layers.items()))
 
 
 def counted(told: object, most: int) -> int:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.models.gguf import LAYOUTS, Skipped, truncated
+from agent.models.gguf import LAYOUTS, Skipped
 from agent.models.header_reader import HEADER_MOST, ITEMS_MOST
-from agent.models.refusal import ModelRefused
+from agent.models.refusal import ModelRefused, missing_bytes
 from scripts.train import gguf
 from tests.agent.models.llama import (
     LLAMA_3_1_8B,
@@ -68,9 +68,11 @@ def test_every_kind_of_number() -> None:
 def test_a_file_that_did_not_arrive_whole_is_known_by_its_header() -> None:
     content = header_bytes(LLAMA_3_1_8B, llama_3_1_8b_tensors())
     header = read(content, 3 * 2**30)
-    assert truncated(header, header.needed_bytes) == ""
-    assert truncated(header, header.needed_bytes - 1).endswith("it did not arrive whole")
-    assert "the file has 3,221,225,472 bytes, its tensors need 4,9" in truncated(header, 3 * 2**30)
+    assert missing_bytes(header.needed_bytes, header.needed_bytes) == ""
+    assert missing_bytes(header.needed_bytes - 1, header.needed_bytes).endswith("it did not arrive whole")
+    assert "the file has 3,221,225,472 bytes, its tensors need 4,9" in missing_bytes(
+        3 * 2**30, header.needed_bytes
+    )
 
 
 @pytest.mark.parametrize(
