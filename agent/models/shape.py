@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from agent.models.tensor_types import TensorType, row_bytes
 
-LAYERS_MOST = 16_384
+LAYERS_MOST = 1_024
 WIDTH_MOST = 2**24
 """Numbers in a vector, heads, or words of a vocabulary: a figure beyond is nonsense, and none is better."""
 CONTEXT_MOST = 2**40
