@@ -1,8 +1,8 @@
 """By how much estimates of a model's memory are off on this node, learned from what was measured after loads. Pure.
 
 A model's factor is the weighted median of its newest measurements (measured / estimated), so that one taken while
-another program moved memory changes little; each counts less than the one after it, and half after a month, since engines and
-drivers change. Beside them stands the estimate itself, as a measurement of 1 that counts little.
+another program moved memory changes little; each counts less than the one after it, and half after a month, since
+engines and drivers change. Beside them stands the estimate itself, as a measurement of 1 that counts little.
 """
 
 import math
