@@ -44,7 +44,7 @@ class HeaderReader:
         """Over so many texts, each behind its length."""
         self._count(count)
         for _ in range(count):
-            self.skip(self.number("Q"))
+            self.skip(int.from_bytes(self.bytes(8), "little"))
 
     def number(self, layout: str) -> int:
         """A whole number; `layout` is that of struct."""
