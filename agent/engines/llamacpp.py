@@ -18,7 +18,7 @@ import aiohttp
 from msgspec import Struct
 
 from agent.engines import llamacpp_calls, llamacpp_inputs
-from agent.engines.embedded_model import ModelFile, ModelRefused, architecture, digest
+from agent.engines.embedded_model import ModelFile, architecture, digest
 from agent.engines.engine import (
     GENERATIONS,
     OPENAI_PATHS,
@@ -32,6 +32,7 @@ from agent.engines.engine import (
 from agent.engines.llamacpp_forms import LlamaCppForms
 from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
 from agent.engines.turn import Moved, counted
+from agent.models.refusal import ModelRefused
 from agent.supervision.launch import Rung
 from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
@@ -106,7 +107,7 @@ class LlamaCpp:
         try:
             if not is_model_name(self._model.name):
                 raise ModelRefused(f"{self._model.name!r}: no model can have such a name")
-            self._family = architecture(self._model.path)
+            self._family = await architecture(self._model.path)
             if self._model.sha256:
                 self._digest = await digest(self._model)
             await self._start_child()

@@ -26,11 +26,11 @@ from agent.engines.engine import (
     decoded,
     slots_within,
 )
-from agent.engines.kv_cache import kv_bytes_per_token
 from agent.engines.ollama_shapes import Details, Loaded, Ps, Show, Tag, Tags, Unloaded, Version
 from agent.engines.server_environment import ServerEnvironment
 from agent.engines.source import Adopted, Source
 from agent.engines.turn import Moved, uncounted
+from agent.models.gguf_shape import kv_bytes_per_token
 from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
 
