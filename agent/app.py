@@ -32,6 +32,7 @@ from agent.report import Reporter
 from agent.route import Discovered, Fixed, Route
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.host import HostSensor
+from agent.supervision.events import Events
 from shared import __version__
 from shared.adverts import node_advert
 from shared.identity import kept_id
@@ -72,7 +73,8 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         control = await stack.enter_async_context(_control_session())
         gpu = GpuSensor()
         await gpu.gpus()  # a driver takes a while to wake: not within an engine's look
-        engines = {engine.name: engine for engine in await _engines(settings, session, data_dir, gpu)}
+        events = Events()
+        engines = {each.name: each for each in await _engines(settings, session, data_dir, gpu, events)}
 
         async def announce() -> None:
             await link.announce()
@@ -91,6 +93,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
             engines.values(),
             lambda: gateway.draining,
             watch.capacity,
+            events,
         )
         learns = settings.enable_capacity_learning
         sampler = Sampler(_machine(host, gpu, reporter, engines), gateway) if learns else None
@@ -98,7 +101,9 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         mdns = Mdns([settings.mdns_service_type], wake.set)
         mark = await asyncio.to_thread(kept_id, data_dir / "id")
         route = _route(settings, router_url, mdns, control, port, mark)
-        link = Link(route, lambda: reporter.beat(port), control, settings.heartbeat_interval, wake)
+        link = Link(
+            route, lambda: reporter.beat(port), control, settings.heartbeat_interval, wake, reporter.taken
+        )
         drained, asked = OwnDrain(gateway, link.wake, data_dir, own()), ControlFile(data_dir / CONTROL)
         await drained.look(await asked.control())  # before the first beat
         listening_to = asyncio.create_task(watched(asked, drained.look), name="control")
@@ -203,10 +208,11 @@ async def _start(engines: dict[str, Engine], link: Link) -> None:
 
 
 async def _engines(
-    settings: Settings, session: aiohttp.ClientSession, data_dir: Path, gpu: GpuSensor
+    settings: Settings, session: aiohttp.ClientSession, data_dir: Path, gpu: GpuSensor, events: Events
 ) -> list[Engine]:
     try:
-        return await Choice(settings, session, data_dir, gpu, ollama_url(settings.ollama_host)).engines()
+        url = ollama_url(settings.ollama_host)
+        return await Choice(settings, session, data_dir, gpu, url, events).engines()
     except (WantedError, NoAddress) as error:
         raise StartError(str(error)) from error
 

@@ -19,6 +19,7 @@ from agent.engines.ollama import Ollama
 from agent.engines.source import Source, Started
 from agent.engines.wanted import FILE, WantedError, sections, wanted
 from agent.sensors.gpu import GpuSensor
+from agent.supervision.events import Events
 from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, Rung
 from agent.supervision.progress import Progress
@@ -38,13 +39,16 @@ class Choice:
         directory: Path,
         gpu: GpuSensor,
         ollama_url: str,
+        events: Events,
         which: Callable[[str], str | None] = shutil.which,
     ) -> None:
+        """`events`: where those that are started tell what happened to them."""
         self._settings = settings
         self._session = session
         self._directory = directory
         self._gpu = gpu
         self._url = ollama_url
+        self._events = events
         self._which = which
 
     async def engines(self) -> list[Engine]:
@@ -88,6 +92,7 @@ class Choice:
                 rungs=rungs,
                 patience=patience,
                 progress=progress,
+                events=self._events,
             )
 
         return supervise
@@ -121,6 +126,7 @@ class Choice:
                 self._directory,
                 self._session,
                 rungs=ollama_start.RUNGS,
+                events=self._events,
             )
         )
 
@@ -136,6 +142,7 @@ class Choice:
             start_timeout_s=settings.start_timeout,
             look_timeout_s=settings.look_timeout,
             outlive_s=settings.embedded_outlive,
+            events=self._events,
         )
 
 

@@ -9,8 +9,9 @@ from agent.engines.engine import Engine
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.hardware import with_gpus, with_measured
 from agent.sensors.host import HostSensor, Surroundings
+from agent.supervision.events import Events
 from shared import __version__
-from shared.wire import Capacity, Gpu, Hardware, Heartbeat
+from shared.wire import EVENTS_A_BEAT, Capacity, Gpu, Hardware, Heartbeat, HeartbeatReply
 from shared.wire import Engine as Report
 
 
@@ -28,6 +29,7 @@ class Reporter:
         engines: Iterable[Engine],
         draining: Callable[[], bool],
         capacity: Callable[[], Capacity | None] = lambda: None,
+        events: Events | None = None,
     ) -> None:
         self._node_id = node_id
         self._epoch = epoch
@@ -38,6 +40,8 @@ class Reporter:
         self._engines = list(engines)
         self._draining = draining
         self._capacity = capacity
+        self._events = Events() if events is None else events
+        self._events_taken = 0
         self._hardware: Hardware = host.hardware()
         self._seq = 0
         self._last_up: dict[str, Report] = {}
@@ -67,7 +71,13 @@ class Reporter:
             gpus=gpus,
             engines=self._told,
             capacity=self._capacity(),
+            events_after=self._events_taken,
+            events=self._events.after(self._events_taken, EVENTS_A_BEAT),
         )
+
+    def taken(self, reply: HeartbeatReply) -> None:
+        """A coordinator has the last beat. One that is new, or was started anew, asks for older events again."""
+        self._events_taken = reply.events_taken
 
     def engines(self) -> list[Report]:
         """As the last beat told them."""

@@ -52,18 +52,20 @@ class Supervisor:
         progress: Progress | None = None,
         quarantine_s: float = QUARANTINE_S,
         memory_returned: Callable[[], Awaitable[bool]] | None = None,
+        events: Events | None = None,
     ) -> None:
         """`launch` is asked before each start, and raises nothing. In `directory`, the node's own, are logs/NAME.log,
         and in engines/ the files NAME.json (who runs) and NAME.rungs.json. `model`: what a rung is remembered for.
         `rungs`: those that the engine has. `progress`: told by who carries the calls; without it none is ever open.
-        `memory_returned` is asked after an end until it says that the GPU's memory is free again.
+        `memory_returned` is asked after an end until it says that the GPU's memory is free again. `events`: the node's,
+        to which those of this engine are added.
         """
         self.name = name
         self.ready: Ready | None = None
         """Set while the process can be asked."""
         self.reason = "not started"
         """Why it cannot be asked."""
-        self.events = Events()
+        self.events = Events() if events is None else events
         self.quarantined = False
         self.gpu_suspect = False
         """Its GPU was poisoned again and again: no model should be placed there."""

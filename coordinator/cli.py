@@ -110,6 +110,22 @@ def drain(*, node: str, deadline: float | None, wait: bool, url: str, output: An
     _ask(lambda: drained(node, deadline, wait=wait, url=url, output=output))
 
 
+@main.group()
+def describe() -> None:
+    """What the coordinator knows of one thing."""
+
+
+@describe.command("node")
+@_node
+@_url
+@_output
+def describe_node(*, node: str, url: str, output: Any) -> None:
+    """NODE's machine, its engines, and what happened to them."""
+    from coordinator.verbs.describe import describe_node as described
+
+    _ask(lambda: described(node, url=url, output=output))
+
+
 def _ask(verb: Callable[[], int]) -> None:
     """Runs a verb that asks a coordinator, and ends."""
     from coordinator.verbs.connection import NoAnswer

@@ -65,13 +65,15 @@ class Members:
             self._tell_of_two(NodeId(heartbeat.node_id), address)
             raise
         self._wake.set()
-        standing = self._desk.fleet.nodes[NodeId(heartbeat.node_id)].standing(now, self._limits)
+        node = self._desk.fleet.nodes[NodeId(heartbeat.node_id)]
+        standing = node.standing(now, self._limits)
         return HeartbeatReply(
             status="ok",
             node_status=standing.status,
             state=standing.state,
             reason=standing.reason,
             coordinator_id=self._coordinator_id,
+            events_taken=node.events.taken,
         )
 
     def _tell_of_two(self, node_id: NodeId, refused: str) -> None:

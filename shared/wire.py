@@ -22,6 +22,12 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 Celsius = Annotated[float, Meta(ge=-100, le=250)]
 Label = Annotated[str, Meta(max_length=128)]
 Price = Annotated[float, Meta(ge=0, le=1e6)]
+EVENT_LINE = 256
+"""Characters."""
+EVENT_LINES = 5
+EVENTS_A_BEAT = 8
+"""What more there is comes with the next beats."""
+EventLine = Annotated[str, Meta(max_length=EVENT_LINE)]
 
 ABILITIES = frozenset({"chat", "completion", "embedding", "vision", "insert", "tools", "thinking"})
 """`chat` includes `completion`, which alone is the going on of a text without chat."""
@@ -209,6 +215,26 @@ class Capacity(Struct, frozen=True, kw_only=True):
     days_observed: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
 
 
+class EngineEvent(Struct, frozen=True, kw_only=True):
+    """What happened to an engine that the agent runs: an exit, an adoption, a model file that was refused."""
+
+    number: Count
+    """Counts up within an epoch, over all engines of the node, from 1."""
+    at: Annotated[float, Meta(ge=0, le=1e12)]
+    """Seconds since the epoch, by the node's clock."""
+    engine: EngineName
+    kind: Label
+    """`out of memory`, `crashed`, `wedged`, `adopted`, ...: others may follow."""
+    rung: Label
+    """Of the ladder, on which the engine was: `as it was`, `fewer slots`, ..."""
+    then: EventLine
+    """What followed: `again in 2 s`, `CPU instead of as it was`."""
+    code: Annotated[int, Meta(ge=-(2**31), le=2**32)] | None = None
+    """Exit status, or minus the signal; None: not known."""
+    lines: Annotated[list[EventLine], Meta(max_length=EVENT_LINES)] = []
+    """The engine's own words, never a caller's."""
+
+
 class Heartbeat(Struct, frozen=True, kw_only=True):
     """Agent to coordinator, every few seconds. Times in seconds since the epoch."""
 
@@ -236,6 +262,10 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     engines: list[Engine] = []
     capacity: Capacity | None = None
     """None: nothing is learned here."""
+    events_after: Count = 0
+    """`events` are those that follow the one of this number."""
+    events: Annotated[list[EngineEvent], Meta(max_length=EVENTS_A_BEAT)] = []
+    """Which the coordinator does not know yet, oldest first."""
 
 
 class HeartbeatReply(Struct, frozen=True, kw_only=True):
@@ -248,6 +278,8 @@ class HeartbeatReply(Struct, frozen=True, kw_only=True):
     """Why the node is not online, where it is not."""
     coordinator_id: str = ""
     """Whose reply this is: an address may have gone to another coordinator meanwhile."""
+    events_taken: Count = 0
+    """The number of the last event of this epoch that is known: the next beat goes on after it."""
 
 
 GATEWAY_FAULT_HEADER = "X-Fleet-Gateway-Fault"

@@ -33,6 +33,8 @@ from agent.engines.llamacpp_forms import LlamaCppForms
 from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
 from agent.engines.turn import Moved, counted
 from agent.models.refusal import ModelRefused
+from agent.supervision.events import Event, Events
+from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
 from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
@@ -71,13 +73,17 @@ class LlamaCpp:
         start_timeout_s: float,
         look_timeout_s: float,
         outlive_s: float = 0.0,
+        events: Events | None = None,
     ) -> None:
-        """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent."""
+        """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent.
+        `events`: the node's, where it is told what happened to it.
+        """
         self._session = session
         self._model = model
         self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
         self._data_dir = data_dir
         self._look_timeout_s = look_timeout_s
+        self._events = Events() if events is None else events
         self.progress = Progress()
         """Told by who carries calls to it."""
         self._supervisor: Supervisor | None = None
@@ -113,19 +119,28 @@ class LlamaCpp:
             await self._start_child()
             self._digest = self._digest or await digest(self._model)
         except ModelRefused as error:
-            self._problem = str(error)
-            log.warning("%s", error)
+            self._refused(str(error))
+
+    def _refused(self, why: str) -> None:
+        self._problem = why
+        log.warning("%s", why)
+        rung, now = Rung.AS_IT_WAS, time.time()
+        told = Event(
+            at=now, engine=self.name, kind=Kind.MODEL, rung=rung, then="it is not loaded", lines=(why,)
+        )
+        self._events.add(told)
 
     async def _start_child(self) -> None:
         size = self._model.path.stat().st_size if self._model.path.exists() else 0
         self._supervisor = Supervisor(
-            "llamacpp",
+            self.name,
             lambda rung: self._forms.launch(WORKER, rung, size),
             self._data_dir,
             self._session,
             model=self._forms.name,
             rungs=self._forms.rungs,
             progress=self.progress,
+            events=self._events,
         )
         self._supervisor.start()
         await self._supervisor.changed.wait()

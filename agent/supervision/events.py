@@ -1,19 +1,23 @@
-"""What happened to an engine: a bounded list, newest last. Pure."""
+"""What happened to the engines of a node: a bounded list, newest last. Pure."""
 
 from collections import deque
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
+from shared.wire import EVENT_LINE, EVENT_LINES, EngineEvent
 
 MOST_EVENTS = 32
 """Kept for each engine; older ones are in the log."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """One exit, one adoption, one quarantine."""
+    """One exit, one adoption, one file that was refused."""
 
+    number: int = 0
+    """Given by `Events`."""
     at: float
     """Seconds since the epoch."""
     engine: str
@@ -29,15 +33,44 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Events:
-    """The last of them."""
+    """The last of each engine, numbered from 1 as they come."""
 
     def __init__(self) -> None:
-        self._kept: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._kept: dict[str, deque[Event]] = {}
+        self._number = 0
 
     def add(self, event: Event) -> None:
-        """The oldest makes room."""
-        self._kept.append(event)
+        """The oldest of its engine makes room."""
+        self._number += 1
+        kept = self._kept.setdefault(event.engine, deque(maxlen=MOST_EVENTS))
+        kept.append(replace(event, number=self._number))
 
     def all(self) -> tuple[Event, ...]:
         """Oldest first."""
-        return tuple(self._kept)
+        return tuple(sorted((each for kept in self._kept.values() for each in kept), key=_number))
+
+    def after(self, number: int, most: int) -> list[EngineEvent]:
+        """For the beat: the `most` that follow that one, oldest first."""
+        return [_told(each) for each in self.all() if each.number > number][:most]
+
+
+def _number(event: Event) -> int:
+    return event.number
+
+
+def _told(event: Event) -> EngineEvent:
+    return EngineEvent(
+        number=event.number,
+        at=event.at,
+        engine=event.engine,
+        kind=event.kind,
+        rung=event.rung,
+        then=_line(event.then),
+        code=event.code,
+        lines=[_line(each) for each in event.lines[-EVENT_LINES:]],
+    )
+
+
+def _line(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in text[:EVENT_LINE])

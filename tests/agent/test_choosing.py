@@ -13,6 +13,7 @@ from agent.config import Settings
 from agent.engines.engine import Engine
 from agent.engines.wanted import FILE, WantedError
 from agent.sensors.gpu import GpuSensor
+from agent.supervision.events import Events
 from tests.fakes.control import FakeEngine
 from tests.fakes.doubles.running import engine_session
 
@@ -32,7 +33,7 @@ async def chosen(
     url = url or f"http://127.0.0.1:{nobody()}"
     async with engine_session() as session:
         node = directory / "nodes" / "n"
-        choice = Choice(settings, session, node, GpuSensor(), url, lambda _name: program)
+        choice = Choice(settings, session, node, GpuSensor(), url, Events(), lambda _name: program)
         yield await choice.engines()
 
 

@@ -7,9 +7,7 @@ import pytest
 
 from agent.supervision import identity
 from agent.supervision.engine_log import LAST_BYTES, EngineLog, workers_word
-from agent.supervision.events import MOST_EVENTS, Event, Events
 from agent.supervision.identity import Identity, ends_with, same_launch
-from agent.supervision.kinds import Kind
 from agent.supervision.launch import Launch, Rung
 from agent.supervision.leftovers import filled_in, swept
 from agent.supervision.rungs_file import MOST_MODELS, Known, RungsFile
@@ -95,15 +93,6 @@ def test_the_last_lines_are_those_of_this_start(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"x" * LAST_BYTES)
     assert len("".join(log.last_lines())) == LAST_BYTES
-
-
-def test_events_are_bounded() -> None:
-    events = Events()
-    for number in range(MOST_EVENTS + 1):
-        events.add(
-            Event(at=float(number), engine="it", kind=Kind.KILLED, rung=Rung.AS_IT_WAS, then="again at once")
-        )
-    assert [event.at for event in events.all()] == list(range(1, MOST_EVENTS + 1))
 
 
 def test_globs_are_filled_in() -> None:
