@@ -30,7 +30,7 @@ EVENTS_A_BEAT = 8
 EventLine = Annotated[str, Meta(max_length=EVENT_LINE)]
 
 ABILITIES = frozenset({"chat", "completion", "embedding", "vision", "insert", "tools", "thinking"})
-"""`chat` includes `completion`, which alone is the going on of a text without chat."""
+"""`chat` includes `completion`, the going on of a text without chat, unless its engine says that it does none."""
 DIALECTS = frozenset({"ollama", "openai"})
 
 
@@ -91,6 +91,8 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether slots are the engine's own word; else they are the least that is safe, and more may be learned."""
     default_context: Count | None = None
     """Tokens with which it loads a model when a call asks for none; None: unknown."""
+    completes: bool = True
+    """Whether a model that chats there goes on with bare texts, too (`/v1/completions`)."""
     restricted: Label = ""
     """Why it gets only calls that allow it: `cost`, `batch`; empty: it gets any."""
     price_in: Price = 0.0
