@@ -4,8 +4,9 @@ import asyncio
 import importlib.util
 import platform
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -18,6 +19,7 @@ from agent.addresses import NoAddress, ollama_url
 from agent.config import Settings
 from agent.engines.asking import Ask
 from agent.engines.engine import EngineError
+from agent.engines.kind import python_beside
 from agent.engines.kinds import KINDS
 from agent.engines.ollama_shapes import Tags
 from agent.engines.survey import Line, Offer, Seen, offer_of, surveyed
@@ -28,6 +30,9 @@ from agent.verbs.directory import OK
 Output = Literal["text", "json"]
 ANSWER_S = 1.0
 """Of an engine that runs on this machine; one that does not answer in it is not listed as running."""
+PYTHON_S = 10.0
+"""For an engine's Python to start."""
+FIND = "import sys, importlib.util as u; print(*(m for m in sys.argv[1:] if u.find_spec(m) is None))"
 OLLAMA = Offer(
     name="ollama",
     about="Ollama: pulls and serves models by name",
@@ -63,6 +68,7 @@ def table(lines: Iterable[Line]) -> str:
 async def _seen(ollama_host: str) -> Seen:
     running, makers = await asyncio.gather(_running(ollama_host), asyncio.to_thread(_makers))
     programs = {name: found for name, kind in KINDS.items() if (found := shutil.which(kind.program or " "))}
+    lacking = await _lacking(programs)
     if ollama := shutil.which("ollama"):
         programs["ollama"] = ollama
     if (spec := importlib.util.find_spec("xllamacpp")) and spec.origin:
@@ -72,8 +78,27 @@ async def _seen(ollama_host: str) -> Seen:
         machine=platform.machine().lower(),
         gpus=makers,
         programs=programs,
+        lacking=lacking,
         running=running,
     )
+
+
+async def _lacking(programs: Mapping[str, str]) -> dict[str, str]:
+    """Engines of which the Python that was found has not all modules, and which it lacks."""
+    needy = {name: kind for name, kind in KINDS.items() if kind.modules and name in programs}
+    told = [asyncio.to_thread(lacks, python_beside(programs[name]), needy[name].modules) for name in needy]
+    return {name: why for name, why in zip(needy, await asyncio.gather(*told), strict=True) if why}
+
+
+def lacks(python: str, modules: Sequence[str]) -> str:
+    """Why that Python cannot run what needs those modules, none of which it imports; empty: it can."""
+    try:
+        said = subprocess.run(
+            [python, "-c", FIND, *modules], capture_output=True, text=True, timeout=PYTHON_S, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"{python} cannot be run ({type(error).__name__})"
+    return f"{python} has no {' and no '.join(said.split())}" if said.split() else ""
 
 
 def _makers() -> frozenset[str]:

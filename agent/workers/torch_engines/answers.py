@@ -36,7 +36,7 @@ def piece(head: Head, text: str, *, first: bool) -> bytes:
     """One event of a stream. The first of a chat tells the role."""
     choice: dict[str, Any] = {"index": 0, "finish_reason": None}
     if head.chat:
-        choice["delta"] = ({"role": "assistant"} if first else {}) | {"content": text}
+        choice["delta"] = {"role": "assistant", "content": text} if first else {"content": text}
     else:
         choice["text"] = text
     return _event(head, [choice])
@@ -44,8 +44,8 @@ def piece(head: Head, text: str, *, first: bool) -> bytes:
 
 def last(head: Head, why: str, usage: Usage | None) -> bytes:
     """The events that end a stream; with `usage`, where the caller asked for it."""
-    ended: dict[str, Any] = {"index": 0, "finish_reason": why}
-    ended |= {"delta": {}} if head.chat else {"text": ""}
+    nothing: dict[str, Any] = {"delta": {}} if head.chat else {"text": ""}
+    ended = {"index": 0, "finish_reason": why, **nothing}
     counted = b"" if usage is None else _event(head, [], _usage(usage))
     return _event(head, [ended]) + counted + DONE
 

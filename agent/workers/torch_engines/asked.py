@@ -15,7 +15,15 @@ HOTTEST = 2.0
 EMPTY = (None, False, 0, "", "auto", "none")
 """Values of a field that cannot be done which ask for nothing."""
 CANNOT = (
-    *("tools", "functions", "logit_bias", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty"),
+    *(
+        "tools",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "presence_penalty",
+        "frequency_penalty",
+    ),
     *("repetition_penalty", "suffix", "echo", "guided_json", "guided_regex", "audio", "min_p"),
 )
 

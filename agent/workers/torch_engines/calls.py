@@ -20,7 +20,9 @@ class Call:
         self, asked: Asked, prompt: list[int], most: int, said: Said, ends: frozenset[int], served: str
     ) -> None:
         self.asked, self.prompt = asked, prompt
-        self.head = Head(asked.chat, f"{'chatcmpl' if asked.chat else 'cmpl'}-{uuid.uuid4().hex}", _now(), served)
+        self.head = Head(
+            asked.chat, f"{'chatcmpl' if asked.chat else 'cmpl'}-{uuid.uuid4().hex}", _now(), served
+        )
         self.pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         """Texts, and None at the end."""
         self.cancelled = False

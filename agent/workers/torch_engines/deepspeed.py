@@ -54,8 +54,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> NoReturn:
     """Serve until standard input ends or a signal comes."""
     chosen = parse_arguments()
-    if chosen.device == "cpu":
-        os.environ["DS_ACCELERATOR"] = "cpu"
+    set_environment(chosen)
     if chosen.tensor_parallel > 1 and LAUNCHER not in os.environ:
         become_launcher(chosen.tensor_parallel)
     output = claim_stdout()
@@ -66,10 +65,19 @@ def main() -> NoReturn:
     except ImportError as error:
         give_up(NAME, NOT_INSTALLED, f"cannot import it in {sys.executable}: {error}")
     try:
-        set_threads(chosen.threads)
+        set_threads(chosen.threads or share_of_processor(chosen.tensor_parallel))
         work(chosen, output)
     except Exception as error:
         give_up(NAME, CANNOT_SERVE, f"cannot serve {chosen.model}: {type(error).__name__}: {error}")
+
+
+def set_environment(chosen: argparse.Namespace) -> None:
+    """Of DeepSpeed: its processor or GPU, and the ninja beside this Python, always: another version builds all anew."""
+    if chosen.device == "cpu":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    own, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if own not in path.split(os.pathsep):
+        os.environ["PATH"] = own + os.pathsep + path
 
 
 def become_launcher(ranks: int) -> NoReturn:
@@ -78,13 +86,16 @@ def become_launcher(ranks: int) -> NoReturn:
     os.environ |= {LAUNCHER: str(os.getpid()), OUTPUT: str(os.dup(1))}
     os.set_inheritable(int(os.environ[OUTPUT]), True)
     os.dup2(2, 1)  # it logs to standard output
-    # DeepSpeed looks for ninja on PATH, and it is installed beside this Python.
-    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     world = base64.urlsafe_b64encode(json.dumps({"localhost": devices(ranks)}).encode()).decode()
     # The "port" is only a name here: see make_store.
     where = ("--master_addr", "127.0.0.1", "--master_port", str(os.getpid()), "--world_info", world)
     words = ("-m", "deepspeed.launcher.launch", *where, "--quiet", "--no_local_rank", "--module", MODULE)
     os.execv(sys.executable, [sys.executable, *words, *sys.argv[1:]])  # noqa: S606
+
+
+def share_of_processor(ranks: int) -> int | None:
+    """Threads for one of several ranks; None: torch's own choice."""
+    return max(1, (os.cpu_count() or 1) // ranks) if ranks > 1 else None
 
 
 def devices(ranks: int) -> list[int]:
@@ -106,6 +117,8 @@ def make_store(pid: int) -> None:
 
 def work(chosen: argparse.Namespace, output: int) -> NoReturn:
     """What this rank does."""
+    import deepspeed
+
     from . import memory
     from .batch import Batch
     from .models import config_of, joinable
@@ -134,7 +147,7 @@ def work(chosen: argparse.Namespace, output: int) -> NoReturn:
         model,
         engine=NAME,
         how=how,
-        version=version(how),
+        version=f"DeepSpeed {deepspeed.__version__}",
         context=memory.context_limit(context, free_bytes(device), *share(token, device, chosen, slots)),
         slots=slots,
         output=output_of(output),
@@ -257,13 +270,6 @@ def output_of(own: int) -> Callable[[], int]:
     if told is None:
         return lambda: own
     return lambda: os.open(f"/proc/{os.environ[LAUNCHER]}/fd/{told}", os.O_WRONLY)
-
-
-def version(how: str) -> str:
-    """As it is reported."""
-    import deepspeed
-
-    return f"DeepSpeed {deepspeed.__version__}, {how}"
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class Served:
     engine: str
     how: str
     """It is computed, for a person."""
+    version: str
     context: int
     slots: int
     reader: Reader
@@ -60,8 +61,8 @@ class Served:
         """That it lives, and how far it is: the counts of tokens grow while anything is computed."""
         turns = self.turns
         return {
-            **{"status": "ok", "engine": self.engine, "how": self.how, "model": self.name},
-            **{"context": self.context, "slots": self.slots},
+            **{"status": "ok", "engine": self.engine, "version": self.version, "how": self.how},
+            **{"model": self.name, "context": self.context, "slots": self.slots},
             **{"running": turns.running, "waiting": turns.waiting},
             **{"prompt_tokens": turns.prompt_tokens, "completion_tokens": turns.completion_tokens},
         }
@@ -183,4 +184,3 @@ def gone(connection: socket.socket) -> bool:
             return bool(looking.select(0)) and not connection.recv(1, socket.MSG_PEEK)
     except (OSError, ValueError):
         return True
-

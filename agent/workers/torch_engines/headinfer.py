@@ -2,10 +2,10 @@
 
     python -m torch_engines.headinfer --model DIR --alias NAME [--how auto|headinfer|offloaded|plain] ...
 
-`headinfer`: the package, which moves the cache of each head to the host's memory (CUDA, its own version of transformers,
-flash-attn). `offloaded`: transformers' cache that moves whole layers (CUDA). `plain`: its ordinary cache. In all of them
-a prompt is read in chunks. `auto` takes the first that is possible here. Which one it is, is told in /health (`how`) and
-in the version of the line. The context is what the measured free memory has room for.
+`headinfer`: the package, which moves the cache of each head to the host's memory (CUDA, its own version of
+transformers, flash-attn). `offloaded`: transformers' cache that moves whole layers (CUDA). `plain`: its ordinary cache.
+In all of them a prompt is read in chunks. `auto` takes the first that is possible here. Which one it is, is told in
+/health (`how`) and in the version of the line. The context is what the measured free memory has room for.
 
 Exit status: 1 the model cannot be served, 2 wrong usage, 3 torch or transformers is not installed.
 """
@@ -86,7 +86,7 @@ def work(chosen: argparse.Namespace, output: int) -> NoReturn:
         model,
         engine=NAME,
         how=WORDS[how],
-        version=f"transformers {transformers.__version__}, {WORDS[how]}",
+        version=f"transformers {transformers.__version__}",
         context=context(how, chosen, config, device, next(model.parameters()).element_size()),
         slots=1,
         output=lambda: output,
@@ -131,8 +131,8 @@ def context(how: str, chosen: argparse.Namespace, config: Any, device: str, byte
 
 def on_gpu(how: str, config: Any) -> float:
     """The part of an offloaded cache that is on the GPU at a time: layers, or heads of one."""
-    heads = getattr(config, "num_key_value_heads", 1) or 1
-    return LAYERS_ON_GPU / config.num_hidden_layers / (heads if how == HEADINFER else 1)
+    heads = int(getattr(config, "num_key_value_heads", 1) or 1)
+    return LAYERS_ON_GPU / int(config.num_hidden_layers) / (heads if how == HEADINFER else 1)
 
 
 if __name__ == "__main__":

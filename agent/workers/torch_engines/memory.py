@@ -38,7 +38,10 @@ def own_context(config: Any) -> int:
 def free_host() -> int:
     """Bytes that processes may still take: of the machine, or of this process's control group if that has less."""
     free = _available()
-    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
         try:
             left = int((CGROUP / limit).read_text()) - int((CGROUP / used).read_text())
         except (OSError, ValueError):

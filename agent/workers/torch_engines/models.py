@@ -38,7 +38,9 @@ class Reader:
                 asked.messages, add_generation_prompt=True, tokenize=False
             )
         except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
-            raise Refused(f"messages: the model's chat template refuses them ({type(error).__name__})") from error
+            raise Refused(
+                f"messages: the model's chat template refuses them ({type(error).__name__})"
+            ) from error
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def text(self, tokens: list[int]) -> str:
@@ -49,9 +51,9 @@ class Reader:
 
     def ends(self, generation: Any) -> frozenset[int]:
         """Tokens that end an answer, by the model's own configuration, else the tokenizer's."""
-        told = getattr(generation, "eos_token_id", None)
+        told: Any = getattr(generation, "eos_token_id", None)
         told = self._tokenizer.eos_token_id if told is None else told
-        return frozenset([told] if isinstance(told, int) else told or [])
+        return frozenset([told]) if isinstance(told, int) else frozenset(told or [])
 
     def _check(self, tokens: list[int]) -> None:
         if max(tokens) >= len(self._tokenizer):

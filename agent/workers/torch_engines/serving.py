@@ -24,8 +24,12 @@ def parser(about: str) -> argparse.ArgumentParser:
     made.add_argument("--port", type=int, default=0, help="0 takes a free one")
     made.add_argument("--device", default="", help="cpu or cuda; empty: cuda where there is one")
     made.add_argument("--dtype", default="auto", help="float32, bfloat16, float16; auto: the model's own")
-    made.add_argument("--context-length", type=positive, help="tokens for each call, if there is memory for them")
-    made.add_argument("--chunk", type=positive, default=512, help="tokens of a prompt that are read at a time")
+    made.add_argument(
+        "--context-length", type=positive, help="tokens for each call, if there is memory for them"
+    )
+    made.add_argument(
+        "--chunk", type=positive, default=512, help="tokens of a prompt that are read at a time"
+    )
     made.add_argument("--threads", type=positive, help="of the processor; torch chooses by default")
     return made
 
@@ -73,6 +77,7 @@ def serve(
         chosen.alias,
         engine,
         how,
+        version,
         context,
         slots,
         reader,
@@ -82,7 +87,7 @@ def serve(
     )
     opened = door(chosen.port, served)
     threading.Thread(target=opened.serve_forever, name="door", daemon=True).start()
-    report(output(), f"http://{HOST}:{opened.server_address[1]}", pid, version)
+    report(output(), f"http://{HOST}:{opened.server_address[1]}", pid, f"{version}, {how}")
     try:
         turns.run()
     except BaseException:
