@@ -115,5 +115,5 @@ def loaded(directory: str, dtype: Any, **more: Any) -> Any:
 
 def joinable(cache: Any) -> bool:
     """Whether sequences with such caches can be computed as one batch: each layer plainly keeps all that was read."""
-    layers = getattr(cache, "layers", None)
+    layers: list[Any] = getattr(cache, "layers", [])
     return bool(layers) and all(type(layer).__name__ == "DynamicLayer" for layer in layers)
