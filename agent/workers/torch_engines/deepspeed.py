@@ -86,7 +86,8 @@ def become_launcher(ranks: int) -> NoReturn:
     os.environ |= {LAUNCHER: str(os.getpid()), OUTPUT: str(os.dup(1))}
     os.set_inheritable(int(os.environ[OUTPUT]), True)
     os.dup2(2, 1)  # it logs to standard output
-    world = base64.urlsafe_b64encode(json.dumps({"localhost": devices(ranks)}).encode()).decode()
+    ids = devices(ranks, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    world = base64.urlsafe_b64encode(json.dumps({"localhost": ids}).encode()).decode()
     # The "port" is only a name here: see make_store.
     where = ("--master_addr", "127.0.0.1", "--master_port", str(os.getpid()), "--world_info", world)
     words = ("-m", "deepspeed.launcher.launch", *where, "--quiet", "--no_local_rank", "--module", MODULE)
@@ -98,9 +99,9 @@ def share_of_processor(ranks: int) -> int | None:
     return max(1, (os.cpu_count() or 1) // ranks) if ranks > 1 else None
 
 
-def devices(ranks: int) -> list[int]:
-    """Those that this process may see, else the first."""
-    told = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.isdecimal()]
+def devices(ranks: int, visible: str) -> list[int]:
+    """Those that this process may see, as CUDA_VISIBLE_DEVICES tells it, else the first. Pure."""
+    told = [each for each in visible.split(",") if each.isdecimal()]
     return [int(each) for each in told[:ranks]] if len(told) >= ranks else list(range(ranks))
 
 

@@ -6,15 +6,17 @@ import json
 import queue
 import selectors
 import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 from . import answers
-from .asked import CHAT, COMPLETIONS, Refused, Sampling, asked
+from .asked import CHAT, COMPLETIONS, Asked, Refused, Sampling, asked
 from .calls import Call
-from .models import Reader, fitting
+from .models import fitting
 from .process import HOST
 from .said import Said
 from .turns import Full, Turns
@@ -28,6 +30,23 @@ IDLE_S = 75.0
 """That a connection may do nothing."""
 
 
+class Reads(Protocol):
+    """A model's tokenizer."""
+
+    @property
+    def chats(self) -> bool:
+        """Whether the model has a template for conversations."""
+        ...
+
+    def tokens(self, asked: Asked) -> list[int]:
+        """Of the prompt. Raises Refused."""
+        ...
+
+    def text(self, tokens: list[int]) -> str:
+        """What they say."""
+        ...
+
+
 @dataclass
 class Served:
     """The model behind the door."""
@@ -39,7 +58,7 @@ class Served:
     version: str
     context: int
     slots: int
-    reader: Reader
+    reader: Reads
     ends: frozenset[int]
     defaults: Sampling
     turns: Turns
@@ -90,6 +109,7 @@ def handler(served: Served) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         timeout = IDLE_S
         disable_nagle_algorithm = True
+        _looked_at = 0.0
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing."""
@@ -151,11 +171,13 @@ def handler(served: Served) -> type[BaseHTTPRequestHandler]:
         def _next(self, call: Call) -> str | None:
             """The next piece; None at the end. Raises ConnectionError where the caller has left."""
             while True:
-                try:
-                    return call.pieces.get(timeout=LOOK_S)
-                except queue.Empty:
+                now = time.monotonic()
+                if now - self._looked_at >= LOOK_S:
+                    self._looked_at = now
                     if gone(self.connection):
-                        raise ConnectionResetError from None
+                        raise ConnectionResetError
+                with suppress(queue.Empty):
+                    return call.pieces.get(timeout=LOOK_S)
 
         def _chunk(self, data: bytes) -> None:
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")

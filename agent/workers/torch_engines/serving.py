@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .asked import Sampling
-from .choosing import Chooser
 from .front import Served, door
 from .models import Reader, defaults
 from .process import CANNOT_SERVE, HOST, give_up, report
@@ -71,6 +70,8 @@ def serve(
     pid: int,
 ) -> NoReturn:
     """Until the process is ended. `output`: gives the descriptor for the line."""
+    from .choosing import Chooser
+
     generation = getattr(model, "generation_config", None)
     reader, turns = Reader(chosen.model), Turns(machine, Chooser(), slots, chosen.chunk)
     served = Served(
