@@ -32,4 +32,4 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     made = subprocess.run(program, capture_output=True, text=True, timeout=MAKE_S, check=False)
     assert made.returncode == 0, made.stderr[-2000:]
     told = json.loads((directory / tiny_model.ANSWERS).read_text())
-    return Tiny(python, directory, Path(python).parent.parent / "extensions", told["texts"], told["chat"])
+    return Tiny(python, directory, Path(python).parent.parent / "extensions", **told)

@@ -24,7 +24,9 @@ NAME = "tiny"
 
 @dataclass(frozen=True)
 class Tiny:
-    """The model of the tests. `texts`: prompts and what plain transformers answer; `chat`: likewise to one."""
+    """The model of the tests. `texts`: prompts and what plain transformers answer; `chat`: likewise, to one;
+    `halved`: in bfloat16.
+    """
 
     python: str
     directory: Path
@@ -32,6 +34,7 @@ class Tiny:
     """Where DeepSpeed's compiled ones are kept."""
     texts: dict[str, str]
     chat: str
+    halved: dict[str, str]
 
     def options(self, **more: Any) -> dict[str, Any]:
         """As in engines.toml. Threads are few: the machine is others' too."""

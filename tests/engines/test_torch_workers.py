@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -189,3 +190,15 @@ async def test_100_in_a_row_and_50_at_once_with_memory_flat(name: str, running: 
     assert grown < SOME
     assert running.engine.pids == (pid,)
     assert not running.supervisor.events.all()
+
+
+async def test_a_type_of_numbers_is_the_one_that_is_asked_for(tiny: Tiny, tmp_path: Path) -> None:
+    """In bfloat16 the tiny model says other things; so does plain transformers, and these."""
+    options = tiny.options(device="cpu", threads=1, dtype="bfloat16", slots=1)
+    async with started("deepspeed", tmp_path, options) as one:
+        told = {
+            text: (await one.complete(text, max_tokens=NEW_TOKENS))["choices"][0]["text"]
+            for text in tiny.halved
+        }
+    assert told == tiny.halved
+    assert told != tiny.texts

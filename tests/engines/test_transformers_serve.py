@@ -21,6 +21,7 @@ ASKED = {"messages": [{"role": "user", "content": CHAT}], "max_tokens": NEW_TOKE
 async def once(running: Running, expected: str) -> None:
     status, _, body = await running.door.ask(CHATS, {"model": NAME, **ASKED})
     assert status == 200, body
+    assert json.loads(body)["model"] == NAME
     assert json.loads(body)["choices"][0]["message"]["content"] == expected
 
 
@@ -34,6 +35,9 @@ async def test_it_is_started_and_answers(tiny: Tiny, tmp_path: Path) -> None:
             (event["choices"] or [{"delta": {}}])[0]["delta"].get("content") or "" for event in events
         )
         assert told == tiny.chat
+        assert {event["model"] for event in events} == {NAME}
+        _, _, listed = await running.door.ask("/v1/models")
+        assert [each["id"] for each in json.loads(listed)["data"]] == [NAME]
         await asyncio.gather(*(once(running, tiny.chat) for _ in range(50)))
         warm, began = running.resident(), time.monotonic()
         for _ in range(100):

@@ -62,7 +62,9 @@ def main() -> None:
         return str(reads.decode(told[0][asked.shape[1] :], skip_special_tokens=True))
 
     texts = {prompt(length): answer(prompt(length)) for length in PROMPTS}
-    told = {"texts": texts, "chat": answer(f"{CHAT} {SPECIAL[GO_ON]}")}
+    told: dict[str, Any] = {"texts": texts, "chat": answer(f"{CHAT} {SPECIAL[GO_ON]}")}
+    model.to(torch.bfloat16)
+    told["halved"] = {prompt(length): answer(prompt(length)) for length in PROMPTS}
     (directory / ANSWERS).write_text(json.dumps(told))
 
 
