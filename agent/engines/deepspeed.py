@@ -1,9 +1,8 @@
 """DeepSpeed: started behind a worker of ours, for it has no server; on one device, on several, or with ZeRO-3.
 
 Ran: DeepSpeed 0.19.8 on processors: init_inference, its launcher with two ranks, ZeRO-3. A group of ranks compiles an
-extension once (minutes on a slow machine; a lock that a killed compiler leaves stops the next one for ever), and leaves
-69 MB for each rank in /dev/shm, killed or not. When a rank dies its launcher ends the others and exits with 256 less
-the signal.
+extension once (minutes on a slow machine), and leaves 69 MB for each rank in /dev/shm, killed or not. When a rank dies
+its launcher ends the others and exits with 256 less the signal.
 """
 
 from typing import Annotated, Literal
@@ -13,7 +12,6 @@ from msgspec import Meta
 from agent.engines import torch_worker
 from agent.engines.engine import Contract
 from agent.engines.kind import EngineKind
-from agent.engines.openai_server import Mending
 from agent.engines.torch_worker import PATHS, environment, model_bytes, worker_words
 from agent.supervision.launch import Launch, ReadyLine, Rung, reached, ready_timeout_s
 
@@ -26,7 +24,6 @@ BUILD_S = 600.0
 LEFTOVERS = (
     "/dev/shm/deepspeed_allreduce_buffer_*_{pid}_*",  # noqa: S108 - where it leaves them
     "/dev/shm/deepspeed_store_{pid}",  # noqa: S108 - where the ranks of the worker meet
-    "~/.cache/torch_extensions/*/deepspeed_*/lock",
 )
 RUNGS = (Rung.AS_IT_WAS, Rung.FEWER_SLOTS, Rung.SMALLER_CONTEXT)
 GPU_RUNGS = (Rung.FEWER_GPU_LAYERS, Rung.CPU)
@@ -46,13 +43,7 @@ class Options(torch_worker.Options, frozen=True, kw_only=True, forbid_unknown_fi
 def contract(options: Options) -> Contract:
     """On a processor there is no GPU to be left."""
     rungs = RUNGS if options.device == "cpu" else (*RUNGS, *GPU_RUNGS)
-    return Contract(kind="deepspeed", paths=PATHS, leftovers=leftovers(options), rungs=rungs)
-
-
-def leftovers(options: Options) -> tuple[str, ...]:
-    """With the lock of the compiler, wherever it works."""
-    place = options.environment.get("TORCH_EXTENSIONS_DIR")
-    return (*LEFTOVERS, f"{place}/deepspeed_*/lock") if place else LEFTOVERS
+    return Contract(kind="deepspeed", paths=PATHS, leftovers=LEFTOVERS, rungs=rungs)
 
 
 def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) -> Launch:
@@ -70,7 +61,7 @@ def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) ->
         environment=environment(options),
         ready=ReadyLine(),
         port=port,
-        leftovers=leftovers(options),
+        leftovers=LEFTOVERS,
         memory_cap_bytes=options.memory_cap or None,
         ready_timeout_s=options.start_timeout or ready_timeout_s(model_bytes(options), least_s),
     )
@@ -102,7 +93,7 @@ KIND = EngineKind(
     options=Options,
     contract=contract,
     read=torch_worker.read,
-    mending=lambda _options: Mending(),
+    mending=lambda _options: torch_worker.MENDING,
     program="deepspeed",
     by_module=True,
     modules=(*torch_worker.MODULES, "deepspeed"),

@@ -10,7 +10,6 @@ from typing import Literal
 from agent.engines import torch_worker
 from agent.engines.engine import Contract
 from agent.engines.kind import EngineKind
-from agent.engines.openai_server import Mending
 from agent.engines.torch_worker import PATHS, environment, model_bytes, worker_words
 from agent.supervision.launch import Launch, ReadyLine, Rung, ready_timeout_s
 
@@ -53,7 +52,7 @@ KIND = EngineKind(
     options=Options,
     contract=contract,
     read=torch_worker.read,
-    mending=lambda _options: Mending(),
+    mending=lambda _options: torch_worker.MENDING,
     program="transformers",
     by_module=True,
     modules=torch_worker.MODULES,

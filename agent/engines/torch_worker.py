@@ -12,10 +12,10 @@ from typing import Literal
 from msgspec import Struct
 
 from agent.engines.asking import Ask
-from agent.engines.engine import count_or_none, slots_within
+from agent.engines.engine import GENERATIONS, count_or_none, slots_within
 from agent.engines.kind import python_beside
 from agent.engines.openai_lists import model, replica
-from agent.engines.openai_server import Reading
+from agent.engines.openai_server import Mending, Reading
 from agent.engines.options import Calls, Started
 from agent.supervision.launch import Rung, reached
 from shared.names import is_model_name
@@ -27,6 +27,10 @@ MODULES = ("torch", "transformers")
 SMALLER_CONTEXT_FROM = 16_384
 """Tokens from which the ladder goes down where nothing is said."""
 LEAST_CONTEXT = 512
+
+
+MENDING = Mending(reshaped=GENERATIONS)
+"""Nothing, but bodies come to them with their length."""
 
 
 class Options(Started, frozen=True, kw_only=True, forbid_unknown_fields=True):

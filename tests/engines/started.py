@@ -92,7 +92,6 @@ async def started(kind: str, directory: Path, options: dict[str, Any]) -> AsyncI
             return supervisors[-1]
 
         engine = built(want, KINDS[kind], Around(session, directory, 10.0, supervise))
-        before = shared()
         await engine.start()
         try:
             assert engine.url, _last_words(supervisors, directory)
@@ -100,15 +99,16 @@ async def started(kind: str, directory: Path, options: dict[str, Any]) -> AsyncI
                 running = Running(engine, door, supervisors[0])
                 tree = running.tree()
                 yield running
+                tree += running.tree() if engine.pids else []
         finally:
             await engine.stop()
     assert all(gone(each) for each in tree)
-    assert shared() <= before
+    assert not [name for each in tree for name in shared_by(each.pid)]
 
 
-def shared() -> set[str]:
-    """Files in shared memory."""
-    return {path.name for path in SHARED.iterdir()}
+def shared_by(pid: int) -> list[str]:
+    """Files in shared memory that are called after the process."""
+    return [path.name for path in SHARED.iterdir() if str(pid) in path.name.split("_")]
 
 
 def gone(process: psutil.Process) -> bool:

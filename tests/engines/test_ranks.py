@@ -13,7 +13,7 @@ import pytest
 from agent.engines import deepspeed
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
-from tests.engines.started import NAME, SHARED, Tiny, gone, started
+from tests.engines.started import NAME, SHARED, Tiny, gone, shared_by, started
 from tests.engines.tiny_model import NEW_TOKENS
 from tests.fakes.doubles.running import Double
 from tests.fakes.waiting import eventually
@@ -22,16 +22,18 @@ pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 TWO = {"device": "cpu", "threads": 1, "tensor_parallel": 2}
 
 
-def shared_by(pid: int) -> list[str]:
-    return [path.name for path in SHARED.glob("deepspeed_*") if str(pid) in path.name.split("_")]
-
-
 async def test_when_a_rank_is_killed_the_group_goes_and_serves_again(tiny: Tiny, tmp_path: Path) -> None:
     text, answer = next(iter(tiny.texts.items()))
+    stale = tiny.extensions / "deepspeed_shm_comm" / "lock"  # of a compiler that was killed
+    stale.parent.mkdir(parents=True, exist_ok=True)
+    stale.touch()
     async with started("deepspeed", tmp_path, tiny.options(**TWO)) as running:
         launcher, *ranks = old = running.tree()
         assert len(ranks) == 2
         assert len(shared_by(launcher.pid)) == 3
+        assert {each.laddr.ip for one in old for each in one.net_connections() if not each.raddr} == {
+            "127.0.0.1"
+        }
         endless = asyncio.create_task(
             running.door.ask("/v1/completions", {"model": NAME, "prompt": "w9", "max_tokens": 500, "seed": 1})
         )

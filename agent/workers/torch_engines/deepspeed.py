@@ -3,9 +3,8 @@
     python -m torch_engines.deepspeed --model DIR --alias NAME [--tensor-parallel N | --zero none|cpu|nvme] ...
 
 With N above 1 this process becomes DeepSpeed's launcher, which starts the ranks and ends all of them when one dies.
-Rank 0 serves and tells the others what to compute. Ranks meet in a file, so no port is open but that of the door; what
-they share is called after the launcher's process in /dev/shm: deepspeed_allreduce_buffer_*_PID_*, deepspeed_store_PID.
-Ran: DeepSpeed 0.19.8 on processors; there a group of ranks compiles an extension once (g++, ninja).
+Rank 0 serves and tells the others what to compute (crew.py); how they meet is in ranks.py. Ran: DeepSpeed 0.19.8 on
+processors; there a group of ranks, one with ZeRO too, compiles an extension once (g++, ninja).
 
 Exit status: 1 the model cannot be served, 2 wrong usage, 3 torch, transformers or DeepSpeed is not installed; the
 launcher's own when a rank dies (247 after a kill). A line "deepspeed worker: ..." on standard error says why.
@@ -14,25 +13,25 @@ launcher's own when a rank dies (247 after a kill). A line "deepspeed worker: ..
 from __future__ import annotations
 
 import argparse
-import base64
-import json
 import os
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .process import CANNOT_SERVE, NOT_INSTALLED, claim_stdout, end_with_parent, give_up
+from .ranks import (
+    LAUNCHER,
+    be_alone,
+    become_launcher,
+    begin_distributed,
+    control_group,
+    output_of,
+    share_of_processor,
+)
 from .serving import broken, device_of, parser, positive, serve, set_threads
 
 NAME = "deepspeed"
-MODULE = "torch_engines.deepspeed"
-LAUNCHER, OUTPUT = "HERD_LAUNCHER", "HERD_OUTPUT"
-"""Told to the ranks: the launcher's process, and its descriptor for the line."""
-SHARED = "/dev/shm"  # noqa: S108 - where DeepSpeed puts the like
-PATIENCE = timedelta(days=365)
-"""Of ranks that wait for the next call; the launcher ends those whose leader is dead."""
 SLOTS = 8
 
 
@@ -78,42 +77,6 @@ def set_environment(chosen: argparse.Namespace) -> None:
     own, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
     if own not in path.split(os.pathsep):
         os.environ["PATH"] = own + os.pathsep + path
-
-
-def become_launcher(ranks: int) -> NoReturn:
-    """Take DeepSpeed's launcher in this process's place: its number, its parent and its input stay."""
-    make_store(os.getpid())
-    os.environ |= {LAUNCHER: str(os.getpid()), OUTPUT: str(os.dup(1))}
-    os.set_inheritable(int(os.environ[OUTPUT]), True)
-    os.dup2(2, 1)  # it logs to standard output
-    ids = devices(ranks, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-    world = base64.urlsafe_b64encode(json.dumps({"localhost": ids}).encode()).decode()
-    # The "port" is only a name here: see make_store.
-    where = ("--master_addr", "127.0.0.1", "--master_port", str(os.getpid()), "--world_info", world)
-    words = ("-m", "deepspeed.launcher.launch", *where, "--quiet", "--no_local_rank", "--module", MODULE)
-    os.execv(sys.executable, [sys.executable, *words, *sys.argv[1:]])  # noqa: S606
-
-
-def share_of_processor(ranks: int) -> int | None:
-    """Threads for one of several ranks; None: torch's own choice."""
-    return max(1, (os.cpu_count() or 1) // ranks) if ranks > 1 else None
-
-
-def devices(ranks: int, visible: str) -> list[int]:
-    """Those that this process may see, as CUDA_VISIBLE_DEVICES tells it, else the first. Pure."""
-    told = [each for each in visible.split(",") if each.isdecimal()]
-    return [int(each) for each in told[:ranks]] if len(told) >= ranks else list(range(ranks))
-
-
-def store(pid: int) -> Path:
-    """Where the ranks of that launcher meet."""
-    return Path(SHARED) / f"deepspeed_store_{pid}"
-
-
-def make_store(pid: int) -> None:
-    """An empty one that is this user's alone."""
-    store(pid).unlink(missing_ok=True)
-    os.close(os.open(store(pid), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def work(chosen: argparse.Namespace, output: int) -> NoReturn:
@@ -213,9 +176,7 @@ def zero(chosen: argparse.Namespace, config: Any, device: str) -> tuple[Any, str
 
     from .models import dtype_of, loaded
 
-    make_store(os.getpid())
-    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
-    os.environ |= alone | {"MASTER_PORT": str(os.getpid()), LAUNCHER: str(os.getpid())}
+    be_alone()
     begin_distributed(device, 1)
     dtype = dtype_of(chosen.dtype, config, device)
     told = zero_config(chosen.zero, chosen.nvme_path, device, dtype is torch.bfloat16, dtype is torch.float16)
@@ -238,39 +199,6 @@ def zero_config(where: str, path: str | None, device: str, bf16: bool, fp16: boo
         "fp16": {"enabled": fp16},
         "zero_optimization": stage,
     }
-
-
-def begin_distributed(device: str, ranks: int) -> None:
-    """The ranks find one another in the launcher's file."""
-    import deepspeed
-    import torch
-
-    if device.startswith("cuda"):
-        torch.cuda.set_device(device)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    deepspeed.init_distributed(
-        None if device.startswith("cuda") else "gloo",
-        auto_mpi_discovery=False,
-        verbose=False,
-        init_method=f"file://{store(int(os.environ[LAUNCHER]))}",
-        rank=int(os.environ["RANK"]),
-        world_size=ranks,
-    )
-
-
-def control_group() -> Any:
-    """In which the leader tells the others what to do."""
-    from torch import distributed
-
-    return distributed.new_group(backend="gloo", timeout=PATIENCE)
-
-
-def output_of(own: int) -> Callable[[], int]:
-    """Where the one line goes: under a launcher that keeps our output, to its descriptor."""
-    told = os.environ.get(OUTPUT)
-    if told is None:
-        return lambda: own
-    return lambda: os.open(f"/proc/{os.environ[LAUNCHER]}/fd/{told}", os.O_WRONLY)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import queue
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,8 +94,11 @@ class Door(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = BACKLOG
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller who left is no error; of others the log must repeat no words."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - as inherited
+        """A caller who left is no error; of any other only the kind is told, for its text may be a caller's."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            print(f"a call ended by {type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def door(port: int, served: Served) -> Door:
@@ -126,10 +130,13 @@ def handler(served: Served) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             """A call."""
-            length = int(self.headers.get("Content-Length") or 0)
+            told = self.headers.get("Content-Length", "")
+            length = int(told) if told.isdecimal() and len(told) < 20 else 0
             if self.path not in (CHAT, COMPLETIONS) or not 0 < length <= BODY_LIMIT:
                 self.close_connection = True
-                return self._error(404, f"POST {CHAT} or {COMPLETIONS}, with at most {BODY_LIMIT} bytes")
+                return self._error(
+                    404, f"POST {CHAT} or {COMPLETIONS}, with a length of at most {BODY_LIMIT} bytes"
+                )
             try:
                 call = served.call(self.path, json.loads(self.rfile.read(length)))
                 served.turns.add(call)

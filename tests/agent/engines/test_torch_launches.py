@@ -58,12 +58,11 @@ def test_headinfer_one_call_at_a_time_by_the_cache_that_is_asked_for() -> None:
 
 
 def test_a_worker_finds_its_modules_and_not_the_agents() -> None:
-    own = {"PYTHONPATH": "/own", "TORCH_EXTENSIONS_DIR": "/e"}
+    own = {"PYTHONPATH": "/own"}
     launch = deepspeed.launch(deepspeed.Options(model="/m", environment=own), ("py",), 9, Rung.AS_IT_WAS)
     assert launch.environment["PYTHONPATH"] == f"{torch_worker.WORKERS}:/own"
     assert launch.environment["PYTHONSAFEPATH"] == "1"
     assert isinstance(launch.ready, ReadyLine)
-    assert "/e/deepspeed_*/lock" in launch.leftovers
     assert "/dev/shm/deepspeed_allreduce_buffer_*_{pid}_*" in launch.leftovers  # noqa: S108
 
 

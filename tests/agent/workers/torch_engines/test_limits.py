@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.workers.torch_engines import deepspeed, headinfer, memory
+from agent.workers.torch_engines import deepspeed, headinfer, memory, ranks
 from agent.workers.torch_engines.asked import Refused
 from agent.workers.torch_engines.models import fitting
 
@@ -74,8 +74,8 @@ def test_zero_keeps_the_weights_where_it_is_told() -> None:
 
 
 def test_ranks_take_the_gpus_that_they_may_see() -> None:
-    assert deepspeed.devices(2, "2,5,7") == [2, 5]
-    assert deepspeed.devices(2, "") == deepspeed.devices(2, "4") == [0, 1]
+    assert ranks.devices(2, "2,5,7") == [2, 5]
+    assert ranks.devices(2, "") == ranks.devices(2, "4") == [0, 1]
 
 
 def test_an_answer_is_as_long_as_the_context_has_room_for() -> None:
