@@ -144,7 +144,8 @@ def engines(context: click.Context, /, *, output: Any) -> None:
     """Which engines are found on this machine, which could be had, and why others cannot run here."""
     from agent.verbs.engines import engines as listed
 
-    _ask(context, {"ollama_host": None}, lambda settings: listed(settings, output))
+    before = ("ollama_host", "engine", "node_id", "data_dir")
+    _ask(context, dict.fromkeys(before), lambda settings: listed(settings, output))
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 import aiohttp
@@ -19,13 +20,16 @@ from agent.addresses import NoAddress, ollama_url
 from agent.config import Settings
 from agent.engines.asking import Ask
 from agent.engines.engine import EngineError
-from agent.engines.kind import python_beside
-from agent.engines.kinds import KINDS
+from agent.engines.engines_file import read_file
+from agent.engines.kind import program_of
+from agent.engines.kinds import BUILT_IN, KINDS
 from agent.engines.ollama_shapes import Tags
+from agent.engines.options import Options
 from agent.engines.survey import Line, Offer, Seen, offer_of, surveyed
+from agent.engines.wanted import WantedError, sections, wanted
 from agent.sensors.amd import DRM, amd_gpus
 from agent.sensors.gpu import GpuSensor
-from agent.verbs.directory import OK
+from agent.verbs.directory import OK, USAGE
 
 Output = Literal["text", "json"]
 ANSWER_S = 1.0
@@ -48,10 +52,14 @@ EMBEDDED = Offer(
 
 
 def engines(settings: Settings, output: Output) -> int:
-    """The exit code."""
-    lines = surveyed(
-        [OLLAMA, EMBEDDED, *map(offer_of, KINDS.values())], asyncio.run(_seen(settings.ollama_host))
-    )
+    """The exit code. Engines that are named are looked for where the settings say."""
+    try:
+        named = options_named(settings)
+    except WantedError as error:
+        click.echo(f"herd-node: {error}", err=True)
+        return USAGE
+    seen = asyncio.run(_seen(settings.ollama_host, named))
+    lines = surveyed([OLLAMA, EMBEDDED, *map(offer_of, KINDS.values())], seen)
     click.echo(msgspec.json.encode(lines) if output == "json" else table(lines))
     return OK
 
@@ -65,10 +73,26 @@ def table(lines: Iterable[Line]) -> str:
     return "\n".join(rows)
 
 
-async def _seen(ollama_host: str) -> Seen:
+def options_named(settings: Settings) -> dict[str, Options]:
+    """Of each kind that --engine or engines.toml names, the first. Raises WantedError."""
+    node = Path(settings.data_dir).expanduser() / "nodes" / settings.name
+    found = wanted(settings.engine, sections(read_file(node)), KINDS, BUILT_IN)
+    return {each.kind: each.options for each in reversed(found) if each.options is not None}
+
+
+def programs_here(named: Mapping[str, Options]) -> dict[str, str]:
+    """Where the program of each kind is, for those that have one here."""
+    told = {
+        name: program_of(kind, named.get(name) or kind.options(), shutil.which)
+        for name, kind in KINDS.items()
+    }
+    return {name: found for name, found in told.items() if found}
+
+
+async def _seen(ollama_host: str, named: Mapping[str, Options]) -> Seen:
     running, makers = await asyncio.gather(_running(ollama_host), asyncio.to_thread(_makers))
-    programs = {name: found for name, kind in KINDS.items() if (found := shutil.which(kind.program or " "))}
-    lacking = await _lacking(programs)
+    programs = programs_here(named)
+    lacking = await _lacking(programs, named)
     if ollama := shutil.which("ollama"):
         programs["ollama"] = ollama
     if (spec := importlib.util.find_spec("xllamacpp")) and spec.origin:
@@ -83,10 +107,14 @@ async def _seen(ollama_host: str) -> Seen:
     )
 
 
-async def _lacking(programs: Mapping[str, str]) -> dict[str, str]:
+async def _lacking(programs: Mapping[str, str], named: Mapping[str, Options]) -> dict[str, str]:
     """Engines of which the Python that was found has not all modules, and which it lacks."""
-    needy = {name: kind for name, kind in KINDS.items() if kind.modules and name in programs}
-    told = [asyncio.to_thread(lacks, python_beside(programs[name]), needy[name].modules) for name in needy]
+    needy = {
+        name: (kind.command(programs[name], named.get(name) or kind.options())[0], kind.modules)
+        for name, kind in KINDS.items()
+        if kind.command and kind.modules and name in programs
+    }
+    told = [asyncio.to_thread(lacks, *each) for each in needy.values()]
     return {name: why for name, why in zip(needy, await asyncio.gather(*told), strict=True) if why}
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.config import Settings
 from agent.engines import deepspeed, headinfer, torch_worker
 from agent.engines.kinds import BUILT_IN, KINDS
 from agent.engines.wanted import WantedError, wanted
 from agent.supervision.launch import ReadyLine, Rung
-from agent.verbs.engines import lacks
+from agent.verbs.engines import lacks, options_named, programs_here
 
 
 def words(options: deepspeed.Options, rung: Rung) -> str:
@@ -98,3 +99,11 @@ def test_a_python_that_lacks_a_module_is_told() -> None:
         == f"{sys.executable} has no nosuch and no nor_this"
     )
     assert "cannot be run" in lacks("/no/python", ("json",))
+
+
+def test_a_named_python_is_looked_for_where_the_owner_says(tmp_path: Path) -> None:
+    told = options_named(Settings(data_dir=str(tmp_path), engine=(f"deepspeed:python={sys.executable}",)))
+    assert programs_here(told)["deepspeed"] == sys.executable
+    (tmp_path / "engines.toml").write_text('[long]\nkind = "headinfer"\npython = "/no/python"\n')
+    told = options_named(Settings(data_dir=str(tmp_path)))
+    assert "headinfer" not in programs_here(told)
