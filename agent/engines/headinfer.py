@@ -58,4 +58,5 @@ KIND = EngineKind(
     modules=torch_worker.MODULES,
     command=torch_worker.command,
     launch=launch,
+    systems=frozenset({"linux", "darwin"}),
 )

@@ -115,6 +115,8 @@ async def test_a_seed_repeats_and_a_stop_stops(running: Running, tiny: Tiny) -> 
         for _ in range(2)
     ]
     assert drawn[0] == drawn[1]
+    cold = await running.complete(text, max_tokens=NEW_TOKENS, temperature=1e-300, top_k=5)
+    assert cold["choices"][0]["text"] == tiny.texts[text]
     words = tiny.texts[text].split()
     (choice,) = (await running.complete(text, max_tokens=NEW_TOKENS, stop=[f"{words[4]} {words[5]}"]))[
         "choices"

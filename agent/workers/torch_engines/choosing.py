@@ -11,6 +11,9 @@ import torch
 from .asked import Sampling
 from .calls import Call
 
+COOLEST = 1e-4
+"""A temperature above 0 but below this would make infinities of differences; the answer is the same."""
+
 
 class Chooser:
     """Each call draws from a generator of its own, so that a seed gives the same answer whoever is in the batch."""
@@ -37,7 +40,7 @@ class Chooser:
 
 def chances_of(row: Any, sampling: Sampling) -> Any:
     """Of each token; `top_p` leaves the likeliest that together have so much, at least one."""
-    row = row / sampling.temperature
+    row = (row - row.max()) / max(sampling.temperature, COOLEST)
     if 0 < sampling.top_k < row.shape[-1]:
         row = row.masked_fill(row < row.topk(sampling.top_k).values[-1], float("-inf"))
     chances = torch.softmax(row, dim=-1)

@@ -51,6 +51,7 @@ def free_host() -> int:
 
 
 def _available() -> int:
+    """Of the machine; all that it has where the system does not tell what is free."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
