@@ -1,8 +1,9 @@
 """DeepSpeed: started behind a worker of ours, for it has no server; on one device, on several, or with ZeRO-3.
 
-Ran: DeepSpeed 0.19.8 on processors: init_inference, its launcher with two ranks, ZeRO-3. A group of ranks compiles an
-extension once (minutes on a slow machine), and leaves 69 MB for each rank in /dev/shm, killed or not. When a rank dies
-its launcher ends the others and exits with 256 less the signal.
+Ran: DeepSpeed 0.19.8 on processors: init_inference, its launcher with two ranks, ZeRO-3 (not on NVMe: that compiles
+another extension, which needs the headers of libaio). A group of ranks, and ZeRO-3, compile an extension once (minutes
+on a slow machine), and leave 69 MB for each rank in /dev/shm, killed or not. When a rank dies its launcher ends the
+others and exits with 256 less the signal.
 """
 
 from typing import Annotated, Literal
