@@ -13,11 +13,12 @@ from agent.config import Settings
 from agent.engines import ollama_start
 from agent.engines.embedded_model import model_file
 from agent.engines.engine import Engine
+from agent.engines.engines_file import read_file
 from agent.engines.kinds import BUILT_IN, KINDS
 from agent.engines.llamacpp import LlamaCpp
 from agent.engines.ollama import Ollama
 from agent.engines.source import Source, Started
-from agent.engines.wanted import FILE, WantedError, sections, wanted
+from agent.engines.wanted import sections, wanted
 from agent.sensors.gpu import GpuSensor
 from agent.supervision.events import Events
 from agent.supervision.evidence import Patience
@@ -144,18 +145,3 @@ class Choice:
             outlive_s=settings.embedded_outlive,
             events=self._events,
         )
-
-
-def read_file(directory: Path) -> str:
-    """The node's engines.toml, else that of all agents of this data directory; empty where there is none.
-
-    Blocks for the disk. Raises WantedError for one that cannot be read.
-    """
-    for place in (directory, directory.parent.parent):
-        try:
-            return (place / FILE).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            continue
-        except (OSError, UnicodeDecodeError) as error:
-            raise WantedError(f"{place / FILE} cannot be read: {error}") from error
-    return ""

@@ -146,7 +146,7 @@ def engines(context: click.Context, /, *, output: Any, **flags: str | None) -> N
     """Which engines are found on this machine or in engines.toml, which could be had, and why others cannot run."""
     from agent.verbs.engines import engines as listed
 
-    _ask(context, flags | {"ollama_host": None}, lambda settings: listed(settings, output))
+    _ask(context, {"ollama_host": None, "engine": None, **flags}, lambda settings: listed(settings, output))
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

@@ -34,6 +34,8 @@ class EngineKind(Struct, frozen=True, kw_only=True):
     """On PATH where it is installed; empty: there is none."""
     by_module: bool = False
     """Whether a Python that has it does, without a script beside."""
+    modules: tuple[str, ...] = ()
+    """What the Python that runs it must have."""
     command: Callable[[str, Any], tuple[str, ...]] | None = None
     """How the program that was found is run; None: it is only adopted."""
     launch: Launching | None = None

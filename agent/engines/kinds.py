@@ -1,6 +1,16 @@
 """All kinds of engines that are not built in: one line each."""
 
-from agent.engines import glinthawk, krasis, llama_server, serverlessllm, transformers_serve, upstream, vllm
+from agent.engines import (
+    deepspeed,
+    glinthawk,
+    headinfer,
+    krasis,
+    llama_server,
+    serverlessllm,
+    transformers_serve,
+    upstream,
+    vllm,
+)
 
 KINDS = {
     each.name: each
@@ -8,6 +18,8 @@ KINDS = {
         llama_server.KIND,
         vllm.KIND,
         transformers_serve.KIND,
+        deepspeed.KIND,
+        headinfer.KIND,
         krasis.KIND,
         serverlessllm.KIND,
         glinthawk.KIND,

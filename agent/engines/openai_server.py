@@ -56,6 +56,8 @@ class Mending(Struct, frozen=True, kw_only=True):
     """Paths of which `carriage` is asked."""
     carriage: Callable[[str, bytes], Carriage | None] = lambda _path, _body: None
     true_fault: Callable[[int, bytes], tuple[int, bytes]] = lambda status, body: (status, body)
+    lists_wrongly: bool = False
+    """Its list of models is not what it serves: what was read of it is told instead."""
 
 
 Unload = Callable[[aiohttp.ClientSession, str, str], Awaitable[None]]
@@ -159,8 +161,11 @@ class OpenAIServer:
         return self._after_the_others() if self._contract.one_at_a_time else self._with_it()
 
     def told(self, asked: str) -> bytes | None:
-        """Its list of models while it is silent over a call: the coordinator asks for a sign of life."""
-        if asked != LIST or not self._silent or self._last is None:
+        """Its list of models while it is silent over a call: the coordinator asks for a sign of life. Also where its
+        own list is wrong, once it has been read.
+        """
+        told = self._silent or self._mending.lists_wrongly
+        if asked != LIST or not told or self._last is None:
             return None
         return as_list(model.name for model in self._last.models)
 

@@ -39,6 +39,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     """Their makers: nvidia, amd."""
     programs: Mapping[str, str] = {}
     """Engines whose program is here, and where."""
+    lacking: Mapping[str, str] = {}
+    """Engines whose Python is here without what they need, and the reason."""
     running: Mapping[str, str] = {}
     """Engines that answer, and where."""
 
@@ -87,6 +89,8 @@ def _state(offer: Offer, seen: Seen) -> tuple[State, str, str]:
         return "runs", url, f"--engine {name}" if own else f"--engine {name}:url={url}"
     if why := impossible(offer, seen):
         return "impossible", "", why
+    if lacks := seen.lacking.get(name):
+        return "missing", seen.programs.get(name, ""), f"{lacks}; {offer.how}"
     if program := seen.programs.get(name):
         return (
             "installed",

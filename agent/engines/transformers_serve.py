@@ -1,23 +1,29 @@
 """transformers serve: adopted, or started for one model.
 
-Ran: transformers 5.23. GET /health 200; GET /v1/models lists the hub's cache and not the model it was started for, so
-often nothing: the name comes from the configuration. Chat, completions and responses; no embeddings, no metrics. Its
-stream ends without `[DONE]`, with usage in the last chunk. SIGTERM ends it cleanly within seconds.
+Ran: transformers 5.23. GET /health 200; GET /v1/models lists the hub's cache and not the model it was started for, or
+answers 500 where there is no cache: the name comes from the configuration. It knows its model only by what stands on
+its command line, refuses calls for any other name, and calls it NAME@main in answers. Chat, completions and responses;
+no embeddings, no metrics. Its stream ends without `[DONE]`, with usage in the last chunk. SIGTERM ends it cleanly
+within seconds.
 """
+
+import re
+
+import msgspec
+from msgspec import Raw
 
 from agent.engines.asking import Ask
 from agent.engines.engine import GENERATIONS, Carriage, Contract, EngineError
 from agent.engines.kind import EngineKind
-from agent.engines.openai_lists import as_list, model, replica
+from agent.engines.openai_lists import model, replica
 from agent.engines.openai_server import Mending, Reading
-from agent.engines.openai_streams import JSON, DoneAdded, streams
+from agent.engines.openai_streams import ANSWER_LIMIT, JSON, DoneAdded, streams
 from agent.engines.options import Started
 from agent.supervision.launch import Launch, ReadyPath, Rung, reached
 
-LIST_PATH = "/v1/models"
 CONTRACT = Contract(
     kind="transformers",
-    paths=frozenset({"POST /v1/chat/completions", "POST /v1/completions", f"GET {LIST_PATH}"}),
+    paths=frozenset({"POST /v1/chat/completions", "POST /v1/completions", "GET /v1/models"}),
     serves_any_name=True,
     stalled_s=3600.0,  # a whole answer moves nothing that can be seen before its end
     rungs=(Rung.AS_IT_WAS, Rung.CPU),
@@ -34,22 +40,61 @@ class Options(Started, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """float32, bfloat16, ...; empty: the model's own."""
 
 
-class ListMended:
-    """Its list of models, with the one that it serves."""
+_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+"""A caller's words cannot look like it: inside a JSON string the quotes are escaped."""
+
+
+class StreamRenamed(DoneAdded):
+    """A stream whose events name the model as its callers do, with its `[DONE]`."""
+
+    def __init__(self, body: bytes, name: str) -> None:
+        super().__init__(body)
+        self._name = name
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The events."""
+        return renamed(super().feed(chunk), self._name)
+
+    def finish(self) -> bytes:
+        """Their end. Raises EngineError where the answer stopped before its end."""
+        return renamed(super().finish(), self._name)
+
+
+class Renamed:
+    """An answer that names the model as its callers do."""
 
     content_type: str | None = JSON
 
-    def __init__(self, name: str) -> None:
-        self.body = b""
+    def __init__(self, body: bytes, name: str) -> None:
+        self.body = body
         self._name = name
+        self._answer = bytearray()
 
-    def feed(self, _chunk: bytes) -> bytes:
-        """What it lists is none of what it serves."""
+    def feed(self, chunk: bytes) -> bytes:
+        """Nothing yet. Raises EngineError where the answer grows past all reason."""
+        self._answer += chunk
+        if len(self._answer) > ANSWER_LIMIT:
+            raise EngineError(f"the engine's answer is longer than {ANSWER_LIMIT} bytes")
         return b""
 
     def finish(self) -> bytes:
-        """The one model."""
-        return as_list([self._name])
+        """All of it."""
+        return renamed(bytes(self._answer), self._name)
+
+
+def renamed(answer: bytes, name: str) -> bytes:
+    """With that name of the model."""
+    told = b'"model":' + msgspec.json.encode(name)
+    return _MODEL.sub(lambda _: told, answer)
+
+
+def asking_for(body: bytes, model: str) -> bytes:
+    """The same call for that model; one that is nonsense is the engine's to refuse."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
+    return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(model))})
 
 
 def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) -> Launch:
@@ -70,14 +115,13 @@ def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) ->
 
 
 def mending(options: Options) -> Mending:
-    """The list of models, and the end of its streams."""
+    """The list of models, the model's name, and the end of its streams."""
 
-    def carriage(path: str, body: bytes) -> Carriage | None:
-        if path == LIST_PATH:
-            return ListMended(options.name)
-        return DoneAdded(body) if streams(body) else None
+    def carriage(_path: str, body: bytes) -> Carriage:
+        asked = asking_for(body, options.model) if options.model else body
+        return StreamRenamed(asked, options.name) if streams(body) else Renamed(asked, options.name)
 
-    return Mending(reshaped=GENERATIONS | {LIST_PATH}, carriage=carriage)
+    return Mending(reshaped=GENERATIONS, carriage=carriage, lists_wrongly=True)
 
 
 async def read(options: Options, ask: Ask) -> Reading:

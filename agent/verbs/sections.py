@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 
 from agent.building import origin
-from agent.choosing import read_file
 from agent.config import Settings
+from agent.engines.engines_file import read_file
 from agent.engines.kinds import BUILT_IN, KINDS
 from agent.engines.survey import Line, Seen, State, impossible, offer_of
 from agent.engines.upstream import KeyRefused

@@ -14,7 +14,7 @@ TEXT = "".join(WORDS)
 
 async def test_callers_see_one_dialect_whatever_serves(tmp_path: Path) -> None:
     async with (
-        running("transformers_serve", "serve", "tiny") as tiny,
+        running("transformers_serve", "serve", "/m/tiny") as tiny,
         running("serverlessllm", "--models", "cold") as cold,
         running("krasis", "--model-path", "/m/moe", "--host", "127.0.0.1", "--port", "0") as moe,
         herd(tmp_path) as coordinator,

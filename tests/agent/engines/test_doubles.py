@@ -79,7 +79,7 @@ def a_transformers(url: str, session: aiohttp.ClientSession) -> OpenAIServer:
 
 
 async def test_transformers_model_is_the_configured_one_and_streams_get_their_end() -> None:
-    async with running("transformers_serve", "serve", "tiny") as double, engine_session() as session:
+    async with running("transformers_serve", "serve", "/models/tiny") as double, engine_session() as session:
         engine = a_transformers(double.address, session)
         report = await engine.look()
         assert [(each.name, each.max_context) for each in report.models] == [("tiny", 2048)]
@@ -91,12 +91,15 @@ async def test_transformers_model_is_the_configured_one_and_streams_get_their_en
                 *(200, "text/event-stream", TEXT),
                 "[DONE]",
             )
+            assert {event["model"] for event in events_of(body) if isinstance(event, dict)} == {"tiny"}
             _, _, body = await door.chat("tiny", stream=False)
             assert json.loads(body)["choices"][0]["message"]["content"] == TEXT
+            assert json.loads(body)["model"] == "tiny"
+            assert (await door.ask("/v1/chat/completions", {"model": "other", "messages": []}))[0] == 404
 
 
 async def test_a_transformers_stream_that_stops_short_gets_no_end() -> None:
-    double = running("transformers_serve", "serve", "tiny", "--cut-after", "2")
+    double = running("transformers_serve", "serve", "/models/tiny", "--cut-after", "2")
     async with double as it, engine_session() as session:
         engine = a_transformers(it.address, session)
         async with behind_gateway(engine, session) as door:

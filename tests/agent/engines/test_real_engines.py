@@ -1,7 +1,8 @@
 """The engines themselves, where they are: each is started for a model, read, called, and ended; else skipped.
 
-HERD_REAL_VLLM, HERD_REAL_TRANSFORMERS and HERD_REAL_KRASIS name a model's directory, HERD_REAL_SERVERLESSLLM the URL of
-a cluster's head. Programs are looked for on PATH. The doubles stand in for them elsewhere.
+HERD_REAL_VLLM, _TRANSFORMERS, _DEEPSPEED, _HEADINFER and _KRASIS name a model's directory, HERD_REAL_SERVERLESSLLM the
+URL of a cluster's head. Programs are looked for on PATH. The doubles stand in for them elsewhere; tests/engines runs
+those that need torch on processors.
 """
 
 import json
@@ -20,7 +21,7 @@ from agent.supervision.launch import Launch, Rung
 from agent.supervisor import Supervisor
 from tests.fakes.doubles.running import behind_gateway, engine_session
 
-NAMES = ("vllm", "transformers", "krasis", "serverlessllm")
+NAMES = ("vllm", "transformers", "deepspeed", "headinfer", "krasis", "serverlessllm")
 
 
 def told(name: str) -> str:
@@ -30,7 +31,7 @@ def told(name: str) -> str:
     if kind.launch is None:
         return f"{name}:url={what}" if what else pytest.skip(f"{variable} names no cluster")
     if shutil.which(kind.program) is None:
-        pytest.skip(f"no {kind.program} on PATH: its contract is tested on a double only")
+        pytest.skip(f"no {kind.program} on PATH: its contract is tested elsewhere")
     return f"{name}:model={what}" if what else pytest.skip(f"{variable} names no model")
 
 

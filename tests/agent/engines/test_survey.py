@@ -63,6 +63,15 @@ def test_an_installed_one_that_cannot_run_is_not_offered() -> None:
     assert told("krasis", seen)[0] == "impossible"
 
 
+def test_a_python_without_torch_is_told_and_not_offered() -> None:
+    seen = replace(
+        LINUX, programs={"deepspeed": "/v/bin/deepspeed"}, lacking={"deepspeed": "/v has no torch"}
+    )
+    state, where, then = told("deepspeed", seen)
+    assert (state, where) == ("missing", "/v/bin/deepspeed")
+    assert then.startswith("/v has no torch; pip install torch")
+
+
 def test_a_table_has_each_engine_once() -> None:
     lines = surveyed([OLLAMA, EMBEDDED, *map(offer_of, KINDS.values())], HERE)
     text = table(lines)

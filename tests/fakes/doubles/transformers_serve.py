@@ -1,4 +1,6 @@
-"""A double of `transformers serve`: an empty list of models, streams without `[DONE]`. It computes nothing.
+"""A double of `transformers serve`: no list of models, one name that it answers to, streams without `[DONE]`.
+
+It computes nothing.
 
 As ran with transformers 5.23.
 
@@ -30,14 +32,17 @@ def main() -> None:
             if self.path == "/health":
                 self.send({"status": "ok"})
             else:
-                self.send({"object": "list", "data": []})
+                self.send({"detail": "Internal Server Error"}, 500)
 
         def do_POST(self) -> None:  # noqa: N802
             asked = self.body()
-            if asked.get("stream"):
-                self.send_events(chunks(asked["model"])[: chosen.cut_after])
+            name = f"{chosen.model}@main"
+            if asked.get("model") != chosen.model:
+                self.send({"detail": f"Server is pinned to '{chosen.model}'"}, 400)
+            elif asked.get("stream"):
+                self.send_events(chunks(name)[: chosen.cut_after])
             else:
-                self.send(whole(asked["model"]))
+                self.send(whole(name))
 
     serve(ThreadingHTTPServer((chosen.host, chosen.port), Api))
 
