@@ -26,6 +26,7 @@ from agent.engines.engine import Engine
 from agent.engines.ollama import Ollama
 from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
+from agent.granting import Account
 from agent.link import Link
 from agent.presence import own
 from agent.report import Reporter
@@ -41,6 +42,7 @@ from shared.mdns import Mdns
 from shared.resolver import Resolver
 from shared.serving import cancelled, listening
 from shared.sockets import is_loopback, only_address
+from shared.wire import Heartbeat
 
 COORDINATOR_PORT = 11435
 LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
@@ -74,14 +76,17 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         gpu = GpuSensor()
         await gpu.gpus()  # a driver takes a while to wake: not within an engine's look
         events = Events()
-        engines = {each.name: each for each in await _engines(settings, session, data_dir, gpu, events)}
+        watch, engines = Watch(data_dir), dict[str, Engine]()
+        cap = settings.model_memory_cap
+        account = Account(data_dir, gpu, engines, watch.capacity, cap)
+        found = await _engines(settings, session, data_dir, gpu, events, account)
+        engines |= {each.name: each for each in found}
 
         async def announce() -> None:
             await link.announce()
 
         gateway = Gateway(settings.name, secret, engines, session, settings.body_limit, announce)
         port = await stack.enter_async_context(_listening(gateway.app, settings))
-        watch = Watch(data_dir)
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
         reporter = Reporter(
             settings.name,
@@ -101,9 +106,13 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         mdns = Mdns([settings.mdns_service_type], wake.set)
         mark = await asyncio.to_thread(kept_id, data_dir / "id")
         route = _route(settings, router_url, mdns, control, port, mark)
-        link = Link(
-            route, lambda: reporter.beat(port), control, settings.heartbeat_interval, wake, reporter.taken
-        )
+
+        async def beat() -> Heartbeat:
+            told = await reporter.beat(port)
+            account.observe(told.engines)
+            return told
+
+        link = Link(route, beat, control, settings.heartbeat_interval, wake, reporter.taken)
         drained, asked = OwnDrain(gateway, link.wake, data_dir, own()), ControlFile(data_dir / CONTROL)
         await drained.look(await asked.control())  # before the first beat
         listening_to = asyncio.create_task(watched(asked, drained.look), name="control")
@@ -208,11 +217,17 @@ async def _start(engines: dict[str, Engine], link: Link) -> None:
 
 
 async def _engines(
-    settings: Settings, session: aiohttp.ClientSession, data_dir: Path, gpu: GpuSensor, events: Events
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    data_dir: Path,
+    gpu: GpuSensor,
+    events: Events,
+    account: Account,
 ) -> list[Engine]:
     try:
         url = ollama_url(settings.ollama_host)
-        return await Choice(settings, session, data_dir, gpu, url, events).engines()
+        choice = Choice(settings, session, data_dir, gpu, url, events, admission=account.admission)
+        return await choice.engines()
     except (WantedError, NoAddress) as error:
         raise StartError(str(error)) from error
 

@@ -17,6 +17,7 @@ from agent.engines.source import Adopted, Missing, Source, Started, Supervised
 from agent.engines.upstream import KeyRefused, Rate, base, headers
 from agent.engines.upstream import Options as Upstream
 from agent.engines.wanted import Wanted
+from agent.loading.spec import LoadSpec
 from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, Rung
 from agent.supervision.progress import Progress
@@ -37,6 +38,7 @@ class Supervise(Protocol):
         rungs: tuple[Rung, ...],
         patience: Patience,
         progress: Progress,
+        spec: LoadSpec | None,
     ) -> Supervised:
         """As the Supervisor's constructor, for this node."""
         ...
@@ -117,5 +119,6 @@ def _started(
         rungs=contract.rungs,
         patience=Patience(answers_while_busy=not contract.silent_while_busy, stalled_s=contract.stalled_s),
         progress=progress,
+        spec=kind.spec(options, command) if kind.spec else None,
     )
     return Started(supervisor)

@@ -18,7 +18,9 @@ from agent.engines.llamacpp import LlamaCpp
 from agent.engines.ollama import Ollama
 from agent.engines.source import Source, Started
 from agent.engines.wanted import FILE, WantedError, sections, wanted
+from agent.loading.spec import LoadSpec
 from agent.sensors.gpu import GpuSensor
+from agent.supervision.admission import Admission, Unasked
 from agent.supervision.events import Events
 from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, Rung
@@ -41,8 +43,11 @@ class Choice:
         ollama_url: str,
         events: Events,
         which: Callable[[str], str | None] = shutil.which,
+        admission: Callable[[str, LoadSpec], Admission] = lambda _name, _spec: Unasked(),
     ) -> None:
-        """`events`: where those that are started tell what happened to them."""
+        """`events`: where those that are started tell what happened to them. `admission`: of the node's account of
+        loads, for an engine by its name.
+        """
         self._settings = settings
         self._session = session
         self._directory = directory
@@ -50,6 +55,7 @@ class Choice:
         self._url = ollama_url
         self._events = events
         self._which = which
+        self._admission = admission
 
     async def engines(self) -> list[Engine]:
         """Those of --engine, else of engines.toml, else an Ollama if there is one and the embedded one if not.
@@ -82,6 +88,7 @@ class Choice:
             rungs: tuple[Rung, ...],
             patience: Patience,
             progress: Progress,
+            spec: LoadSpec | None,
         ) -> Supervisor:
             return Supervisor(
                 name,
@@ -92,6 +99,7 @@ class Choice:
                 rungs=rungs,
                 patience=patience,
                 progress=progress,
+                admission=self._admission(name, spec) if spec else None,
                 events=self._events,
             )
 
@@ -130,6 +138,9 @@ class Choice:
             )
         )
 
+    async def _has_cards(self) -> bool:
+        return any(gpu.vram_total_bytes for gpu in await self._gpu.gpus())
+
     def _embedded(self) -> LlamaCpp:
         settings = self._settings
         return LlamaCpp(
@@ -143,6 +154,8 @@ class Choice:
             look_timeout_s=settings.look_timeout,
             outlive_s=settings.embedded_outlive,
             events=self._events,
+            cards=self._has_cards,
+            admission=self._admission,
         )
 
 

@@ -8,13 +8,15 @@ size}}]}. It serves any model name that it is asked for, so names are compared b
 import asyncio
 import importlib.util
 import logging
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import MappingProxyType
 
 import aiohttp
+import msgspec
 from msgspec import Struct
 
 from agent.engines import llamacpp_calls, llamacpp_inputs
@@ -30,9 +32,12 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.llamacpp_forms import LlamaCppForms
+from agent.engines.llamacpp_placed import sees_gpus
 from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
 from agent.engines.turn import Moved, counted
+from agent.loading.spec import LoadSpec
 from agent.models.refusal import ModelRefused
+from agent.supervision.admission import Admission
 from agent.supervision.events import Event, Events
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
@@ -74,14 +79,18 @@ class LlamaCpp:
         look_timeout_s: float,
         outlive_s: float = 0.0,
         events: Events | None = None,
+        cards: Callable[[], Awaitable[bool]] | None = None,
+        admission: Callable[[str, LoadSpec], Admission] | None = None,
     ) -> None:
         """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent.
-        `events`: the node's, where it is told what happened to it.
+        `events`: the node's, where it is told what happened to it. `cards`: whether this machine has GPUs.
+        `admission`: for this engine by its name, of the node's account of loads.
         """
         self._session = session
         self._model = model
         self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
         self._data_dir = data_dir
+        self._cards, self._admission = cards, admission
         self._look_timeout_s = look_timeout_s
         self._events = Events() if events is None else events
         self.progress = Progress()
@@ -132,6 +141,9 @@ class LlamaCpp:
 
     async def _start_child(self) -> None:
         size = self._model.path.stat().st_size if self._model.path.exists() else 0
+        if self._cards is not None and await self._cards():
+            usable = await sees_gpus((sys.executable, str(WORKER)), otherwise=False)
+            self._forms = msgspec.structs.replace(self._forms, on_gpus=usable)
         self._supervisor = Supervisor(
             self.name,
             lambda rung: self._forms.launch(WORKER, rung, size),
@@ -140,6 +152,7 @@ class LlamaCpp:
             model=self._forms.name,
             rungs=self._forms.rungs,
             progress=self.progress,
+            admission=self._admission(self.name, self._forms.spec()) if self._admission else None,
             events=self._events,
         )
         self._supervisor.start()

@@ -54,6 +54,12 @@ class Need(Struct, frozen=True):
         """All that can be on a GPU, on one."""
         return sum(self.layer_bytes) + self.output_bytes + self.overhead_bytes
 
+    @property
+    def in_host(self) -> int:
+        """All of it in the host's memory, where no driver takes any."""
+        computing = max(0, self.overhead_bytes - CONTEXT_BYTES)
+        return sum(self.layer_bytes) + self.output_bytes + self.input_bytes + computing
+
     def corrected(self, factor: float) -> "Need":
         """By what was learned of estimates."""
         return Need(

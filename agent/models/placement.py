@@ -5,6 +5,8 @@
 3. Several cards of one maker, as few as do: split in proportion of their rooms.
 4. As many layers as fit, the rest in the host's memory, if the engine can and the host has it.
 5. A refusal with the nearest miss.
+
+Beside that: in part only (`place_part`), and in equal parts of every layer (`place_evenly`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -117,6 +119,48 @@ def place(
     return found
 
 
+def place_part(
+    wanted: Need, cards: Sequence[Card], host_free_bytes: int, ways: Ways, cap: float = CAP
+) -> Placement | Refusal:
+    """Fewer layers on GPUs than would go: what was placed whole has run out of memory there.
+
+    As many as fit into (cap of each card minus 2 GiB); a half where that is all of them. The rest is the host's.
+    """
+    usable = [card for card in cards if room(card, cap)]
+    found = _beside_host(wanted, usable, cap, ways)
+    every = len(wanted.layer_bytes)
+    if found.gpu_layers >= every:
+        half = max(1, every // 2)
+        found = _split(wanted, found.cards, found.split or (1,), half) if every else found
+    host_room = int(host_free_bytes * cap)
+    return _refused(wanted, cards, cap, host_room, found) if found.host_bytes > host_room else found
+
+
+def place_evenly(
+    wanted: Need, cards: Sequence[Card], host_free_bytes: int, heads: int, cap: float = CAP
+) -> Placement | Refusal:
+    """On one card, else on as few of one maker as do where each has an equal part of every layer (tensor parallelism).
+
+    Their number divides the heads that are computed apart.
+    """
+    usable = [card for card in cards if room(card, cap)]
+    found = _on_one(wanted, usable, cap)
+    units = sum(wanted.layer_bytes) + wanted.output_bytes
+    for count in range(2, len(usable) + 1 if found is None and heads else 0):
+        each = -(-units // count) + wanted.overhead_bytes
+        for group in _groups(usable, cap):
+            chosen = group[:count]
+            if heads % count == 0 and len(chosen) == count and room(chosen[-1], cap) >= each:
+                layers = len(wanted.layer_bytes) + 1
+                found = found or Placement(
+                    tuple(chosen), layers, (each,) * count, wanted.input_bytes, whole=True
+                )
+    host_room = int(host_free_bytes * cap)
+    if found is None or found.host_bytes > host_room:
+        return _refused(wanted, cards, cap, host_room, found)
+    return found
+
+
 def _on_one(wanted: Need, usable: Sequence[Card], cap: float) -> Placement | None:
     enough = [card for card in usable if room(card, cap) >= wanted.on_one_gpu]
     if not enough:
@@ -151,7 +195,7 @@ def _beside_host(wanted: Need, usable: Sequence[Card], cap: float, ways: Ways) -
             best = max(best, (layers, cards), key=lambda each: each[0])
     layers, cards = best
     if not layers:
-        return Placement((), 0, (), wanted.on_one_gpu + wanted.input_bytes, whole=False)
+        return Placement((), 0, (), wanted.in_host, whole=False)
     shares = [room(card, cap) - max(MARGIN_BYTES, wanted.overhead_bytes) for card in cards]
     return _split(wanted, cards, shares, layers)
 

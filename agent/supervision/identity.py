@@ -28,6 +28,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     started: float
     """Of the process, in seconds since the epoch."""
     command: tuple[str, ...]
+    placed: tuple[str, ...] = ()
+    """At the end of its command line, beside that."""
     mark: str
     rung: Rung
     owner: int
@@ -70,7 +72,7 @@ def lives(identity: Identity) -> bool:
         return (
             process.status() != psutil.STATUS_ZOMBIE
             and abs(process.create_time() - identity.started) < SAME_START_S
-            and ends_with(process.cmdline(), identity.command)
+            and ends_with(process.cmdline(), identity.command + identity.placed)
         )
     except psutil.Error:
         return False

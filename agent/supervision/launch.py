@@ -58,6 +58,10 @@ class Launch(Struct, frozen=True, kw_only=True):
     """One start of an engine. `command` never goes through a shell."""
 
     command: tuple[str, ...]
+    placed: tuple[str, ...] = ()
+    """Further words at the end of the command: where its model was put this time. They are no part of what it is, so
+    that a next agent knows it again although it would put it elsewhere now.
+    """
     environment: dict[str, str] = {}
     """Added to the agent's own; an empty value takes a name away."""
     ready: ReadyLine | ReadyPath = ReadyLine()

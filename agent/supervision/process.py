@@ -139,8 +139,8 @@ def _input(theirs: int | None, *, by_line: bool) -> int:
 
 def _capped(launch: Launch) -> tuple[str, ...]:
     if launch.memory_cap_bytes is None or sys.platform == "win32":
-        return launch.command
-    return (sys.executable, str(CAPPED), str(launch.memory_cap_bytes), *launch.command)
+        return launch.command + launch.placed
+    return (sys.executable, str(CAPPED), str(launch.memory_cap_bytes), *launch.command, *launch.placed)
 
 
 def _environment(launch: Launch, mark: str) -> dict[str, str]:

@@ -1,0 +1,64 @@
+"""The node's account of loads, put together from its sensors and engines; a part of app.py."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from agent.engines.engine import Engine, EngineError
+from agent.loading.engine_load import EngineLoad
+from agent.loading.loads import Loads, Node
+from agent.loading.measuring import Measuring
+from agent.loading.spec import LoadSpec
+from agent.models.corrections_file import FILE, KeptCorrections
+from agent.sensors.cgroup import memory_left
+from agent.sensors.gpu import GpuSensor
+from agent.sensors.memory import memory
+from agent.supervision.admission import Admission
+from shared.wire import Capacity
+from shared.wire import Engine as Report
+
+
+class Account:
+    """One agent's. `directory`: the node's own; `engines`: filled later; `capacity`: what the owner leaves."""
+
+    def __init__(
+        self,
+        directory: Path,
+        gpu: GpuSensor,
+        engines: Mapping[str, Engine],
+        capacity: Callable[[], Capacity | None],
+        cap: float,
+    ) -> None:
+        """`cap`: a share of each GPU's memory, and of the host's free memory. Blocks for the disk."""
+        self._engines = engines
+        self._reports: Sequence[Report] = ()
+        self._corrections = KeptCorrections(directory / FILE)
+        node = Node(
+            gpu.gpus, host_free, Measuring(gpu.taken_by).used, lambda: self._reports, self._unload, capacity
+        )
+        self._loads = Loads(node, cap)
+
+    def admission(self, engine: str, spec: LoadSpec) -> Admission:
+        """For one of its engines."""
+        return EngineLoad(engine, spec, self._loads, self._corrections)
+
+    def observe(self, reports: Sequence[Report]) -> None:
+        """With each beat: what they told."""
+        self._reports = reports
+        self._loads.uses.observe(reports, time.time())
+
+    async def _unload(self, engine: str, model: str) -> str:
+        if engine not in self._engines:
+            return "it is gone"
+        try:
+            await self._engines[engine].unload(model)
+        except EngineError as error:
+            return str(error)
+        return ""
+
+
+def host_free() -> int:
+    """Bytes that processes may still take: of the host, and of the control groups that this one is in."""
+    host = memory().available_bytes
+    left = memory_left(with_files=True)
+    return host if left is None else min(host, left)
