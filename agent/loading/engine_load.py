@@ -15,7 +15,7 @@ from agent.loading.model_files import ModelReader
 from agent.loading.spec import LoadSpec, of_gpu
 from agent.loading.visible import bounded_by_owner
 from agent.models.corrections_file import KeptCorrections
-from agent.models.placement import Placement
+from agent.models.placement import Placement, size_text
 from agent.models.refusal import ModelRefused
 from agent.supervision.admission import NotAdmitted
 from agent.supervision.kinds import Kind
@@ -27,7 +27,6 @@ SLACK_BYTES = 256 * 2**20
 """What others may take of a card meanwhile, before its memory counts as not returned."""
 LEAST_LEARNED_BYTES = 512 * 2**20
 """Below, what a process takes beside its model would be taken for the model's."""
-GIB = 2**30
 
 log = logging.getLogger("herd-node.loading")
 
@@ -66,7 +65,7 @@ class EngineLoad:
         await self._until_owner_leaves(model, rung, waiting)
         found = await self._loads.admit(self._engine, self._spec, model, rung)
         if isinstance(found, NoRoom):
-            raise NotAdmitted(Kind.MEMORY, f"{self._spec.path}: {found.reason}", found.rung)
+            raise NotAdmitted(Kind.MEMORY, f"{Path(self._spec.path).name}: {found.reason}", found.rung)
         log.info("%s: %s", self._engine, _told(found.placement))
         return await self._placed(launch, found.placement)
 
@@ -140,7 +139,7 @@ class EngineLoad:
             taken = taken_by_models(self._loads.node.reports(), self._engine)
             if most is None or taken + needed <= most:
                 return
-            told = f"the owner leaves {_gib(most)} to models: {_gib(needed)} needed, {_gib(taken)} taken"
+            told = f"the owner leaves {size_text(most)} to models: {size_text(needed)} needed, {size_text(taken)} taken"
             if told != said:
                 waiting(told)
             said = told
@@ -160,12 +159,8 @@ class EngineLoad:
 
 def _told(placement: Placement) -> str:
     where = ", ".join(
-        f"{_gib(size)} on GPU {card.index}"
+        f"{size_text(size)} on GPU {card.index}"
         for card, size in zip(placement.cards, placement.gpu_bytes, strict=True)
     )
-    host = f"{_gib(placement.host_bytes)} in the host's memory"
+    host = f"{size_text(placement.host_bytes)} in the host's memory"
     return f"{where}, {host}" if where else host
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"

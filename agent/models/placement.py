@@ -231,13 +231,14 @@ def _refused(
     if cards:
         best = max(cards, key=lambda card: (room(card, cap), -card.index))
         parts.append(
-            f"needs {_gib(wanted.on_one_gpu)}, best free {_gib(room(best, cap))} on GPU {best.index}"
+            f"needs {size_text(wanted.on_one_gpu)}, best free {size_text(room(best, cap))} on GPU {best.index}"
         )
     if found is not None:
-        parts.append(f"needs {_gib(found.host_bytes)} of the host's memory, free {_gib(host_room)}")
+        parts.append(f"needs {size_text(found.host_bytes)} of the host's memory, free {size_text(host_room)}")
     parts += [f"GPU {card.index} is quarantined" for card in cards if card.quarantined]
     return Refusal("; ".join(parts), wanted.on_one_gpu)
 
 
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"
+def size_text(size: int) -> str:
+    """For people: 18.2 GiB, 350 MiB."""
+    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size >> 20} MiB"
