@@ -2,11 +2,13 @@
 
 import logging
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 
 from agent.building import Around, Supervise, built
 from agent.config import Settings
@@ -14,7 +16,9 @@ from agent.engines import ollama_start
 from agent.engines.embedded_model import model_file
 from agent.engines.engine import Engine
 from agent.engines.kinds import BUILT_IN, KINDS
-from agent.engines.llamacpp import LlamaCpp
+from agent.engines.llamacpp import WORKER, LlamaCpp
+from agent.engines.llamacpp_forms import LlamaCppForms
+from agent.engines.llamacpp_placed import sees_gpus
 from agent.engines.ollama import Ollama
 from agent.engines.source import Source, Started
 from agent.engines.wanted import FILE, WantedError, sections, wanted
@@ -138,8 +142,12 @@ class Choice:
             )
         )
 
-    async def _has_cards(self) -> bool:
-        return any(gpu.vram_total_bytes for gpu in await self._gpu.gpus())
+    async def _judged(self, forms: LlamaCppForms) -> tuple[LlamaCppForms, Admission]:
+        """With the rung of fewer GPU layers where there are GPUs and this build of llama.cpp is for them."""
+        if any(gpu.vram_total_bytes for gpu in await self._gpu.gpus()):
+            usable = await sees_gpus((sys.executable, str(WORKER)), otherwise=False)
+            forms = msgspec.structs.replace(forms, on_gpus=usable)
+        return forms, self._admission(LlamaCpp.name, forms.spec())
 
     def _embedded(self) -> LlamaCpp:
         settings = self._settings
@@ -154,8 +162,7 @@ class Choice:
             look_timeout_s=settings.look_timeout,
             outlive_s=settings.embedded_outlive,
             events=self._events,
-            cards=self._has_cards,
-            admission=self._admission,
+            judged=self._judged,
         )
 
 

@@ -119,7 +119,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
 
 
 async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
-    callers = Callers(await asyncio.to_thread(owners, settings))
+    callers = Callers(await asyncio.to_thread(owners, settings), allow_restricted=settings.allow_restricted)
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)

@@ -112,6 +112,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     vram_fallback: Annotated[
         bool, _about("whether a loaded model of the same kind may answer instead of a cold load")
     ] = False
+    allow_restricted: Annotated[
+        bool, _about("whether calls that say nothing may use engines that cost money or serve batches only")
+    ] = False
     context_protection: Annotated[
         Literal["strip", "warn", "passthrough"],
         _about(

@@ -27,10 +27,11 @@ EVENT_LINE = 256
 EVENT_LINES = 5
 EVENTS_A_BEAT = 8
 """What more there is comes with the next beats."""
-EventLine = Annotated[str, Meta(max_length=EVENT_LINE)]
+EventLine = Annotated[str, Meta(max_length=EVENT_LINE, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+"""It is shown on terminals."""
 
 ABILITIES = frozenset({"chat", "completion", "embedding", "vision", "insert", "tools", "thinking"})
-"""`chat` includes `completion`, which alone is the going on of a text without chat."""
+"""`chat` includes `completion`, the going on of a text without chat, unless its engine says that it does none."""
 DIALECTS = frozenset({"ollama", "openai"})
 
 
@@ -91,6 +92,8 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether slots are the engine's own word; else they are the least that is safe, and more may be learned."""
     default_context: Count | None = None
     """Tokens with which it loads a model when a call asks for none; None: unknown."""
+    completes: bool = True
+    """Whether a model that chats there goes on with bare texts, too (`/v1/completions`)."""
     restricted: Label = ""
     """Why it gets only calls that allow it: `cost`, `batch`; empty: it gets any."""
     price_in: Price = 0.0
@@ -223,9 +226,9 @@ class EngineEvent(Struct, frozen=True, kw_only=True):
     at: Annotated[float, Meta(ge=0, le=1e12)]
     """Seconds since the epoch, by the node's clock."""
     engine: EngineName
-    kind: Label
+    kind: EventLine
     """`out of memory`, `crashed`, `wedged`, `adopted`, ...: others may follow."""
-    rung: Label
+    rung: EventLine
     """Of the ladder, on which the engine was: `as it was`, `fewer slots`, ..."""
     then: EventLine
     """What followed: `again in 2 s`, `CPU instead of as it was`."""

@@ -72,10 +72,11 @@ class Carriage(Protocol):
         ...
 
 
+COMPLETIONS = "POST /v1/completions"
 OPENAI_PATHS = frozenset(
     {
         "POST /v1/chat/completions",
-        "POST /v1/completions",
+        COMPLETIONS,
         "POST /v1/embeddings",
         "GET /v1/models",
     }

@@ -8,7 +8,6 @@ size}}]}. It serves any model name that it is asked for, so names are compared b
 import asyncio
 import importlib.util
 import logging
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -16,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 import aiohttp
-import msgspec
 from msgspec import Struct
 
+from agent.backoff import QUARANTINE_S
 from agent.engines import llamacpp_calls, llamacpp_inputs
 from agent.engines.embedded_model import ModelFile, architecture, digest
 from agent.engines.engine import (
@@ -32,10 +31,8 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.llamacpp_forms import LlamaCppForms
-from agent.engines.llamacpp_placed import sees_gpus
 from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
 from agent.engines.turn import Moved, counted
-from agent.loading.spec import LoadSpec
 from agent.models.refusal import ModelRefused
 from agent.supervision.admission import Admission
 from agent.supervision.events import Event, Events
@@ -44,12 +41,15 @@ from agent.supervision.launch import Rung
 from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
 from shared.names import is_model_name
+from shared.serving import cancelled
 from shared.wire import Engine, Model, Replica
 
 WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
 MISSING = (
     "xllamacpp is not installed (pip install 'herd-fleet[embedded]'; there are no wheels for some platforms)"
 )
+
+Judged = Callable[[LlamaCppForms], Awaitable[tuple[LlamaCppForms, Admission]]]
 
 log = logging.getLogger("herd-node.llamacpp")
 
@@ -79,20 +79,22 @@ class LlamaCpp:
         look_timeout_s: float,
         outlive_s: float = 0.0,
         events: Events | None = None,
-        cards: Callable[[], Awaitable[bool]] | None = None,
-        admission: Callable[[str, LoadSpec], Admission] | None = None,
+        retry_s: float = QUARANTINE_S,
+        judged: Judged | None = None,
     ) -> None:
         """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent.
-        `events`: the node's, where it is told what happened to it. `cards`: whether this machine has GPUs.
-        `admission`: for this engine by its name, of the node's account of loads.
+        `events`: the node's, where it is told what happened to it. `retry_s`: between looks at a file that was refused.
+        `judged`: makes its forms those of this machine, with who is asked before each start.
         """
         self._session = session
         self._model = model
         self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
         self._data_dir = data_dir
-        self._cards, self._admission = cards, admission
+        self._judged = judged
         self._look_timeout_s = look_timeout_s
         self._events = Events() if events is None else events
+        self._retry_s = retry_s
+        self._trying: asyncio.Task[None] | None = None
         self.progress = Progress()
         """Told by who carries calls to it."""
         self._supervisor: Supervisor | None = None
@@ -119,31 +121,50 @@ class LlamaCpp:
             self._problem = MISSING
             log.warning("%s", MISSING)
             return
+        if not await self._tried():
+            self._trying = asyncio.create_task(self._try_again(), name=f"{self.name}-model")
+
+    async def _try_again(self) -> None:
+        """Until the file is one that can be served: it may still be arriving, or be replaced."""
+        tried = False
+        while not tried:
+            await asyncio.sleep(self._retry_s)
+            tried = await self._tried()
+
+    async def _tried(self) -> bool:
         try:
             if not is_model_name(self._model.name):
                 raise ModelRefused(f"{self._model.name!r}: no model can have such a name")
             self._family = await architecture(self._model.path)
             if self._model.sha256:
                 self._digest = await digest(self._model)
-            await self._start_child()
+            if self._supervisor is None:
+                await self._start_child()
             self._digest = self._digest or await digest(self._model)
         except ModelRefused as error:
             self._refused(str(error))
+            return False
+        return True
 
     def _refused(self, why: str) -> None:
         self._problem = why
         log.warning("%s", why)
         rung, now = Rung.AS_IT_WAS, time.time()
         told = Event(
-            at=now, engine=self.name, kind=Kind.MODEL, rung=rung, then="it is not loaded", lines=(why,)
+            at=now,
+            engine=self.name,
+            kind=Kind.MODEL,
+            rung=rung,
+            then=f"next try in {self._retry_s:g} s",
+            lines=(why,),
         )
         self._events.add(told)
 
     async def _start_child(self) -> None:
         size = self._model.path.stat().st_size if self._model.path.exists() else 0
-        if self._cards is not None and await self._cards():
-            usable = await sees_gpus((sys.executable, str(WORKER)), otherwise=False)
-            self._forms = msgspec.structs.replace(self._forms, on_gpus=usable)
+        admission = None
+        if self._judged is not None:
+            self._forms, admission = await self._judged(self._forms)
         self._supervisor = Supervisor(
             self.name,
             lambda rung: self._forms.launch(WORKER, rung, size),
@@ -152,7 +173,7 @@ class LlamaCpp:
             model=self._forms.name,
             rungs=self._forms.rungs,
             progress=self.progress,
-            admission=self._admission(self.name, self._forms.spec()) if self._admission else None,
+            admission=admission,
             events=self._events,
         )
         self._supervisor.start()
@@ -160,6 +181,8 @@ class LlamaCpp:
 
     async def stop(self) -> None:
         """Ends the child."""
+        if self._trying is not None:
+            await cancelled(self._trying)
         if self._supervisor is not None:
             await self._supervisor.stop()
 

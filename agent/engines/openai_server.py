@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.engines.asking import Ask
-from agent.engines.engine import Carriage, Contract, EngineError, ErrorAnswer
+from agent.engines.engine import COMPLETIONS, Carriage, Contract, EngineError, ErrorAnswer
 from agent.engines.openai_lists import as_list
 from agent.engines.openai_streams import model_asked, said_as_error
 from agent.engines.source import Source
@@ -236,6 +236,7 @@ class OpenAIServer:
             dialects=self._contract.dialects,
             slots_per_model=1 if self._contract.one_at_a_time else reading.slots,
             slots_known=self._contract.one_at_a_time or reading.slots_known,
+            completes=COMPLETIONS in self.paths,
             restricted=self._contract.restricted,
             price_in=reading.price_in,
             price_out=reading.price_out,

@@ -22,7 +22,11 @@ from agent.engines.options import Options as Shared
 
 LIST_PATH = "/v1/models"
 EMBEDDINGS = "/v1/embeddings"
-CONTRACT = Contract(kind="serverlessllm", abilities=frozenset({"chat"}))
+CONTRACT = Contract(
+    kind="serverlessllm",
+    paths=frozenset({"POST /v1/chat/completions", f"POST {EMBEDDINGS}", f"GET {LIST_PATH}"}),
+    abilities=frozenset({"chat"}),
+)
 ANSWER_TIMEOUT_S = 600.0
 """A cold model is fetched from a disk first; without capacity it would be for ever."""
 

@@ -10,6 +10,8 @@ from coordinator.core.spots import Spot
 from shared.names import NodeId
 
 GIB = 2**30
+ANY = "restricted"
+"""In `Call.allows`: whatever the restriction is."""
 
 
 class Refusal(Struct, frozen=True):
@@ -27,9 +29,12 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
 
 
 def unable(node_id: NodeId, spot: Spot, call: Call) -> Refusal | None:
-    """What the model cannot do for this call."""
-    if spot.model.abilities and not call.abilities <= spot.model.abilities:
-        missing = ", ".join(sorted(call.abilities - spot.model.abilities))
+    """What the model cannot do for this call, or its engine may not."""
+    if (why := spot.engine.restricted) and not allowed(why, call):
+        only = f"{spot.engine.name} on {node_id} serves only calls that allow it ({why})"
+        return Refusal(f"{only}: header X-Fleet-Allow: {ANY}", lasting=True)
+    if (able := spot.abilities) and not call.abilities <= able:
+        missing = ", ".join(sorted(call.abilities - able))
         return Refusal(f"on {node_id} it does not support {missing}", lasting=True)
     largest = context.ceiling(spot.fixed_context, spot.context_length, spot.model.max_context)
     if largest and call.least_tokens > largest:
@@ -38,11 +43,14 @@ def unable(node_id: NodeId, spot: Spot, call: Call) -> Refusal | None:
     return None
 
 
+def allowed(restriction: str, call: Call) -> bool:
+    """Whether the call may go to an engine that is restricted so."""
+    return restriction in call.allows or ANY in call.allows
+
+
 def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:
     """Why the place serves no call at all."""
     name = node.node_id
-    if why := spot.engine.restricted:  # until calls and rules can allow it, none does
-        return Refusal(f"{spot.engine.name} on {name} serves only calls that allow it ({why})", lasting=True)
     if not spot.replicas and (cold := _no_load(node, spot)):
         return cold
     if standing.status == "offline" or standing.state in {"probing", "unreachable"}:

@@ -32,9 +32,12 @@ class BadLine(Exception):
 class Callers:
     """Keys are known by their SHA-256 only."""
 
-    def __init__(self, owners: Mapping[str, KeyOwner]) -> None:
-        """`owners`: by the key's SHA-256 in small hexadecimal digits."""
+    def __init__(self, owners: Mapping[str, KeyOwner], *, allow_restricted: bool = False) -> None:
+        """`owners`: by the key's SHA-256 in small hexadecimal digits. `allow_restricted`: whether calls that say
+        nothing of it may use engines that cost money or serve batches only.
+        """
         self._owners = owners
+        self.allow_restricted = allow_restricted
 
     def of(self, request: web.Request) -> tuple[str, Priority]:
         """The client (its key's name, else its address) and the class of its call. A key's class is the highest that

@@ -38,6 +38,9 @@ async def test_callers_see_one_dialect_whatever_serves(tmp_path: Path) -> None:
             ("serverlessllm", True),
             ("transformers", True),
         ]
+        for model, status in (("tiny", 200), ("cold", 400), ("moe", 400)):
+            said = await complete(coordinator.address, model)
+            assert (said[0], "does not support completion" in said[1]) == (status, status == 400), said
         for model in ("tiny", "cold", "moe"):
             for stream in (True, False):
                 body = await chat(coordinator.address, model, stream=stream)
@@ -57,3 +60,13 @@ async def chat(address: str, model: str, *, stream: bool) -> bytes:
         body = await response.read()
         assert response.status == 200, body
         return body
+
+
+async def complete(address: str, model: str) -> tuple[int, str]:
+    """Status and text."""
+    asked = {"model": model, "stream": False, "prompt": "hello"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{address}/v1/completions", json=asked) as response,
+    ):
+        return response.status, await response.text()
