@@ -31,7 +31,7 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.llamacpp_forms import LlamaCppForms
-from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
+from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot, rounded
 from agent.engines.turn import Moved, counted
 from agent.models.refusal import ModelRefused
 from agent.supervision.admission import Admission
@@ -249,7 +249,7 @@ class LlamaCpp:
             digest=self._digest,
             size_bytes=count_or_none(meta.size) or 0,
             quantization=meta.ftype,
-            parameter_size=_rounded(count_or_none(meta.n_params) or 0),
+            parameter_size=rounded(count_or_none(meta.n_params) or 0),
             family=self._family,
             format="gguf",
             max_context=count_or_none(meta.n_ctx_train) or None,
@@ -293,8 +293,3 @@ class LlamaCpp:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"/tokenize: {type(error).__name__}") from error
         return decoded(answer, _Tokens, "/tokenize").tokens
-
-
-def _rounded(parameters: int) -> str:
-    """1.00M, 8.03B"""
-    return f"{parameters / 1e9:.2f}B" if parameters >= 1e9 else f"{parameters / 1e6:.2f}M"

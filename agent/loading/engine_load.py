@@ -43,6 +43,7 @@ class EngineLoad:
         least_learned_bytes: int = LEAST_LEARNED_BYTES,
     ) -> None:
         self._engine = engine
+        self._seat = loads.seat(engine)
         self._spec = spec
         self._loads = loads
         self._corrections = corrections
@@ -60,10 +61,10 @@ class EngineLoad:
         if self._spec.sees_gpus is not None and await self._loads.node.gpus():
             usable = self._spec.on_gpus and await self._spec.sees_gpus()
             self._spec = msgspec.structs.replace(self._spec, on_gpus=usable, sees_gpus=None)
-        self._loads.granted.pop(self._engine, None)
-        await self._loads.until_nobody_loads(self._engine, self._spec.path)
+        self._loads.granted.pop(self._seat, None)
+        await self._loads.until_nobody_loads(self._seat, self._spec.path)
         await self._until_owner_leaves(model, rung, waiting)
-        found = await self._loads.admit(self._engine, self._spec, model, rung)
+        found = await self._loads.admit(self._seat, self._engine, self._spec, model, rung)
         if isinstance(found, NoRoom):
             raise NotAdmitted(Kind.MEMORY, f"{Path(self._spec.path).name}: {found.reason}", found.rung)
         log.info("%s: %s", self._engine, _told(found.placement))
@@ -71,12 +72,12 @@ class EngineLoad:
 
     def started(self, pid: int) -> None:
         """Also of an adopted one, which has what it has."""
-        known = self._loads.granted.setdefault(self._engine, Granted(self._spec.path, Claim()))
+        known = self._loads.granted.setdefault(self._seat, Granted(self._spec.path, Claim()))
         known.pid = pid
 
     async def loaded(self) -> None:
         """Measures what it took, and learns by it."""
-        known = self._loads.granted.get(self._engine)
+        known = self._loads.granted.get(self._seat)
         if known is None or known.pid is None:
             return
         use = await self._loads.node.used([known.pid])
@@ -94,13 +95,13 @@ class EngineLoad:
 
     async def ended(self) -> None:
         """Its memory is on its way back."""
-        if known := self._loads.granted.get(self._engine):
+        if known := self._loads.granted.get(self._seat):
             known.ended_at = time.monotonic()
         await self._loads.told()
 
     async def returned(self) -> bool:
         """By the driver's list of processes; by what is free, where that never told of them."""
-        known = self._loads.granted.get(self._engine)
+        known = self._loads.granted.get(self._seat)
         if known is None:
             return True
         if known.processes:
@@ -109,12 +110,12 @@ class EngineLoad:
             free = {gpu.uuid: gpu.vram_free_bytes for gpu in await self._loads.node.gpus()}
             back = came_back(known.free_before, free, self._loads.after(known.number), SLACK_BYTES)
         if back:
-            self._loads.granted.pop(self._engine, None)
+            self._loads.granted.pop(self._seat, None)
         return back
 
     def poisoned(self) -> None:
         """The cards that it is on."""
-        self._loads.suspect(self._engine)
+        self._loads.suspect(self._seat)
 
     def _known(self) -> Model | None:
         """Blocks for the disk. Raises ModelRefused."""

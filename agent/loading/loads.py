@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -68,33 +69,39 @@ class Loads:
         self.node = node
         self.cap = cap
         self.granted: dict[str, Granted] = {}
-        """By engine."""
+        """By seat."""
         self.changed = asyncio.Condition()
         self.uses = Uses()
         self._turn = asyncio.Lock()
         """Decisions are made one after the other, in the order in which they were asked for."""
         self._suspect: dict[str, float] = {}
         self._admissions = 0
+        self._seats = Counter[str]()
 
-    def suspect(self, engine: str) -> None:
+    def seat(self, engine: str) -> str:
+        """In the account, for one engine of that name: while one takes another's place there are two."""
+        self._seats[engine] += 1
+        return f"{engine}~{number}" if (number := self._seats[engine]) > 1 else engine
+
+    def suspect(self, seat: str) -> None:
         """The cards that it is on take nothing for a day."""
-        if known := self.granted.get(engine):
+        if known := self.granted.get(seat):
             until = time.monotonic() + SUSPECT_S
             self._suspect |= dict.fromkeys(known.claim.gpu_bytes, until)
-            log.error("GPUs %s are quarantined: poisoned under %s", list(known.claim.gpu_bytes), engine)
+            log.error("GPUs %s are quarantined: poisoned under %s", list(known.claim.gpu_bytes), seat)
 
-    async def until_nobody_loads(self, engine: str, path: str) -> None:
+    async def until_nobody_loads(self, seat: str, path: str) -> None:
         """One file is read by one engine at a time: the next finds it in the host's memory, and its size measured."""
         async with self.changed:
-            await self.changed.wait_for(lambda: not self._loads(engine, path))
+            await self.changed.wait_for(lambda: not self._loads(seat, path))
 
-    async def admit(self, engine: str, spec: LoadSpec, model: Model, rung: Rung) -> Plan | NoRoom:
+    async def admit(self, seat: str, engine: str, spec: LoadSpec, model: Model, rung: Rung) -> Plan | NoRoom:
         """What is granted is taken from all that follow, until it shows in the readings."""
         async with self._turn:
-            plan, room = await self._settled(engine, spec, model, rung)
+            plan, room = await self._settled(seat, engine, spec, model, rung)
             if isinstance(plan, Plan):
                 self._admissions += 1
-                self.granted[engine] = self._entry(spec, model, plan, room)
+                self.granted[seat] = self._entry(spec, model, plan, room)
             return plan
 
     async def told(self) -> None:
@@ -107,13 +114,13 @@ class Loads:
         return [each.claim for each in self.granted.values() if each.number > number]
 
     async def _settled(
-        self, engine: str, spec: LoadSpec, model: Model, rung: Rung
+        self, seat: str, engine: str, spec: LoadSpec, model: Model, rung: Rung
     ) -> tuple[Plan | NoRoom, Room]:
         """The decision, once nothing that would change it is on its way."""
-        room = await self._room(engine, spec)
+        room = await self._room(seat, spec)
         there = freeable(self.node.reports(), engine, room.cards, self.uses, time.time())
         plan = decided(spec, model, rung, room, there, time.time())
-        if isinstance(plan, NoRoom) and not self._returning(engine):
+        if isinstance(plan, NoRoom) and not self._returning(seat):
             return plan, room
         wanted = plan.placement.gpu_layers if isinstance(plan, Plan) else 0
         if isinstance(plan, Plan):
@@ -123,7 +130,7 @@ class Loads:
         deadline = time.monotonic() + FREED_S
         while time.monotonic() < deadline:
             await asyncio.sleep(LOOK_S)
-            room = await self._room(engine, spec)
+            room = await self._room(seat, spec)
             plan = decided(spec, model, rung, room, (), time.time())
             if isinstance(plan, Plan) and plan.placement.gpu_layers >= wanted:
                 break
@@ -136,11 +143,11 @@ class Loads:
                 problem = await self.node.unload(engine, model)
                 log.info("%s of %s makes room%s", model, engine, f": {problem}" if problem else "")
 
-    async def _room(self, engine: str, spec: LoadSpec) -> Room:
+    async def _room(self, seat: str, spec: LoadSpec) -> Room:
         now = time.monotonic()
         suspect = {card for card, until in self._suspect.items() if until > now}
         cards = cards_of(await self.node.gpus(), suspect) if spec.on_gpus else ()
-        claims = [await self._rest(each) for name, each in self.granted.items() if name != engine]
+        claims = [await self._rest(each) for name, each in self.granted.items() if name != seat]
         cards, host = left(cards, self.node.host_free(), claims)
         return Room(visible(cards, {**os.environ, **spec.environment}), host, self.cap)
 
@@ -158,16 +165,16 @@ class Loads:
         free = {card.uuid: card.free_bytes for card in room.cards if card.uuid in sizes}
         return Granted(spec.path, claim, free, self._admissions)
 
-    def _loads(self, engine: str, path: str) -> bool:
+    def _loads(self, seat: str, path: str) -> bool:
         return any(
             known.path == path and not known.loaded and known.ended_at is None
             for name, known in self.granted.items()
-            if name != engine
+            if name != seat
         )
 
-    def _returning(self, engine: str) -> bool:
+    def _returning(self, seat: str) -> bool:
         now = time.monotonic()
-        ended = [known.ended_at for name, known in self.granted.items() if name != engine]
+        ended = [known.ended_at for name, known in self.granted.items() if name != seat]
         return any(at is not None and now - at < FREED_S for at in ended)
 
 
