@@ -173,9 +173,12 @@ class Loads:
         )
 
     def _returning(self, seat: str) -> bool:
-        now = time.monotonic()
-        ended = [known.ended_at for name, known in self.granted.items() if name != seat]
-        return any(at is not None and now - at < FREED_S for at in ended)
+        """Whether another's memory may still come back. What did not in time is given up."""
+        late = time.monotonic() - FREED_S
+        ended = {name: known.ended_at for name, known in self.granted.items() if known.ended_at is not None}
+        for name in (each for each, at in ended.items() if at < late and each != seat):
+            del self.granted[name]
+        return any(at >= late for name, at in ended.items() if name != seat)
 
 
 def taken_by_models(reports: Sequence[Engine], but_for: str) -> int:

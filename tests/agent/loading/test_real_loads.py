@@ -153,7 +153,7 @@ async def test_what_it_took_is_measured_and_learned(world: World, model: Path) -
     assert granted.claim.factor == 1.0
     async with loading(world, model) as supervisor:
         await until_ready(supervisor)
-        assert world.loads.granted["one"].claim.factor != 1.0
+        assert world.loads.granted["one~2"].claim.factor != 1.0
 
 
 async def test_after_an_end_it_is_granted_anew(world: World, model: Path) -> None:
