@@ -14,6 +14,7 @@ from agent.sensors.cgroup import memory_left
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.memory import memory
 from agent.supervision.admission import Admission
+from agent.supervision.memory_groups import MemoryGroups
 from shared.wire import Capacity
 from shared.wire import Engine as Report
 
@@ -32,15 +33,18 @@ class Account:
         """`cap`: a share of each GPU's memory, and of the host's free memory. Blocks for the disk."""
         self._engines = engines
         self._reports: Sequence[Report] = ()
+        self._groups = MemoryGroups()
+        self._groups.prepare()
         self._corrections = KeptCorrections(directory / FILE)
-        node = Node(
-            gpu.gpus, host_free, Measuring(gpu.taken_by).used, lambda: self._reports, self._unload, capacity
-        )
+        used = Measuring(gpu.taken_by).used
+        total = memory().total_bytes
+        reports = lambda: self._reports  # noqa: E731 - short, and told by its name
+        node = Node(gpu.gpus, host_free, lambda: total, used, reports, self._unload, capacity)
         self._loads = Loads(node, cap)
 
     def admission(self, engine: str, spec: LoadSpec) -> Admission:
         """For one of its engines."""
-        return EngineLoad(engine, spec, self._loads, self._corrections)
+        return EngineLoad(engine, spec, self._loads, self._corrections, self._groups)
 
     def observe(self, reports: Sequence[Report]) -> None:
         """With each beat: what they told."""

@@ -20,6 +20,7 @@ from agent.models.refusal import ModelRefused
 from agent.supervision.admission import NotAdmitted
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Launch, Rung
+from agent.supervision.memory_groups import MemoryGroups
 
 OWNER_LOOK_S = 1.0
 """Between looks whether the owner leaves enough."""
@@ -32,7 +33,7 @@ log = logging.getLogger("herd-node.loading")
 
 
 class EngineLoad:
-    """`engine`: its name on this node. `corrections`: the node's."""
+    """`engine`: its name on this node. `corrections` and `groups`: the node's."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class EngineLoad:
         spec: LoadSpec,
         loads: Loads,
         corrections: KeptCorrections,
+        groups: MemoryGroups,
         least_learned_bytes: int = LEAST_LEARNED_BYTES,
     ) -> None:
         self._engine = engine
@@ -47,11 +49,21 @@ class EngineLoad:
         self._spec = spec
         self._loads = loads
         self._corrections = corrections
+        self._groups = groups
         self._least_learned_bytes = least_learned_bytes
         self._reader = ModelReader(spec.path)
 
     async def admitted(self, launch: Launch, rung: Rung, waiting: Callable[[str], None]) -> Launch:
-        """As the protocol says. One whose file tells nothing that can be judged is started as it is."""
+        """As the protocol says. One whose file tells nothing that can be judged goes where it wants."""
+        return await self._bounded(await self._judged(launch, rung, waiting))
+
+    async def _bounded(self, launch: Launch) -> Launch:
+        """A machine's owner needs some of its memory, whatever an engine makes of its model."""
+        most = launch.memory_cap_bytes or int(self._loads.node.host_total() * self._loads.cap)
+        group = await asyncio.to_thread(self._groups.made, self._seat, most)
+        return msgspec.structs.replace(launch, group=str(group)) if group else launch
+
+    async def _judged(self, launch: Launch, rung: Rung, waiting: Callable[[str], None]) -> Launch:
         try:
             model = await asyncio.to_thread(self._known)
         except ModelRefused as refused:
@@ -95,6 +107,7 @@ class EngineLoad:
 
     async def ended(self) -> None:
         """Its memory is on its way back."""
+        await asyncio.to_thread(self._groups.removed, self._seat)
         if known := self._loads.granted.get(self._seat):
             known.ended_at = time.monotonic()
         await self._loads.told()

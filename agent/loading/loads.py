@@ -36,6 +36,8 @@ class Node(NamedTuple):
     gpus: Callable[[], Awaitable[list[Gpu]]]
     host_free: Callable[[], int]
     """Bytes."""
+    host_total: Callable[[], int]
+    """Bytes."""
     used: Callable[[Collection[int]], Awaitable[Use]]
     """By these processes and all below them."""
     reports: Callable[[], Sequence[Engine]]

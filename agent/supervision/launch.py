@@ -79,6 +79,10 @@ class Launch(Struct, frozen=True, kw_only=True):
     """Of address space, for each process of the tree (RLIMIT_AS). Not for a CUDA engine: it reserves far more than
     it uses.
     """
+    group: str = ""
+    """Directory of a control group which bounds the memory of the whole tree; where it can be joined, the bound above
+    is not set.
+    """
     ready_timeout_s: float = READY_TIMEOUT_S
     outlives_agent: bool = False
     """It goes on when the agent is killed, and the next agent adopts it. False: it ends with the agent, or is ended by

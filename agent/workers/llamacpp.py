@@ -200,7 +200,8 @@ def set_capacity(parameters: Any, arguments: argparse.Namespace) -> None:
     if arguments.gpu_layers is not None:
         parameters.n_gpu_layers = arguments.gpu_layers
     if arguments.tensor_split is not None:
-        parameters.tensor_split = arguments.tensor_split
+        rest = len(parameters.tensor_split) - len(arguments.tensor_split)
+        parameters.tensor_split = arguments.tensor_split + [0.0] * rest
 
 
 def kv_type(engine: ModuleType, name: str) -> Any:

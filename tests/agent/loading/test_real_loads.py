@@ -19,6 +19,7 @@ from agent.loading.measuring import Measuring
 from agent.models.files import read_model
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
+from agent.supervision.memory_groups import MemoryGroups
 from agent.supervisor import Supervisor
 from tests.agent.loading.llama import of_unknown_quantisation, truncated
 from tests.agent.loading.world import World
@@ -57,7 +58,7 @@ def needed_gib(model: Path, rung: Rung) -> float:
 @contextlib.asynccontextmanager
 async def loading(world: World, model: Path, name: str = "one", least: int = 0) -> AsyncIterator[Supervisor]:
     form = forms(model)
-    load = EngineLoad(name, form.spec(), world.loads, world.corrections, least)
+    load = EngineLoad(name, form.spec(), world.loads, world.corrections, MemoryGroups(), least)
     directory = world.directory / name
     launch = lambda rung: form.launch(WORKER, rung)  # noqa: E731
     async with supervising(directory, launch, rungs=form.rungs, admission=load) as supervisor:

@@ -9,6 +9,7 @@ from agent.loading.loads import Loads, Node
 from agent.loading.measuring import resident_bytes
 from agent.loading.spec import LoadSpec
 from agent.models.corrections_file import KeptCorrections
+from agent.supervision.memory_groups import MemoryGroups
 from shared.wire import Capacity, Engine, Gpu
 from tests.agent.models.test_placement import GIB
 
@@ -37,6 +38,7 @@ class World:
         node = Node(
             self.gpus,
             self.host_free,
+            lambda: 64 * GIB,
             measured or self.used,
             lambda: self.reports,
             self.unload,
@@ -47,7 +49,7 @@ class World:
 
     def engine(self, name: str, spec: LoadSpec) -> EngineLoad:
         """One engine's part."""
-        return EngineLoad(name, spec, self.loads, self.corrections)
+        return EngineLoad(name, spec, self.loads, self.corrections, MemoryGroups())
 
     async def gpus(self) -> list[Gpu]:
         """As a driver would tell them."""
