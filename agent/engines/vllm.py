@@ -94,6 +94,7 @@ def spec(options: Options, _command: tuple[str, ...]) -> LoadSpec:
         rungs=CONTRACT.rungs,
         spread="one" if _shares_itself(options.arguments) else "tensors",
         arguments=lambda placement, cap: placed_words(options, placement, cap),
+        fills_cards=True,
         environment=options.environment,
     )
 

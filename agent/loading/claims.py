@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from agent.models.placement import Card, Placement
+from agent.models.placement import Card
 
 
 class Use(Struct, frozen=True):
@@ -27,12 +27,6 @@ class Claim(Struct, frozen=True):
     host_bytes: int = 0
     factor: float = 1.0
     """By which the estimate had been corrected."""
-
-
-def claim_of(placement: Placement, factor: float) -> Claim:
-    """What a placement grants."""
-    sizes = zip(placement.cards, placement.gpu_bytes, strict=True)
-    return Claim({card.uuid: size for card, size in sizes}, placement.host_bytes, factor)
 
 
 def not_taken_yet(claim: Claim, use: Use, *, loaded: bool) -> Claim:

@@ -15,7 +15,7 @@ from agent.loading.decision import Model, NoRoom, Room, decided
 from agent.loading.loaded import Uses, freeable
 from agent.loading.spec import LoadSpec
 from agent.loading.visible import visible
-from agent.models.placement import CAP, cards_of
+from agent.models.placement import CAP, cards_of, room
 from agent.models.unloading import Loaded, Plan
 from agent.supervision.launch import Rung
 from shared.wire import Capacity, Engine, Gpu
@@ -100,10 +100,10 @@ class Loads:
     async def admit(self, seat: str, engine: str, spec: LoadSpec, model: Model, rung: Rung) -> Plan | NoRoom:
         """What is granted is taken from all that follow, until it shows in the readings."""
         async with self._turn:
-            plan, room = await self._settled(seat, engine, spec, model, rung)
+            plan, there = await self._settled(seat, engine, spec, model, rung)
             if isinstance(plan, Plan):
                 self._admissions += 1
-                self.granted[seat] = self._entry(spec, model, plan, room)
+                self.granted[seat] = self._entry(spec, model, plan, there)
             return plan
 
     async def told(self) -> None:
@@ -160,11 +160,14 @@ class Loads:
         use = Use({}) if known.pid is None else await self.node.used([known.pid])
         return not_taken_yet(known.claim, use, loaded=known.loaded)
 
-    def _entry(self, spec: LoadSpec, model: Model, plan: Plan, room: Room) -> Granted:
+    def _entry(self, spec: LoadSpec, model: Model, plan: Plan, there: Room) -> Granted:
         placement = plan.placement
-        sizes = {card.uuid: size for card, size in zip(placement.cards, placement.gpu_bytes, strict=True)}
+        sizes = {
+            card.uuid: room(card, self.cap) if spec.fills_cards else size
+            for card, size in zip(placement.cards, placement.gpu_bytes, strict=True)
+        }
         claim = Claim(sizes, placement.host_bytes, model.factor(gpu=bool(placement.cards)))
-        free = {card.uuid: card.free_bytes for card in room.cards if card.uuid in sizes}
+        free = {card.uuid: card.free_bytes for card in there.cards if card.uuid in sizes}
         return Granted(spec.path, claim, free, self._admissions)
 
     def _loads(self, seat: str, path: str) -> bool:

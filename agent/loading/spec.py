@@ -34,6 +34,8 @@ class LoadSpec(Struct, frozen=True, kw_only=True):
     """Asks it, where only it can tell what it was built for."""
     arguments: Callable[[Placement, float], tuple[str, ...]] = lambda _placement, _cap: ()
     """That put it where it was placed; the other is the cap, a share of each card."""
+    fills_cards: bool = False
+    """It takes all of a card that the cap leaves, whatever its model needs."""
     allocates_at_load: bool = False
     """All that it will ever take, so that what is measured then can be held against the estimate."""
     environment: Mapping[str, str] = {}

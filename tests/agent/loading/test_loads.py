@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.loading import engine_load, loads
@@ -150,9 +152,10 @@ async def test_the_least_valuable_goes_and_its_memory_is_waited_for(tmp_path: Pa
         Replica(model=name, size_bytes=8 * GIB, vram_bytes=8 * GIB, expires_at=OLD) for name in ("new", "old")
     ]
     world.reports = [Engine(name="ollama", kind="ollama", replicas=there)]
-    world.loads.uses.observe(world.reports, 0.0)
+    now = time.time()
+    world.loads.uses.observe(world.reports, now - 2_000)
     busy = Replica(model="new", size_bytes=8 * GIB, vram_bytes=8 * GIB, slots_busy=1)
-    world.loads.uses.observe([Engine(name="ollama", kind="ollama", replicas=[busy, there[1]])], 1e9)
+    world.loads.uses.observe([Engine(name="ollama", kind="ollama", replicas=[busy, there[1]])], now - 60)
     world.frees = 8
     launch = await granted(world.engine("one", spec(file)))
     assert world.unloaded == [("ollama", "old")]
@@ -224,6 +227,14 @@ async def test_what_was_measured_is_remembered_by_the_next_agent(tmp_path: Path,
     assert 1.6 * claim < again < 2 * claim
     await granted(later.engine("two", spec(other(file))))
     assert sum(later.loads.granted["two"].claim.gpu_bytes.values()) == claim  # another model
+
+
+async def test_one_that_fills_its_card_leaves_nothing_of_it(tmp_path: Path, file: str) -> None:
+    world = World(tmp_path, 24)
+    world.host = 1.0
+    filling = msgspec.structs.replace(spec(file), fills_cards=True)
+    await granted(world.engine("one", filling))
+    assert "best free 0 MiB on GPU 0" in str(await refused(world.engine("two", spec(other(file)))))
 
 
 async def test_a_suspect_card_is_left_alone(tmp_path: Path, file: str) -> None:
