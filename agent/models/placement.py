@@ -129,9 +129,8 @@ def place_part(
     usable = [card for card in cards if room(card, cap)]
     found = _beside_host(wanted, usable, cap, ways)
     every = len(wanted.layer_bytes)
-    if found.gpu_layers >= every:
-        half = max(1, every // 2)
-        found = _split(wanted, found.cards, found.split or (1,), half) if every else found
+    if found.gpu_layers >= every > 0:
+        found = _beside_host(wanted, usable, cap, ways, every // 2)
     host_room = int(host_free_bytes * cap)
     return _refused(wanted, cards, cap, host_room, found) if found.host_bytes > host_room else found
 
@@ -184,14 +183,16 @@ def _on_several(wanted: Need, usable: Sequence[Card], cap: float) -> Placement |
     return None
 
 
-def _beside_host(wanted: Need, usable: Sequence[Card], cap: float, ways: Ways) -> Placement:
-    """With the maker's cards that take the most layers; on none, where not even one layer fits."""
+def _beside_host(
+    wanted: Need, usable: Sequence[Card], cap: float, ways: Ways, limit: int | None = None
+) -> Placement:
+    """With the maker's cards that take the most layers, `limit` at most; on none, where not even one layer fits."""
     best: tuple[int, tuple[Card, ...]] = (0, ())
     for group in _groups(usable, cap):
         roomy = [card for card in group if room(card, cap) > max(MARGIN_BYTES, wanted.overhead_bytes)]
         most = len(roomy) if ways.several else min(1, len(roomy))
         for cards in (tuple(roomy[:count]) for count in range(1, most + 1)):
-            layers = layers_that_fit([room(card, cap) for card in cards], wanted)
+            layers = layers_that_fit([room(card, cap) for card in cards], wanted, limit)
             best = max(best, (layers, cards), key=lambda each: each[0])
     layers, cards = best
     if not layers:
