@@ -37,6 +37,7 @@ class Supervise(Protocol):
         rungs: tuple[Rung, ...],
         patience: Patience,
         progress: Progress,
+        place: str,
     ) -> Supervised:
         """As the Supervisor's constructor, for this node."""
         ...
@@ -51,6 +52,15 @@ class Around(Struct, frozen=True):
     look_timeout_s: float
     supervise: Supervise
     which: Callable[[str], str | None] = shutil.which
+    place: str = ""
+    """As of a `Supervisor`."""
+    port: KeptPort | None = None
+    """Of all engines of its name, where more than one is built; None: its own."""
+
+
+def kept_port(name: str, options: Any, directory: Path) -> KeptPort:
+    """On which an engine of that name listens. `directory`: the node's own."""
+    return KeptPort(directory / "engines" / f"{name}.port", options.port)
 
 
 def built(wanted: Wanted, kind: EngineKind, around: Around) -> OpenAIServer:
@@ -109,7 +119,7 @@ def _started(
     if found is None:
         raise ValueError(f"{kind.program} is not installed here: {kind.how}")
     command = command_of(found, options)
-    port = KeptPort(around.directory / "engines" / f"{name}.port", options.port)
+    port = around.port or kept_port(name, options, around.directory)
     supervisor = around.supervise(
         name,
         lambda rung: launching(options, command, port.get(), rung),
@@ -117,5 +127,6 @@ def _started(
         rungs=contract.rungs,
         patience=Patience(answers_while_busy=not contract.silent_while_busy, stalled_s=contract.stalled_s),
         progress=progress,
+        place=around.place,
     )
     return Started(supervisor)

@@ -53,12 +53,14 @@ class Supervisor:
         quarantine_s: float = QUARANTINE_S,
         memory_returned: Callable[[], Awaitable[bool]] | None = None,
         events: Events | None = None,
+        place: str = "",
     ) -> None:
         """`launch` is asked before each start, and raises nothing. In `directory`, the node's own, are logs/NAME.log,
         and in engines/ the files NAME.json (who runs) and NAME.rungs.json. `model`: what a rung is remembered for.
         `rungs`: those that the engine has. `progress`: told by who carries the calls; without it none is ever open.
         `memory_returned` is asked after an end until it says that the GPU's memory is free again. `events`: the node's,
-        to which those of this engine are added.
+        to which those of this engine are added. `place`: stands for NAME in NAME.log and NAME.json, since for a while
+        two of one name may run.
         """
         self.name = name
         self.ready: Ready | None = None
@@ -81,8 +83,8 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._around = Surroundings(
             name,
-            EngineLog(directory / "logs" / f"{name}.log"),
-            directory / "engines" / f"{name}.json",
+            EngineLog(directory / "logs" / f"{place or name}.log"),
+            directory / "engines" / f"{place or name}.json",
             session,
             patience or Patience(),
             progress or Progress(),

@@ -33,6 +33,7 @@ from agent.engines.llamacpp_forms import LlamaCppForms
 from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
 from agent.engines.turn import Moved, counted
 from agent.models.refusal import ModelRefused
+from agent.models.version import files_of, size_of, version_of
 from agent.supervision.events import Event, Events
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
@@ -74,14 +75,16 @@ class LlamaCpp:
         look_timeout_s: float,
         outlive_s: float = 0.0,
         events: Events | None = None,
+        place: str = "",
     ) -> None:
         """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent.
-        `events`: the node's, where it is told what happened to it.
+        `events`: the node's, where it is told what happened to it. `place`: as of a `Supervisor`.
         """
         self._session = session
         self._model = model
         self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
         self._data_dir = data_dir
+        self._place = place
         self._look_timeout_s = look_timeout_s
         self._events = Events() if events is None else events
         self.progress = Progress()
@@ -131,16 +134,18 @@ class LlamaCpp:
         self._events.add(told)
 
     async def _start_child(self) -> None:
-        size = self._model.path.stat().st_size if self._model.path.exists() else 0
+        files = files_of(str(self._model.path))
+        size, version = size_of(files), await asyncio.to_thread(version_of, files)
         self._supervisor = Supervisor(
             self.name,
-            lambda rung: self._forms.launch(WORKER, rung, size),
+            lambda rung: self._forms.launch(WORKER, rung, size, version),
             self._data_dir,
             self._session,
             model=self._forms.name,
             rungs=self._forms.rungs,
             progress=self.progress,
             events=self._events,
+            place=self._place,
         )
         self._supervisor.start()
         await self._supervisor.changed.wait()
