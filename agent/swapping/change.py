@@ -110,12 +110,12 @@ class Change:
         if wanted.settings == old.blueprint.settings and version and version == old.version:
             return Outcome(NEWEST, "it is already the newest")
         if why := await wanted.refusal():
-            return self._noted(wanted.name, Outcome(FAILED, f"the old one goes on: {why}"))
+            return self.noted(wanted.name, Outcome(FAILED, f"the old one goes on: {why}"))
         try:
             outcome = await self._changed(old, _Running(wanted, version, other(old.place)), say)
         except OSError as error:
             outcome = Outcome(FAILED, f"it cannot be started: {error}")
-        return self._noted(wanted.name, outcome)
+        return self.noted(wanted.name, outcome)
 
     async def _changed(self, old: _Running, new: _Running, say: Say) -> Outcome:
         engine = self._roster[old.blueprint.name]
@@ -184,7 +184,8 @@ class Change:
         await engine.stop()
         self._roster.gone(engine)
 
-    def _noted(self, name: str, outcome: Outcome) -> Outcome:
+    def noted(self, name: str, outcome: Outcome) -> Outcome:
+        """What became of an engine, as an event; the same."""
         good = outcome.state == SWAPPED
         log.log(logging.INFO if good else logging.ERROR, "%s %s: %s", name, outcome.state, outcome.told)
         kind = Kind.SWAPPED if good else Kind.NOT_SWAPPED

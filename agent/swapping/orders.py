@@ -125,7 +125,8 @@ class Orders:
         if blueprint is not None:
             return await self._change.to(blueprint, say)
         if isinstance(engine, Ollama):
-            return await swapped(engine, model, self._session, say)
+            outcome = await swapped(engine, model, self._session, say)
+            return outcome if outcome.state == NEWEST else self._change.noted(name, outcome)
         return Outcome(FAILED, "somebody else starts it: it can be swapped only there")
 
     def _serving(self, model: str) -> list[str]:
