@@ -108,7 +108,7 @@ class Supervisor:
         """
         self._stopping.set()
         if self._task is not None:
-            await self._task
+            await asyncio.shield(self._task)  # nor by who waits here and is cancelled
 
     async def _keep_running(self) -> None:
         found = await self._found()

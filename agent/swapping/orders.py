@@ -48,7 +48,14 @@ class Orders:
         self._waiting: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
 
     def taken(self, orders: Iterable[SwapOrder]) -> None:
-        """Each is carried out once, however often it is told."""
+        """Of one reply. Each is carried out once, however often it is told; what is over, and is told no more, is
+        forgotten.
+        """
+        orders = list(orders)
+        told = {each.order for each in orders}
+        self._states = {
+            order: state for order, state in self._states.items() if order in told or state.state not in ENDS
+        }
         for each in orders:
             if each.order in self._states:
                 continue

@@ -28,7 +28,7 @@ class Clients:
                 "model": self._model,
                 "messages": [{"role": "user", "content": "hello"}],
                 "stream": bool(number % 2),
-                "max_tokens": 24,
+                "max_tokens": 300,
             }
             url = f"{self._fleet.address}/v1/chat/completions"
             async with self._fleet.session.post(url, json=body) as answer:
