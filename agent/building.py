@@ -84,16 +84,28 @@ def built(wanted: Wanted, kind: EngineKind, around: Around) -> OpenAIServer:
     )
 
 
+def origin(kind: EngineKind, options: Any, which: Callable[[str], str | None]) -> str:
+    """The address of the engine where somebody runs it, else its program on this machine.
+
+    Blocks for the disk. Raises ValueError where it cannot be had, KeyRefused for a key that cannot be read.
+    """
+    if not options.url:
+        return _program(kind, options, which)
+    if isinstance(options, Upstream):
+        headers(options)
+        return base(options.url)
+    return _here(options.url)
+
+
 def _source(
     name: str, kind: EngineKind, options: Any, contract: Contract, around: Around, progress: Progress
 ) -> tuple[Source, dict[str, str]]:
     """Where it comes from, and what is sent with each call."""
     try:
-        if isinstance(options, Upstream) and options.url:
-            return Adopted(base(options.url)), headers(options)
+        found = origin(kind, options, around.which)
         if options.url:
-            return Adopted(_here(options.url)), {}
-        return _started(name, kind, options, contract, around, progress), {}
+            return Adopted(found), headers(options) if isinstance(options, Upstream) else {}
+        return _started(name, kind, options, found, contract, around, progress), {}
     except (ValueError, KeyRefused) as error:
         log.warning("engine %s: %s", name, error)
         return Missing(str(error)), {}
@@ -106,19 +118,31 @@ def _here(url: str) -> str:
     return base(url)
 
 
-def _started(
-    name: str, kind: EngineKind, options: Any, contract: Contract, around: Around, progress: Progress
-) -> Source:
+def _program(kind: EngineKind, options: Any, which: Callable[[str], str | None]) -> str:
     """Raises ValueError where it cannot be started."""
-    launching, command_of = kind.launch, kind.command
-    if launching is None or command_of is None:
+    if kind.launch is None or kind.command is None:
         raise ValueError(f"{kind.name} is only adopted: give url=")
     if kind.needs_model and not options.model:
         raise ValueError(f"{kind.name} is started for a model: give model=")
-    found = program_of(kind, options, around.which)
+    found = program_of(kind, options, which)
     if found is None:
         raise ValueError(f"{kind.program} is not installed here: {kind.how}")
-    command = command_of(found, options)
+    return found
+
+
+def _started(
+    name: str,
+    kind: EngineKind,
+    options: Any,
+    program: str,
+    contract: Contract,
+    around: Around,
+    progress: Progress,
+) -> Source:
+    launching, command_of = kind.launch, kind.command
+    assert launching is not None  # noqa: S101 - its program was found
+    assert command_of is not None  # noqa: S101
+    command = command_of(program, options)
     port = around.port or kept_port(name, options, around.directory)
     supervisor = around.supervise(
         name,

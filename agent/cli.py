@@ -152,12 +152,14 @@ def reload_(context: click.Context, /, *, wait: bool, output: Any, **flags: str 
 
 @main.command()
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
 @click.pass_context
-def engines(context: click.Context, /, *, output: Any) -> None:
-    """Which engines are found on this machine, which could be had, and why others cannot run here."""
+def engines(context: click.Context, /, *, output: Any, **flags: str | None) -> None:
+    """Which engines are found on this machine or in engines.toml, which could be had, and why others cannot run."""
     from agent.verbs.engines import engines as listed
 
-    _ask(context, {"ollama_host": None}, lambda settings: listed(settings, output))
+    _ask(context, flags | {"ollama_host": None}, lambda settings: listed(settings, output))
 
 
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:

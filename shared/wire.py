@@ -29,7 +29,8 @@ EVENT_LINE = 256
 EVENT_LINES = 5
 EVENTS_A_BEAT = 8
 """What more there is comes with the next beats."""
-EventLine = Annotated[str, Meta(max_length=EVENT_LINE)]
+EventLine = Annotated[str, Meta(max_length=EVENT_LINE, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+"""It is shown on terminals."""
 
 ABILITIES = frozenset({"chat", "completion", "embedding", "vision", "insert", "tools", "thinking"})
 """`chat` includes `completion`, the going on of a text without chat, unless its engine says that it does none."""
@@ -227,9 +228,9 @@ class EngineEvent(Struct, frozen=True, kw_only=True):
     at: Annotated[float, Meta(ge=0, le=1e12)]
     """Seconds since the epoch, by the node's clock."""
     engine: EngineName
-    kind: Label
+    kind: EventLine
     """`out of memory`, `crashed`, `wedged`, `adopted`, ...: others may follow."""
-    rung: Label
+    rung: EventLine
     """Of the ladder, on which the engine was: `as it was`, `fewer slots`, ..."""
     then: EventLine
     """What followed: `again in 2 s`, `CPU instead of as it was`."""

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import aiohttp
 from msgspec import Struct
 
+from agent.backoff import QUARANTINE_S
 from agent.engines import llamacpp_calls, llamacpp_inputs
 from agent.engines.embedded_model import ModelFile, architecture, digest
 from agent.engines.engine import (
@@ -40,6 +41,7 @@ from agent.supervision.launch import Rung
 from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
 from shared.names import is_model_name
+from shared.serving import cancelled
 from shared.wire import Engine, Model, Replica
 
 WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
@@ -75,10 +77,12 @@ class LlamaCpp:
         look_timeout_s: float,
         outlive_s: float = 0.0,
         events: Events | None = None,
+        retry_s: float = QUARANTINE_S,
         place: str = "",
     ) -> None:
         """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent.
-        `events`: the node's, where it is told what happened to it. `place`: as of a `Supervisor`.
+        `events`: the node's, where it is told what happened to it. `retry_s`: between looks at a file that was refused.
+        `place`: as of a `Supervisor`.
         """
         self._session = session
         self._model = model
@@ -87,6 +91,8 @@ class LlamaCpp:
         self._place = place
         self._look_timeout_s = look_timeout_s
         self._events = Events() if events is None else events
+        self._retry_s = retry_s
+        self._trying: asyncio.Task[None] | None = None
         self.progress = Progress()
         """Told by who carries calls to it."""
         self._supervisor: Supervisor | None = None
@@ -113,23 +119,42 @@ class LlamaCpp:
             self._problem = MISSING
             log.warning("%s", MISSING)
             return
+        if not await self._tried():
+            self._trying = asyncio.create_task(self._try_again(), name=f"{self.name}-model")
+
+    async def _try_again(self) -> None:
+        """Until the file is one that can be served: it may still be arriving, or be replaced."""
+        tried = False
+        while not tried:
+            await asyncio.sleep(self._retry_s)
+            tried = await self._tried()
+
+    async def _tried(self) -> bool:
         try:
             if not is_model_name(self._model.name):
                 raise ModelRefused(f"{self._model.name!r}: no model can have such a name")
             self._family = await architecture(self._model.path)
             if self._model.sha256:
                 self._digest = await digest(self._model)
-            await self._start_child()
+            if self._supervisor is None:
+                await self._start_child()
             self._digest = self._digest or await digest(self._model)
         except ModelRefused as error:
             self._refused(str(error))
+            return False
+        return True
 
     def _refused(self, why: str) -> None:
         self._problem = why
         log.warning("%s", why)
         rung, now = Rung.AS_IT_WAS, time.time()
         told = Event(
-            at=now, engine=self.name, kind=Kind.MODEL, rung=rung, then="it is not loaded", lines=(why,)
+            at=now,
+            engine=self.name,
+            kind=Kind.MODEL,
+            rung=rung,
+            then=f"next try in {self._retry_s:g} s",
+            lines=(why,),
         )
         self._events.add(told)
 
@@ -152,6 +177,8 @@ class LlamaCpp:
 
     async def stop(self) -> None:
         """Ends the child."""
+        if self._trying is not None:
+            await cancelled(self._trying)
         if self._supervisor is not None:
             await self._supervisor.stop()
 

@@ -9,8 +9,10 @@ from agent.engines.kind import EngineKind
 
 MAKERS = {"nvidia": "NVIDIA"}
 
-State = Literal["runs", "installed", "missing", "impossible", "ready"]
-"""Somebody runs it · its program is here · it could be had · it cannot run here · nothing is needed for it."""
+State = Literal["runs", "installed", "missing", "impossible", "ready", "silent", "wrong"]
+"""Somebody runs it · its program is here · it could be had · it cannot run here · nothing is needed for it · nobody
+answers where it should run · what is said of it is nonsense.
+"""
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -51,6 +53,8 @@ class Line(Struct, frozen=True):
     about: str
     next: str
     """What to do to use it, or why it cannot be used."""
+    section: bool = False
+    """Whether it is one of engines.toml; else one that herd knows."""
 
 
 def offer_of(kind: EngineKind) -> Offer:

@@ -23,6 +23,7 @@ from agent.engines.ollama_shapes import Tags
 from agent.engines.survey import Line, Offer, Seen, offer_of, surveyed
 from agent.sensors.amd import DRM, amd_gpus
 from agent.sensors.gpu import GpuSensor
+from agent.verbs import sections
 from agent.verbs.directory import OK
 
 Output = Literal["text", "json"]
@@ -44,11 +45,17 @@ EMBEDDED = Offer(
 
 def engines(settings: Settings, output: Output) -> int:
     """The exit code."""
-    lines = surveyed(
-        [OLLAMA, EMBEDDED, *map(offer_of, KINDS.values())], asyncio.run(_seen(settings.ollama_host))
-    )
+    lines = asyncio.run(_lines(settings))
     click.echo(msgspec.json.encode(lines) if output == "json" else table(lines))
     return OK
+
+
+async def _lines(settings: Settings) -> list[Line]:
+    """What herd knows, then the sections of engines.toml."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session:
+        seen = await _seen(settings.ollama_host, session)
+        lines = surveyed([OLLAMA, EMBEDDED, *map(offer_of, KINDS.values())], seen)
+        return [*lines, *await sections.told(settings, seen, session, {each.engine: each for each in lines})]
 
 
 def table(lines: Iterable[Line]) -> str:
@@ -60,8 +67,8 @@ def table(lines: Iterable[Line]) -> str:
     return "\n".join(rows)
 
 
-async def _seen(ollama_host: str) -> Seen:
-    running, makers = await asyncio.gather(_running(ollama_host), asyncio.to_thread(_makers))
+async def _seen(ollama_host: str, session: aiohttp.ClientSession) -> Seen:
+    running, makers = await asyncio.gather(_running(ollama_host, session), asyncio.to_thread(_makers))
     programs = {name: found for name, kind in KINDS.items() if (found := shutil.which(kind.program or " "))}
     if ollama := shutil.which("ollama"):
         programs["ollama"] = ollama
@@ -82,13 +89,12 @@ def _makers() -> frozenset[str]:
     return frozenset({"amd"} if theirs else set()) | frozenset({"nvidia"} if every > theirs else set())
 
 
-async def _running(ollama_host: str) -> dict[str, str]:
+async def _running(ollama_host: str, session: aiohttp.ClientSession) -> dict[str, str]:
     """Those that answer where they listen by default, as only they do."""
     signs = {name: (kind.listens_at, *kind.sign) for name, kind in KINDS.items() if kind.sign}
     with suppress(NoAddress):
         signs["ollama"] = (ollama_url(ollama_host), "/api/tags", Tags)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session:
-        answers = await asyncio.gather(*(_answers(session, *sign) for sign in signs.values()))
+    answers = await asyncio.gather(*(_answers(session, *sign) for sign in signs.values()))
     return {name: sign[0] for (name, sign), there in zip(signs.items(), answers, strict=True) if there}
 
 

@@ -1,12 +1,13 @@
 """Among the best places of each kind: which one a call takes, or that it had better wait for another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from msgspec.structs import replace
 
 from coordinator.core import context
-from coordinator.core.affinity import points
+from coordinator.core.affinity import Affine, points
+from coordinator.core.call import Call, Place
 from coordinator.core.fleet import Fleet
 from coordinator.core.index import Index
 from coordinator.core.limits import Limits, Weights
@@ -41,8 +42,16 @@ class Choice:
     def favoured(self, found: Found, subject: OpenCall, model: ModelName, now: float) -> Found:
         """With the points of affinity where something of the call is cached and the model is in memory."""
         preferred = self._fleet.affinity.preferred(subject.call, now)
-        if not preferred:
-            return found
+        return self._with_bonus(preferred, found, subject, model, now) if preferred else found
+
+    def _with_bonus(
+        self,
+        preferred: Mapping[Place, Affine],
+        found: Found,
+        subject: OpenCall,
+        model: ModelName,
+        now: float,
+    ) -> Found:
         best = list(found.best)
         for place, name in preferred.items():
             entry = self._index.entry(place) if place.model == model else None
@@ -58,18 +67,11 @@ class Choice:
         """Only those of the least rank by context: where one has what the call needs, another need not reload for it.
         The rank outweighs all points; a busy place of it is worth waiting for.
         """
-        call = subject.call
         if len(found.best) + len(found.full) == 1:
             return found
         if subject.needed <= context.SMALL and found.all_have(subject.needed):
             return found  # as nearly always: this is on the path of every call
-        ranks = {each.entry.place: context.rank(each.entry.fixed.candidate, call) for each in found.best}
-        waits = [context.rank(group.sample, call) for group in found.full]
-        least = min([*ranks.values(), *waits], default=0)
-        return Found(
-            tuple(each for each in found.best if ranks[each.entry.place] == least),
-            tuple(group for group, rank in zip(found.full, waits, strict=True) if rank == least),
-        )
+        return _of_least_rank(found, subject.call)
 
     def among(
         self, found: Found, subject: OpenCall, model: ModelName, now: float, *, last_chance: bool, ahead: int
@@ -129,3 +131,13 @@ class Choice:
         if loaded is not None or not loading.has_room:
             return loaded
         return self._index.chosen(loading, subject.call)
+
+
+def _of_least_rank(found: Found, call: Call) -> Found:
+    ranks = {each.entry.place: context.rank(each.entry.fixed.candidate, call) for each in found.best}
+    waits = [context.rank(group.sample, call) for group in found.full]
+    least = min([*ranks.values(), *waits], default=0)
+    return Found(
+        tuple(each for each in found.best if ranks[each.entry.place] == least),
+        tuple(group for group, rank in zip(found.full, waits, strict=True) if rank == least),
+    )

@@ -170,8 +170,8 @@ def _rank(candidate: Candidate, call: Call, needed: int) -> int:
 
 def needed_tokens(call: Call) -> int:
     """Of context: what it asks for, and what its prompt takes."""
-    asked = call.num_ctx or 0
-    return max(asked, call.estimated_tokens) if is_whole(call) else asked
+    asked, prompt = call.num_ctx or 0, call.estimated_tokens
+    return prompt if prompt > asked and is_whole(call) else asked
 
 
 def prompt_bucket(call: Call) -> int:
@@ -218,7 +218,7 @@ def measured(call: Call, mode: Mode, characters_a_token: Callable[[ModelName], f
     """With the tokens that its prompt has at the least, where a prompt that fits nowhere is refused."""
     if mode != "strip" or call.prompt_chars < SHORT_CHARS or not is_whole(call):
         return call
-    most = max(characters_a_token(model) for model in call.models)
+    most = max(map(characters_a_token, call.models))
     return replace(call, least_tokens=int(call.prompt_chars / most))
 
 

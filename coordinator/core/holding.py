@@ -84,8 +84,8 @@ class Holding:
 
     def placed(self, subject: OpenCall) -> None:
         """It has a place, whether it waited for it or not."""
-        if subject.place is not None:
-            self._shares.placed(subject.call.client, subject.place.model)
+        if (place := subject.place) is not None:
+            self._shares.placed(subject.call.client, place.model)
 
     def ended(self, subject: OpenCall, now: float) -> None:
         """It left its place: how fast that happens is how fast the queue moves."""

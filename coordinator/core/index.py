@@ -7,11 +7,9 @@ to the top.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from heapq import heappop, heappush, heapreplace
 from operator import attrgetter
-
-from msgspec.structs import replace
 
 from coordinator.core import eligibility
 from coordinator.core.call import Call, Place
@@ -156,44 +154,48 @@ class Index:
     def pointed(self, chosen: Chosen, call: Call) -> Chosen:
         """With the points, where a policy had no need of them."""
         known = self.chosen(chosen.entry, call)
-        total = known.total + sum(points for _, points in chosen.extra)
-        return replace(chosen, points=known.points, total=total)
+        extra = chosen.extra
+        total = known.total + sum(points for _, points in extra) if extra else known.total
+        return Chosen(chosen.entry, known.points, total, extra, chosen.seconds)
 
     def entry(self, place: Place) -> Entry | None:
         """As it is kept for that place."""
         shelf = self._shelves.get(place.model)
         return shelf.entries.get(place) if shelf else None
 
-    def weighed(self, model: ModelName) -> list[Entry]:
+    def entries(self, model: ModelName) -> list[Entry]:
         """Every place that has the model."""
         shelf = self._shelves.get(model)
         return list(shelf.entries.values()) if shelf else []
 
-    def weighed_now(self, entries: Iterable[Entry]) -> tuple[Weighed, ...]:
-        """Values of this moment, to be kept."""
-        return tuple(map(_weighed, entries))
+    def weighed(self, model: ModelName) -> Weighed:
+        """The same as values of this moment, to be kept."""
+        shelf = self._shelves.get(model)
+        return shelf.weighed() if shelf else Weighed((), ())
 
     def look_anew(self, model: ModelName, now: float) -> None:
         """Reasons tell of seconds that are left: before they are shown they are made of this moment."""
-        for node_id in {each.place.node_id for each in self.weighed(model)}:
+        for node_id in {each.place.node_id for each in self.entries(model)}:
             self._refresh(node_id, now)
 
-    def some(self, model: ModelName, found: Found, most: int) -> tuple[list[Entry], int]:
-        """Of those: all, or what was found where they are more than `most`; and how many are left out."""
-        shelf = self._shelves.get(model)
+    def weighed_with(self, chosen: Entry, found: Found, most: int) -> tuple[Weighed, int]:
+        """Every place that has the model of the chosen one; where they are more than `most`, that and what was found.
+        And how many are left out.
+        """
+        shelf = self._shelves.get(chosen.place.model)
         if shelf is not None and len(shelf.entries) <= most:
-            return list(shelf.entries.values()), 0
-        best = [each.entry for each in found.best]
-        return best, len(shelf.entries) - len(best) if shelf else 0
+            return shelf.weighed(), 0
+        told = [each.entry for each in found.best]
+        if chosen not in told:
+            # A substitute, the place of a load, a troubled one: none of the best of each kind.
+            told.append(chosen)
+        weighed = Weighed(tuple([each.fixed for each in told]), tuple([each.node.load for each in told]))
+        return weighed, max(0, len(shelf.entries) - len(told)) if shelf else 0
 
     def is_any_full(self, model: ModelName) -> bool:
         """Whether one of the healthy places is: else `busy` has nothing to tell."""
         shelf = self._shelves.get(model)
-        if shelf is not None:
-            for group in shelf.ordered[HEALTHY]:
-                if group.full:
-                    return True
-        return False
+        return shelf is not None and any(map(_full, shelf.ordered[HEALTHY]))
 
     def busy(self, model: ModelName, subject: OpenCall, now: float) -> Iterator[Entry]:
         """Healthy places that have the model in memory and could serve the call, were they not full."""
@@ -250,13 +252,15 @@ class Index:
         while heap:
             key = heap[0]
             entry = key[3]
-            node, pair = entry.node, entry.pair
-            if entry.cost_of is not node.load:
-                entry.cost, entry.cost_of = self._cost(entry, node.load), node.load
             if entry.key is not key:
                 heappop(heap)
-            elif key[0] != entry.cost or key[1] != node.last_used[pair]:
-                entry.key = (entry.cost, node.last_used[pair], node.node_id, entry)
+                continue
+            node, pair = entry.node, entry.pair
+            load, used = node.load, node.last_used[pair]
+            if entry.cost_of is not load:
+                entry.cost, entry.cost_of = self._cost(entry, load), load
+            if key[0] != entry.cost or key[1] != used:
+                entry.key = (entry.cost, used, node.node_id, entry)
                 heapreplace(heap, entry.key)
             elif node.in_flight.get(pair, 0) >= entry.slots:
                 heappop(heap)
@@ -282,4 +286,4 @@ class Index:
         return found
 
 
-_weighed = attrgetter("fixed", "node.load")
+_full = attrgetter("full")

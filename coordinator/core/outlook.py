@@ -9,7 +9,7 @@ from coordinator.core.call import Call
 from coordinator.core.candidate import Candidate
 from coordinator.core.fleet import Fleet
 from coordinator.core.node import Node
-from coordinator.core.paces import SETUP_TOKENS, Pace
+from coordinator.core.paces import Pace
 from coordinator.core.predicted import Predicted
 from coordinator.core.prospect import LEFT, Prospect
 from coordinator.core.signals.memory_fit import needed_bytes
@@ -21,6 +21,12 @@ WANTED_WITHIN_S = 60.0
 """A model that is evicted costs its next load, as far as it is expected to be asked for so soon."""
 OWNER_COMES = 0.5
 """Part of its own seconds that a call is expected to lose where the owner is certain to come back."""
+
+
+def to_read(call: Call, cached: Affine | None) -> float:
+    """Tokens of its prompt, less what is taken to be cached."""
+    tokens = float(call.estimated_tokens)
+    return tokens * (1 - CACHED[cached]) if cached is not None else tokens
 
 
 class Outlook:
@@ -58,23 +64,15 @@ class Outlook:
         cached: Affine | None = None,
     ) -> Predicted:
         """For that call there. `wait_s`: until it begins; `cached`: what of it was served there before."""
-        tokens, load = float(call.estimated_tokens), node.load
-        load_s = evict_s = harm_s = 0.0
+        load_s = evict_s = 0.0
         if not candidate.loaded:
             load_s = self._load_s(candidate, prospect, now)
             evict_s = self._evict_s(node, candidate, call, now)
-        elif cached is not None:
-            tokens *= 1 - CACHED[cached]
-        beside = load.number
-        if wait_s and beside:
-            beside -= 1  # it waits until one of them has ended
-        crowded = 1 + prospect.crowding * beside
-        prefill_s = (tokens + SETUP_TOKENS) * prospect.read_s * crowded
-        decode_s = answer_tokens * prospect.write_s * crowded
-        own_s = prefill_s + decode_s
-        if beside:
-            harm_s = prospect.harm_s(own_s, load, beside)
-        return Predicted(wait_s, load_s, evict_s, prefill_s, decode_s, harm_s, prospect.owner * own_s)
+            cached = None
+        tokens = to_read(call, cached)
+        return prospect.of_call(
+            tokens, answer_tokens, node.load, wait_s=wait_s, load_s=load_s, evict_s=evict_s
+        )
 
     def answer_tokens(self, call: Call, model: ModelName) -> float:
         """Expected of its answer, were it to come from `model`."""

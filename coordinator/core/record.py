@@ -12,8 +12,9 @@ from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
+from coordinator.core.prospect import Foreseen
 from coordinator.core.protection import Protection, describe
-from coordinator.core.shelf import Fixed, Weighed, breakdown
+from coordinator.core.shelf import Chosen, Extra, Fixed, Weighed, breakdown
 from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, functions
 from shared.names import NodeId
 
@@ -28,15 +29,15 @@ class Record(Struct, frozen=True, kw_only=True):
     policy: str
     weights: Weights
     call: Call
-    weighed: tuple[Weighed, ...]
-    extras: dict[Place, tuple[tuple[str, float], ...]] = {}
-    """Those points by name, where a place got any."""
+    weighed: Weighed
+    told: tuple[Chosen, ...] = ()
+    """Those of them that were looked at for the call: points beside the seven, and the seconds where a policy predicts
+    them.
+    """
     omitted: int = 0
     """Places of a large fleet that are not among `weighed`."""
     excluded: frozenset[NodeId] = frozenset()
     """Nodes where the call has failed before."""
-    predicted: dict[Place, Predicted] = {}
-    """By a policy that predicts."""
     passed_over: frozenset[Place] = frozenset()
     """Places that cannot be told what it says, or that lack the model after all."""
     outcome: Outcome = "placed"
@@ -47,7 +48,12 @@ class Record(Struct, frozen=True, kw_only=True):
 
     def explanation(self) -> Explanation:
         """In full: eligible places by points, then the refusals."""
-        judged = [self._judged(*each) for each in self.weighed]
+        extras = {each.entry.place: each.extra for each in self.told if each.extra}
+        seconds = {each.entry.place: each.seconds for each in self.told if each.seconds}
+        judged = [
+            self._judged(fixed, load, extras.get(fixed.place, ()), seconds.get(fixed.place))
+            for fixed, load in zip(self.weighed.places, self.weighed.loads, strict=True)
+        ]
         judged.sort(key=partial(_order, predicted=self.policy == "predictive"))
         return Explanation(
             policy=self.policy,
@@ -62,12 +68,14 @@ class Record(Struct, frozen=True, kw_only=True):
             omitted=self.omitted,
         )
 
-    def _judged(self, each: Fixed, load: NodeLoad) -> Judged:
+    def _judged(
+        self, each: Fixed, load: NodeLoad, extra: Extra, seconds: Predicted | Foreseen | None
+    ) -> Judged:
         place = each.place
         refusal = eligibility.unable(place.node_id, each.spot, self.call) or each.barred
         if refusal is None and (place.node_id in self.excluded or place in self.passed_over):
             refusal = eligibility.Refusal(f"it has failed on {place.node_id}")
-        scores = self._scores(each, load.points) if refusal is None else None
+        scores = self._scores(each, load.points, extra) if refusal is None else None
         return Judged(
             node_id=place.node_id,
             engine=place.engine,
@@ -78,16 +86,14 @@ class Record(Struct, frozen=True, kw_only=True):
             troubled=refusal is None and not each.open,
             score=scores["total"] if scores else None,
             scores_breakdown=scores,
-            predicted_seconds=self.predicted[place].shown() if place in self.predicted else None,
+            predicted_seconds=seconds.shown() if seconds else None,
         )
 
-    def _scores(self, each: Fixed, load: tuple[float, ...]) -> dict[str, float]:
+    def _scores(self, each: Fixed, load: tuple[float, ...], extra: Extra) -> dict[str, float]:
         candidate, of_place = each.candidate, each.points
         if self.call.num_ctx and not candidate.loaded:  # as the index does
             of_place = self._points(OF_PLACE, candidate)
-        return breakdown(
-            (*of_place, *load, *self._points(OF_CALL, candidate)), self.extras.get(each.place, ())
-        )
+        return breakdown((*of_place, *load, *self._points(OF_CALL, candidate)), extra)
 
     def _points(self, names: tuple[str, ...], candidate: Candidate) -> tuple[float, ...]:
         known = functions(self.weights)

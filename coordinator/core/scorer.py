@@ -16,7 +16,7 @@ from coordinator.core.policies.policy import MakePolicy
 from coordinator.core.policies.predictive import Predictive
 from coordinator.core.protection import Protection
 from coordinator.core.record import Record
-from coordinator.core.shelf import KEPT_AWAY, TROUBLED, Chosen, Entry, Found
+from coordinator.core.shelf import KEPT_AWAY, TROUBLED, Chosen, Entry, Found, Weighed
 from coordinator.core.substitutes import Substitutes
 from shared.errors import CallerFault, FleetError, ModelNotFound, Unavailable
 from shared.names import ModelName, near
@@ -127,12 +127,12 @@ class Scorer:
         best: list[Chosen] = []
         for model in models:
             self._index.look_anew(model, now)
-            entries += self._index.weighed(model)
+            entries += self._index.entries(model)
             best += self._choice.favoured(self._index.find(subject, model, now), subject, model, now).best
         best += self._foreseen([each for each in entries if each.fixed.open], subject, now)
         return self._record(
             subject,
-            entries,
+            sum((self._index.weighed(model) for model in models), Weighed((), ())),
             best=best,
             outcome="waits" if decision is None else "placed" if isinstance(decision, Placed) else "refused",
             chosen=decision.placement.place if isinstance(decision, Placed) else None,
@@ -148,7 +148,7 @@ class Scorer:
     def _record(
         self,
         subject: OpenCall,
-        entries: list[Entry],
+        weighed: Weighed,
         *,
         best: Iterable[Chosen],
         chosen: Place | None,
@@ -157,14 +157,12 @@ class Scorer:
         reason: str = "",
         omitted: int = 0,
     ) -> Record:
-        told = [each for each in best if each.extra or each.seconds]
         return Record(
             policy=self.policy.name,
             weights=self._weights,
             call=subject.call,
-            weighed=self._index.weighed_now(entries),
-            extras={each.entry.place: each.extra for each in told if each.extra} if told else {},
-            predicted={each.entry.place: each.seconds for each in told if each.seconds} if told else {},
+            weighed=weighed,
+            told=tuple(best),
             omitted=omitted,
             excluded=subject.excluded,
             passed_over=subject.passed_over,
@@ -192,19 +190,14 @@ class Scorer:
         if not chosen.points:
             chosen = self._index.pointed(chosen, subject.call)
         entry = chosen.entry
-        model = entry.place.model
-        entries, omitted = self._index.some(model, found, RECORDED)
-        fallback = model != subject.call.model
-        if entry not in entries:
-            # A substitute, the place of a load, a troubled one: none of the best of each kind.
-            entries.append(entry)
-            omitted = max(0, omitted - 1)
+        weighed, omitted = self._index.weighed_with(entry, found, RECORDED)
+        fallback = entry.place.model != subject.call.model
         if fallback and not omitted:
-            entries += self._index.weighed(subject.call.model)
+            weighed += self._index.weighed(subject.call.model)
         protection = self.protection(entry.fixed.candidate, subject.call)
         record = self._record(
             subject,
-            entries,
+            weighed,
             best=(*found.best, chosen),
             chosen=entry.place,
             protection=protection,

@@ -32,8 +32,7 @@ class Shares:
         self._running[key] = self._running.get(key, 0) + 1
         self._served[key] = self._placements
         if len(self._served) > KEPT + SLACK:
-            newest = sorted(self._served, key=self._served.__getitem__)[-KEPT:]
-            self._served = {each: self._served[each] for each in newest}
+            self._forget()
 
     def ended(self, client: str, model: ModelName) -> None:
         """It runs no more."""
@@ -41,6 +40,10 @@ class Shares:
         self._running[key] -= 1
         if not self._running[key]:
             del self._running[key]
+
+    def _forget(self) -> None:
+        newest = sorted(self._served, key=self._served.__getitem__)[-KEPT:]
+        self._served = {each: self._served[each] for each in newest}
 
     def rank(self, waiting: OpenCall) -> Rank:
         """The lowest goes first: class after ageing, calls of this client that run, when it was served, arrival."""

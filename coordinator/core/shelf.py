@@ -1,6 +1,6 @@
 """Where the index keeps a place: entries, in groups of places that are alike to every call, on one shelf a model."""
 
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from coordinator.core.eligibility import Refusal, allowed
 from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
-from coordinator.core.prospect import Prospect
+from coordinator.core.prospect import Foreseen, Prospect
 from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 from coordinator.core.spots import Spot
 from shared.names import NodeId
@@ -79,8 +79,18 @@ class Fixed(Struct, frozen=True):
         )
 
 
-Weighed = tuple[Fixed, NodeLoad]
-"""A place and the load of its node, at the time of a decision."""
+Extra = tuple[tuple[str, float], ...]
+"""Points by name."""
+
+
+class Weighed(Struct, frozen=True):
+    """Places and the loads of their nodes, at the time of a decision."""
+
+    places: tuple[Fixed, ...]
+    loads: tuple[NodeLoad, ...]
+
+    def __add__(self, other: "Weighed") -> "Weighed":
+        return Weighed(self.places + other.places, self.loads + other.loads)
 
 
 class Entry:
@@ -143,13 +153,29 @@ class Group:
 class Shelf:
     """All places of one model."""
 
-    __slots__ = ("entries", "groups", "ordered")
+    __slots__ = ("_nodes", "_places", "entries", "groups", "ordered")
 
     def __init__(self) -> None:
         self.entries: dict[Place, Entry] = {}
         self.groups: dict[tuple[Kind, int], Group] = {}
         self.ordered: tuple[tuple[Group, ...], ...] = ((),) * len(TIERS)
         """By tier; those that have the model in memory first."""
+        self.changed()
+
+    def changed(self) -> None:
+        """One of its places is another, or not what it was."""
+        self._places: tuple[Fixed, ...] | None = None
+        self._nodes: tuple[Node, ...] = ()
+
+    def weighed(self) -> Weighed:
+        """All of them now. Each decision keeps it: the places are put together once for all that are alike."""
+        if self._places is None:
+            entries = self.entries.values()
+            self._places, self._nodes = (
+                tuple([each.fixed for each in entries]),
+                tuple([each.node for each in entries]),
+            )
+        return Weighed(self._places, tuple(map(_load, self._nodes)))
 
     def group(self, kind: Kind, tier: int, sample: Candidate) -> Group:
         """Of that kind and tier; a new one, where there is none."""
@@ -177,9 +203,9 @@ class Chosen(Struct, frozen=True):
     """Of the seven signals alone, in the order of OF_PLACE, OF_LOAD and OF_CALL."""
     total: float
     """Of `points` and `extra`."""
-    extra: tuple[tuple[str, float], ...] = ()
+    extra: Extra = ()
     """Points beside the seven, by name: of affinity (`session_affinity`, `prefix_affinity`), `quality_bonus`."""
-    seconds: Predicted | None = None
+    seconds: Predicted | Foreseen | None = None
     """By a policy that predicts."""
 
     def with_bonus(self, name: str, points: float) -> "Chosen":
@@ -215,9 +241,10 @@ def rank(chosen: Chosen) -> tuple[float, int, Place]:
     return (-chosen.total, entry.node.last_used[entry.pair], entry.place)
 
 
-def breakdown(points: tuple[float, ...], extra: tuple[tuple[str, float], ...] = ()) -> dict[str, float]:
+def breakdown(points: tuple[float, ...], extra: Extra = ()) -> dict[str, float]:
     """Points in the order of OF_PLACE, OF_LOAD and OF_CALL, by name in the order of SIGNALS, and their `total`."""
-    result = dict(zip(_ORDER, _in_order(points), strict=True))
+    # On the path of every call, and of one length: to have that checked, or dict() do it, takes three times as long.
+    result = {name: each for name, each in zip(_ORDER, _in_order(points))}  # noqa: B905, C416
     if extra:
         result.update(extra)
         points = tuple(result.values())
@@ -225,5 +252,6 @@ def breakdown(points: tuple[float, ...], extra: tuple[tuple[str, float], ...] = 
     return result
 
 
+_load = attrgetter("load")
 _ORDER = tuple(name for name, _ in SIGNALS)
 _in_order = itemgetter(*((*OF_PLACE, *OF_LOAD, *OF_CALL).index(name) for name in _ORDER))

@@ -34,6 +34,7 @@ class Shelves:
         shelf = self._all.setdefault(entry.place.model, Shelf())
         self._enter(entry, shelf.group(entry.fixed.kind, tier, candidate))
         shelf.entries[entry.place] = entry
+        shelf.changed()
         entry.slots, entry.base, entry.cost_of = candidate.slots, sum(entry.fixed.points), None
         entry.prospect = None
         self.cools.set(cools_at, entry.place)
@@ -52,6 +53,7 @@ class Shelves:
         if shelf.entries.get(entry.place) is entry:
             self.cools.drop(entry.place)
             del shelf.entries[entry.place]
+            shelf.changed()
         if not shelf.entries:
             del self._all[entry.place.model]
 
@@ -91,7 +93,9 @@ class Shelves:
         assert group is not None  # noqa: S101 - each entry of a shelf has one
         if group.tier == HEALTHY:
             entry.fixed = replace(entry.fixed, open=False)
-            self._enter(entry, self._all[entry.place.model].group(group.kind, TROUBLED, group.sample))
+            shelf = self._all[entry.place.model]
+            shelf.changed()
+            self._enter(entry, shelf.group(group.kind, TROUBLED, group.sample))
             self.stand(entry)
         else:
             entry.key = None

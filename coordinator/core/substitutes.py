@@ -22,9 +22,12 @@ class Substitutes:
         """Where `model` would have to be loaded: a fallback of the caller's, in its order, that is in memory and has
         room; else one of the same kind. None: there is none, or it is not allowed.
         """
-        call = subject.call
-        if not substitution.allowed(call, self._by_fleet) or not _cold(found):
+        if not substitution.allowed(subject.call, self._by_fleet) or not _cold(found):
             return None
+        return self._best(subject, model, now)
+
+    def _best(self, subject: OpenCall, model: ModelName, now: float) -> Chosen | None:
+        call = subject.call
         for fallback in call.models[call.models.index(model) + 1 :]:
             if ready := self._ready(subject, fallback, now):
                 return ready[0]

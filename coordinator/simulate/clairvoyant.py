@@ -139,7 +139,7 @@ class Clairvoyant(Informed):
 
     def _with_loss(self, option: Chosen, wanted: Sequence[Wanted], now: float) -> Predicted:
         seconds = option.seconds
-        assert seconds is not None  # noqa: S101 - `predictive` has just told it
+        assert isinstance(seconds, Predicted)  # noqa: S101 - of several places it is told at once
         ends = now + seconds.total - seconds.harm
         here = option.entry.place.node_id
         lost = sum(

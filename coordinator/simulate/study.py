@@ -8,6 +8,7 @@ from statistics import fmean
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from coordinator.core.limits import Limits
 from coordinator.simulate.compare import Cell, Gain, gains
@@ -77,7 +78,10 @@ def _silent(_text: str) -> None:
 
 def study(asked: Asked, fleet: FleetSpec, told: Progress = _silent, processes: int = 1) -> Report:
     """The same for the same `asked` and `fleet`, in however many processes; a seed is one's. Raises BadWorkload."""
-    outcomes = [each for found in _by_seed(asked, fleet, told, processes) for each in found]
+    return _report(asked, [each for found in _by_seed(asked, fleet, told, processes) for each in found])
+
+
+def _report(asked: Asked, outcomes: list[Outcome]) -> Report:
     compared = len(asked.policies) > 1 and BASE in asked.policies
     return Report(asked, outcomes, gains(_cells(outcomes), BASE) if compared else {})
 
@@ -92,6 +96,17 @@ def stored(content: bytes) -> Report:
     if not names or not names[0] or any(each != names[0] for each in names):
         raise BadReport("not what --json tells: each outcome should have the same policies")
     return report
+
+
+def together(reports: Sequence[Report]) -> Report:
+    """Of parts of one study, each with seeds of its own. Raises BadReport where they are not."""
+    first = reports[0].asked
+    seeds = tuple(seed for each in reports for seed in each.asked.seeds)
+    if any(replace(each.asked, seeds=first.seeds) != first for each in reports):
+        raise BadReport("these are of different studies: only the seeds may differ")
+    if len(set(seeds)) < len(seeds):
+        raise BadReport("a seed is there twice")
+    return _report(replace(first, seeds=seeds), [outcome for each in reports for outcome in each.outcomes])
 
 
 def averaged(outcomes: Sequence[Outcome]) -> list[Measures]:

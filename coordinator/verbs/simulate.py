@@ -70,8 +70,9 @@ OF_A_RESULT = frozenset({"stored", "plot", "as_json"})
     "--from",
     "stored",
     metavar="FILE",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Simulate nothing: tell what --json told before.",
+    help="Simulate nothing: tell what --json told before; of several, each with its seeds, together.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def simulate(
@@ -90,7 +91,7 @@ def simulate(
     scale: float,
     hold_s: float,
     plot: Path | None,
-    stored: Path | None,
+    stored: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Policies in an imagined fleet: the real Desk places the calls, machines are not what they claim.
@@ -113,9 +114,9 @@ def simulate(
         raise click.UsageError("say one of: --policy, --all")
     if plot is not None:
         _can_plot(plot)
-    if stored is not None:
+    if stored:
         _alone()
-        _out(_read(stored), f"as told in {stored}", plot, as_json=as_json)
+        _out(_read(stored), f"as told in {', '.join(map(str, stored))}", plot, as_json=as_json)
         return
     made = workload in GENERATORS
     if load is None and rate is None and made:
@@ -169,14 +170,20 @@ def _alone() -> None:
             raise click.UsageError(f"{parameter.opts[0]}: with --from nothing is simulated")
 
 
-def _read(path: Path) -> Any:
+def _read(paths: tuple[Path, ...]) -> Any:
     """A Report."""
-    from coordinator.simulate.study import BadReport, stored
+    from coordinator.simulate.study import BadReport, stored, together
 
+    reports = []
+    for path in paths:
+        try:
+            reports.append(stored(path.read_bytes()))
+        except (BadReport, OSError) as error:
+            _fail(f"{path}: {error}")
     try:
-        return stored(path.read_bytes())
-    except (BadReport, OSError) as error:
-        _fail(f"{path}: {error}")
+        return together(reports)
+    except BadReport as error:
+        _fail(f"--from: {error}")
 
 
 def _run(asked: Any, jobs: int) -> tuple[Any, str]:

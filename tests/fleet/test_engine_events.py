@@ -61,7 +61,7 @@ async def test_a_coordinator_that_is_started_anew_hears_of_it_too(tmp_path: Path
             async with herd(tmp_path, port=port) as second:
                 await eventually(lambda: refused(second), 20)
                 (event,) = await events(second, "n")
-                assert (event["kind"], event["then"]) == ("model file", "it is not loaded")
+                assert (event["kind"], event["then"]) == ("model file", "next try in 600 s")
                 assert "it did not arrive whole" in event["lines"][0]
 
 

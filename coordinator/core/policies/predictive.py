@@ -8,9 +8,9 @@ from coordinator.core.fleet import Fleet
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.open_call import OpenCall
-from coordinator.core.outlook import Outlook
+from coordinator.core.outlook import Outlook, to_read
 from coordinator.core.predicted import Predicted
-from coordinator.core.prospect import LEFT, Prospect
+from coordinator.core.prospect import LEFT, Foreseen, Prospect
 from coordinator.core.shelf import Chosen, Entry
 from shared.names import ModelName
 
@@ -55,7 +55,7 @@ class Predictive:
     def _prospect(self, entry: Entry) -> Prospect:
         """Of that place, kept there while it holds."""
         found = entry.prospect
-        if found is None or not found.holds:
+        if found is None or found.learned != found.known.learned:
             found = entry.prospect = self._outlook.prospect(entry.node, entry.fixed.candidate)
         return found
 
@@ -73,7 +73,8 @@ class Predictive:
         if self._last is not subject:
             call, lengths = subject.call, self._fleet.lengths
             prompt = _alike(call.estimated_tokens, lengths.usual_prompt(call.model), ALIKE_PROMPT)
-            answer = _alike(lengths.expected(call, call.model), lengths.usual(call.model), ALIKE)
+            expected, usual = lengths.expected(call, call.model), lengths.usual(call.model)
+            answer = expected == usual or _alike(expected, usual, ALIKE)
             self._last, self._last_usual = subject, prompt and answer
         return self._last_usual
 
@@ -82,6 +83,11 @@ class Predictive:
         where the model is in memory, and no call has ended there, that place goes before those that would load it. So
         any number of calls for a cold model make one load.
         """
+        if len(options) == 1 and _is_loaded(options[0]):
+            return [self._foreseen(options[0], subject, now)]
+        return self._ranked(options, subject, now)
+
+    def _ranked(self, options: Sequence[Chosen], subject: OpenCall, now: float) -> list[Chosen]:
         view = self._view(subject, now)
         told = [Chosen(each.entry, each.points, each.total, each.extra, view(each.entry)) for each in options]
         if len(told) > 1:
@@ -91,6 +97,14 @@ class Predictive:
             ):
                 told.sort(key=_is_loaded, reverse=True)
         return told
+
+    def _foreseen(self, only: Chosen, subject: OpenCall, now: float) -> Chosen:
+        call, entry = subject.call, only.entry
+        cached = self._fleet.affinity.preferred(call, now)
+        tokens = to_read(call, cached.get(entry.place)) if cached else float(call.estimated_tokens)
+        answer_tokens = self._outlook.answer_tokens(call, entry.place.model)
+        seconds = Foreseen(self._prospect(entry), entry.node.load, tokens, answer_tokens)
+        return Chosen(entry, only.points, only.total, only.extra, seconds)
 
     def _view(self, subject: OpenCall, now: float) -> View:
         """The seconds of that call at a place, once it has waited so long."""

@@ -15,4 +15,8 @@ def score(candidate: Candidate, call: Call) -> float:
     ratio = candidate.context_length / call.estimated_tokens
     if ratio >= ENOUGH:  # as nearly always
         return 1.0
+    return _share(ratio)
+
+
+def _share(ratio: float) -> float:
     return next(share for below, share in TIERS if ratio < below)

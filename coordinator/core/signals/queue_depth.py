@@ -16,8 +16,7 @@ def score(candidate: Candidate, _call: Call) -> float:
 
 def share(depth: int, bandwidth_gbps: float, fleet_gbps: float) -> float:
     """Of that many calls on a node, by its memory bandwidth and the fleet's median (GB/s; 0: unknown)."""
-    speed = 1.0
-    if bandwidth_gbps and fleet_gbps:
-        speed = min(FASTEST, max(SLOWEST, bandwidth_gbps / fleet_gbps))
+    speed = bandwidth_gbps / fleet_gbps if bandwidth_gbps and fleet_gbps else 1.0
+    speed = SLOWEST if speed < SLOWEST else FASTEST if speed > FASTEST else speed
     penalty = depth / speed * PER_CALL
     return -penalty if penalty < 1.0 else -1.0

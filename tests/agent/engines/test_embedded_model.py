@@ -1,5 +1,6 @@
 """Which file the embedded engine serves, and that the one that comes with herd is whole."""
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -8,7 +9,10 @@ import pytest
 from agent.engines.embedded_model import GUIDE, ModelFile, architecture, digest, model_file
 from agent.engines.llamacpp import LlamaCpp
 from agent.models.refusal import ModelRefused
+from agent.supervision.events import Events
+from agent.supervision.kinds import Kind
 from tests.fakes.random_model import ensure_random_model
+from tests.fakes.waiting import eventually
 
 SIZE_LIMIT = 3_000_000
 
@@ -88,3 +92,50 @@ async def test_the_engine_is_down_with_the_reason_and_starts_nothing(tmp_path: P
     assert "is not the file that came with herd" in told.reason
     assert engine.url is None
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.real_engine
+async def test_a_file_that_arrives_later_is_loaded_then(tmp_path: Path) -> None:
+    part, events = tmp_path / "part.gguf", Events()
+    part.write_bytes(GUIDE.read_bytes()[:-1_000])
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+        engine = LlamaCpp(
+            session,
+            tmp_path,
+            ModelFile("guide", part),
+            slots=1,
+            context_length=64,
+            threads=1,
+            start_timeout_s=20,
+            look_timeout_s=5,
+            events=events,
+            retry_s=0.1,
+        )
+        await engine.start()
+        try:
+            assert "did not arrive whole" in (await engine.look()).reason
+            whole = tmp_path / "whole"
+            whole.write_bytes(GUIDE.read_bytes())
+            whole.replace(part)
+            await eventually(lambda: engine.url is not None, 20)
+            assert [each.name for each in (await engine.look()).models] == ["guide"]
+        finally:
+            await engine.stop()
+    assert {(event.kind, event.then) for event in events.all()} == {(Kind.MODEL, "next try in 0.1 s")}
+
+
+async def test_an_engine_that_waits_for_its_file_is_ended_at_once(tmp_path: Path) -> None:
+    async with aiohttp.ClientSession() as session:
+        engine = LlamaCpp(
+            session,
+            tmp_path,
+            ModelFile("none", tmp_path / "none.gguf"),
+            slots=1,
+            context_length=64,
+            threads=1,
+            start_timeout_s=20,
+            look_timeout_s=1,
+        )
+        await engine.start()
+        async with asyncio.timeout(1):
+            await engine.stop()

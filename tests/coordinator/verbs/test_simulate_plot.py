@@ -59,6 +59,24 @@ def test_a_stored_result_gives_the_same_plot_and_figures(result: Path, tmp_path:
     assert "times less than weighted" in table
 
 
+def test_parts_of_a_sweep_are_told_as_one(tmp_path: Path) -> None:
+    def of_seeds(name: str, first: int, seeds: int) -> Path:
+        told = asked(
+            *("--calls", "20", "--sweep", "--policy", "weighted", "--policy", "round-robin", "--json"),
+            *("--seed", str(first), "--seeds", str(seeds)),
+        )
+        (tmp_path / name).write_text(told.stdout)
+        return tmp_path / name
+
+    whole, one, two = of_seeds("whole", 1, 2), of_seeds("one", 1, 1), of_seeds("two", 2, 1)
+    assert asked("--from", str(one), "--from", str(two), "--json").stdout == whole.read_text()
+    twice = asked("--from", str(one), "--from", str(whole))
+    assert (twice.exit_code, "a seed is there twice" in twice.output) == (2, True)
+    two.write_text(two.read_text().replace('"calls": 20,', '"calls": 21,', 1))
+    other = asked("--from", str(one), "--from", str(two))
+    assert (other.exit_code, "only the seeds may differ" in other.output) == (2, True)
+
+
 def test_without_the_library_it_says_what_to_install(result: Path, tmp_path: Path) -> None:
     def without(*options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", WITHOUT_THE_LIBRARY, "simulate", *options]
