@@ -13,7 +13,7 @@ import aiohttp
 from agent.backoff import QUARANTINE_S, Restarts
 from agent.supervision.adoption import Found, found_engine
 from agent.supervision.engine_log import EngineLog, workers_word
-from agent.supervision.events import Event, Events
+from agent.supervision.events import INSTEAD, Event, Events
 from agent.supervision.evidence import Patience, ProcessState
 from agent.supervision.kinds import Doing, Finding, Kind, classified, signal_of
 from agent.supervision.ladder import Exit, Step, climbed, nearest, next_step
@@ -197,7 +197,7 @@ class Supervisor:
         if step.rung is not before:
             # Another form: what the old one did says nothing of it. The rungs are few.
             self._restarts, self.quarantined = Restarts(), False
-            return 0.0, f"{step.rung} instead of {before}"
+            return 0.0, f"{step.rung}{INSTEAD}{before}"
         self._restarts = self._restarts.after_exit(end.lived_s, now, hopeless=bool(step.quarantined))
         self.quarantined = self._restarts.quarantined
         wait_s = self._restarts.wait_s(now, self._quarantine_s)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.engines.engine import Engine
-from agent.supervision.events import Event, Events
+from agent.supervision.events import INSTEAD, Event, Events
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
 from agent.supervision.places import other
@@ -27,8 +27,8 @@ from shared.wire import Engine as Report
 
 CUT_GRACE_S = 2.0
 """For telling callers that they are cut."""
-LOOKS, LOOK_S = 10, 0.5
-"""At one that is ready, until it tells of itself."""
+STEPS_S, LOOK_S = 120.0, 0.25
+"""For one that is ready until it tells of itself, or that goes down the ladder; and between looks."""
 SWAPPING = "it is being swapped"
 
 Say = Callable[[str, str], None]
@@ -121,7 +121,9 @@ class Change:
         engine = self._roster[old.blueprint.name]
         if await self._both_fit(engine, old.blueprint, new.blueprint):
             say("starting", "the new one loads beside the old")
-            return await self._beside_it(engine, new, say)
+            outcome = await self._beside_it(engine, new, say)
+            if outcome is not None:
+                return outcome
         say("draining", "no room for two: new calls wait, and the old one ends with its last call")
         return await self._after_it(engine, old, new, say)
 
@@ -130,11 +132,14 @@ class Change:
             return False
         return await self._has_room(needed(await new.size(), await asyncio.to_thread(resident, engine.pids)))
 
-    async def _beside_it(self, engine: Engine, new: _Running, say: Say) -> Outcome:
-        coming = new.blueprint.make(new.place)
+    async def _beside_it(self, engine: Engine, new: _Running, say: Say) -> Outcome | None:
+        """None: there was no room after all."""
+        coming, before = new.blueprint.make(new.place), self._events.number
         self._roster.beside(coming)
-        if why := await _not_up(coming):
+        if why := await self._not_up(coming, steps_down=False):
             await self._end(coming)
+            if any(each.kind is Kind.MEMORY for each in self._events.since(before, engine.name)):
+                return None
             return Outcome(FAILED, f"the old one goes on: {why}")
         self._put(coming, new)
         await self._announce()
@@ -153,7 +158,7 @@ class Change:
             say("loading", "the old one has ended, the new one loads")
             coming = new.blueprint.make(new.place)
             self._roster.beside(coming)
-            if not (why := await _not_up(coming)):
+            if not (why := await self._not_up(coming)):
                 self._put(coming, new)
                 self._roster.gone(engine)
                 return Outcome(SWAPPED, "the new one was started after the old" + ("" if in_time else _CUT))
@@ -162,7 +167,7 @@ class Change:
             again = old.blueprint.make(old.place)
             self._put(again, old)
             self._roster.gone(engine)
-            back = await _not_up(again)
+            back = await self._not_up(again)
             return Outcome(FAILED, f"the old one was started again{f' ({back})' if back else ''}: {why}")
         finally:
             self._roster.open(name)
@@ -184,6 +189,20 @@ class Change:
         await engine.stop()
         self._roster.gone(engine)
 
+    async def _not_up(self, engine: Engine, *, steps_down: bool = True) -> str:
+        """Starts it; why it cannot be asked, empty where it can. `steps_down`: whether a humbler form will do."""
+        before = self._events.number
+        await engine.start()
+        report = await engine.look()
+        deadline = time.monotonic() + STEPS_S
+        while not report.up and time.monotonic() < deadline:
+            known = self._events.since(before, engine.name)
+            if engine.url is None and not (steps_down and known and INSTEAD in known[-1].then):
+                break
+            await asyncio.sleep(LOOK_S)
+            report = await engine.look()
+        return "" if report.up else report.reason or "it is not ready"
+
     def noted(self, name: str, outcome: Outcome) -> Outcome:
         """What became of an engine, as an event; the same."""
         good = outcome.state == SWAPPED
@@ -196,15 +215,3 @@ class Change:
 
 
 _CUT = "; its last calls outstayed the drain and were cut"
-
-
-async def _not_up(engine: Engine) -> str:
-    """Starts it; why it cannot be asked, empty where it can."""
-    await engine.start()
-    report = await engine.look()
-    for _ in range(LOOKS):
-        if report.up or engine.url is None:
-            break
-        await asyncio.sleep(LOOK_S)
-        report = await engine.look()
-    return "" if report.up else report.reason or "it is not ready"

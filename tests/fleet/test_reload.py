@@ -19,7 +19,10 @@ from tests.fleet.verbs import verb
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a script stands in for a Python")
 
-BROKEN = "--no-such-thing"
+BROKEN, LONELY = "--no-such-thing", "--lonely"
+"""Words with which the engine never starts, or not while another runs."""
+GREEDY = "--max-num-seqs 32"
+"""With these it wants more memory than there is."""
 
 
 def a_python(directory: Path) -> Path:
@@ -28,6 +31,11 @@ def a_python(directory: Path) -> Path:
     lines = [
         "#!/bin/sh",
         f'case "$*" in *{BROKEN}*) echo "worker: it is broken" >&2; exit 1;; esac',
+        f'case "$*" in *"{GREEDY}"*) echo "CUDA error: out of memory" >&2; exit 1;; esac',
+        f"running={directory}/running",
+        f'case "$*" in *{LONELY}*) if [ -e "$running" ] && kill -0 "$(cat "$running")"; then',
+        'echo "CUDA error: out of memory" >&2; exit 1; fi;; esac',
+        'echo $$ > "$running"',
         f'shift 2; exec {sys.executable} {PROGRAMS / "vllm.py"} "$@"',
     ]
     path.write_text("\n".join(lines) + "\n")
@@ -35,9 +43,9 @@ def a_python(directory: Path) -> Path:
     return path
 
 
-def says(directory: Path, context: int, *, port: int = 0, further: str = "") -> None:
+def says(directory: Path, context: int, *, port: int = 0, further: str = "", slots: int = 4) -> None:
     """What engines.toml says."""
-    text = f'[v]\nkind = "vllm"\nmodel = "m"\ncontext = {context}\nport = {port}\n'
+    text = f'[v]\nkind = "vllm"\nmodel = "m"\ncontext = {context}\nport = {port}\nslots = {slots}\n'
     text += f'python = "{directory / "python"}"\narguments = ["{further}"]\n'
     (directory / "n" / "engines.toml").write_text(text)
 
@@ -91,6 +99,25 @@ async def test_other_settings_under_calls(tmp_path: Path, fixed: bool) -> None:
         assert await context_of(fleet) == 4096
         told = [each for each in await kinds(fleet) if "swapped" in each]
         assert told == ["swapped", "swapped", "not swapped"]
+
+
+async def test_what_finds_no_memory_beside_the_old_comes_after_it_and_down_the_ladder(tmp_path: Path) -> None:
+    a_python(tmp_path)
+    (tmp_path / "n").mkdir()
+    says(tmp_path, 1024)
+    async with herd(tmp_path) as fleet, node(tmp_path, fleet.address, "n", engine="v"):
+        await fleet.ready("n")
+        clients = Clients(fleet, "m")
+        async with clients.calling():
+            await clients.more()
+            says(tmp_path, 2048, further=LONELY, slots=32)
+            said = await verb("agent", "reload", f"--data-dir={tmp_path / 'n'}")
+            await clients.more()
+        assert clients.bad == []
+        assert (said.code, said.out) == (0, "v swapped: the new one was started after the old\n"), said
+        assert await context_of(fleet) == 2048
+        told = await kinds(fleet)
+        assert (told[0], told[-1]) == ("out of memory", "swapped")
 
 
 async def now_has(fleet: Herd, context: int) -> bool:
