@@ -39,6 +39,7 @@ class Supervise(Protocol):
         patience: Patience,
         progress: Progress,
         spec: LoadSpec | None,
+        place: str,
     ) -> Supervised:
         """As the Supervisor's constructor, for this node."""
         ...
@@ -53,6 +54,15 @@ class Around(Struct, frozen=True):
     look_timeout_s: float
     supervise: Supervise
     which: Callable[[str], str | None] = shutil.which
+    place: str = ""
+    """As of a `Supervisor`."""
+    port: KeptPort | None = None
+    """Of all engines of its name, where more than one is built; None: its own."""
+
+
+def kept_port(name: str, options: Any, directory: Path) -> KeptPort:
+    """On which an engine of that name listens. `directory`: the node's own."""
+    return KeptPort(directory / "engines" / f"{name}.port", options.port)
 
 
 def built(wanted: Wanted, kind: EngineKind, around: Around) -> OpenAIServer:
@@ -135,7 +145,7 @@ def _started(
     assert launching is not None  # noqa: S101 - its program was found
     assert command_of is not None  # noqa: S101
     command = command_of(program, options)
-    port = KeptPort(around.directory / "engines" / f"{name}.port", options.port)
+    port = around.port or kept_port(name, options, around.directory)
     supervisor = around.supervise(
         name,
         lambda rung: launching(options, command, port.get(), rung),
@@ -144,5 +154,6 @@ def _started(
         patience=Patience(answers_while_busy=not contract.silent_while_busy, stalled_s=contract.stalled_s),
         progress=progress,
         spec=kind.spec(options, command) if kind.spec else None,
+        place=around.place,
     )
     return Started(supervisor)

@@ -74,6 +74,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         Seconds,
         _about("seconds the embedded engine may take to start, besides one for each 50 MB of its model"),
     ] = 60.0
+    swap_beside: Annotated[
+        bool,
+        _about("whether a swap may hold the old and the new engine in memory at once, where both fit"),
+    ] = True
     body_limit: Annotated[int, Meta(ge=1), _about("bytes of a request body that the gateway passes on")] = (
         64 * 2**20
     )

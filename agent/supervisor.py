@@ -14,7 +14,7 @@ from agent.backoff import QUARANTINE_S, Restarts
 from agent.supervision.admission import Admission, NotAdmitted, Unasked
 from agent.supervision.adoption import Found, found_engine
 from agent.supervision.engine_log import EngineLog, workers_word
-from agent.supervision.events import Event, Events
+from agent.supervision.events import INSTEAD, Event, Events
 from agent.supervision.evidence import Patience, ProcessState
 from agent.supervision.kinds import Doing, Finding, Kind, classified, signal_of
 from agent.supervision.ladder import Exit, Step, climbed, nearest, next_step
@@ -55,12 +55,14 @@ class Supervisor:
         memory_returned: Callable[[], Awaitable[bool]] | None = None,
         admission: Admission | None = None,
         events: Events | None = None,
+        place: str = "",
     ) -> None:
         """`launch` is asked before each start, and raises nothing. In `directory`, the node's own, are logs/NAME.log,
         and in engines/ the files NAME.json (who runs) and NAME.rungs.json. `model`: what a rung is remembered for.
         `rungs`: those that the engine has. `progress`: told by who carries the calls; without it none is ever open.
         `memory_returned` is asked after an end until it says that the GPU's memory is free again. `admission` is asked
-        before each start, and that of it. `events`: the node's, to which those of this engine are added.
+        before each start, and that of it. `events`: the node's, to which those of this engine are added. `place`:
+        stands for NAME in NAME.log and NAME.json, since for a while two of one name may run.
         """
         self.name = name
         self.ready: Ready | None = None
@@ -83,8 +85,8 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._around = Surroundings(
             name,
-            EngineLog(directory / "logs" / f"{name}.log"),
-            directory / "engines" / f"{name}.json",
+            EngineLog(directory / "logs" / f"{place or name}.log"),
+            directory / "engines" / f"{place or name}.json",
             session,
             patience or Patience(),
             progress or Progress(),
@@ -108,7 +110,7 @@ class Supervisor:
         """
         self._stopping.set()
         if self._task is not None:
-            await self._task
+            await asyncio.shield(self._task)  # nor by who waits here and is cancelled
 
     async def _keep_running(self) -> None:
         found = await self._found()
@@ -190,7 +192,7 @@ class Supervisor:
         """Seconds before the next try: at once where a humbler form has a place."""
         before = self.rung
         if humbler := refused.rung:
-            self._note(refused.kind, None, before, f"{humbler} instead of {before}", (str(refused),))
+            self._note(refused.kind, None, before, f"{humbler}{INSTEAD}{before}", (str(refused),))
             self._keep(humbler)
             log.warning("%s: %s; %s instead", self.name, refused, humbler)
             return 0.0
@@ -234,7 +236,7 @@ class Supervisor:
         if step.rung is not before:
             # Another form: what the old one did says nothing of it. The rungs are few.
             self._restarts, self.quarantined = Restarts(), False
-            return 0.0, f"{step.rung} instead of {before}"
+            return 0.0, f"{step.rung}{INSTEAD}{before}"
         self._restarts = self._restarts.after_exit(end.lived_s, now, hopeless=bool(step.quarantined))
         self.quarantined = self._restarts.quarantined
         wait_s = self._restarts.wait_s(now, self._quarantine_s)

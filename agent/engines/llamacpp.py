@@ -34,6 +34,7 @@ from agent.engines.llamacpp_forms import LlamaCppForms
 from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot, rounded
 from agent.engines.turn import Moved, counted
 from agent.models.refusal import ModelRefused
+from agent.models.version import files_of, size_of, version_of
 from agent.supervision.admission import Admission
 from agent.supervision.events import Event, Events
 from agent.supervision.kinds import Kind
@@ -81,16 +82,19 @@ class LlamaCpp:
         events: Events | None = None,
         retry_s: float = QUARANTINE_S,
         judged: Judged | None = None,
+        place: str = "",
     ) -> None:
         """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent.
         `events`: the node's, where it is told what happened to it. `retry_s`: between looks at a file that was refused.
-        `judged`: makes its forms those of this machine, with who is asked before each start.
+        `judged`: makes its forms those of this machine, with who is asked before each start. `place`: as of a
+        `Supervisor`.
         """
         self._session = session
         self._model = model
         self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
         self._data_dir = data_dir
         self._judged = judged
+        self._place = place
         self._look_timeout_s = look_timeout_s
         self._events = Events() if events is None else events
         self._retry_s = retry_s
@@ -161,13 +165,12 @@ class LlamaCpp:
         self._events.add(told)
 
     async def _start_child(self) -> None:
-        size = self._model.path.stat().st_size if self._model.path.exists() else 0
-        admission = None
-        if self._judged is not None:
-            self._forms, admission = await self._judged(self._forms)
+        files = files_of(str(self._model.path))
+        size, version = size_of(files), await asyncio.to_thread(version_of, files)
+        self._forms, admission = await self._judged(self._forms) if self._judged else (self._forms, None)
         self._supervisor = Supervisor(
             self.name,
-            lambda rung: self._forms.launch(WORKER, rung, size),
+            lambda rung: self._forms.launch(WORKER, rung, size, version),
             self._data_dir,
             self._session,
             model=self._forms.name,
@@ -175,6 +178,7 @@ class LlamaCpp:
             progress=self.progress,
             admission=admission,
             events=self._events,
+            place=self._place,
         )
         self._supervisor.start()
         await self._supervisor.changed.wait()

@@ -88,12 +88,13 @@ class LlamaCppForms(Struct, frozen=True):
         context = min(self.context_on(rung), shape.max_context or self.context_length)
         return Load(context, self.slots_on(rung), self.batch_on(rung), kind, kind)
 
-    def launch(self, worker: Path, rung: Rung, model_bytes: int = 0) -> Launch:
-        """`worker`: the program. `model_bytes`: of the file, which take their time to be read."""
+    def launch(self, worker: Path, rung: Rung, model_bytes: int = 0, version: str = "") -> Launch:
+        """`worker`: the program. `model_bytes`: of the files, which take their time to be read. `version`: of them."""
         return Launch(
             command=(sys.executable, str(worker), *self._options(rung)),
             ready_timeout_s=ready_timeout_s(model_bytes, self.start_timeout_s),
             outlives_agent=self.outlive_s > 0,
+            version=version,
         )
 
     def _options(self, rung: Rung) -> list[str]:

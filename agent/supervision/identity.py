@@ -39,6 +39,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     """Empty: not ready yet."""
     port: int | None = None
     engine_version: str = ""
+    version: str = ""
+    """As in its `Launch`."""
 
 
 def started_at(pid: int) -> float:
@@ -107,8 +109,9 @@ def listens(identity: Identity) -> bool:
 
 
 def same_launch(identity: Identity, launch: Launch) -> bool:
-    """Whether the process serves what would be started now: the same command but for the port."""
-    return _without(identity.command, identity.port) == _without(launch.command, launch.port)
+    """Whether the process serves what would be started now: the same command but for the port, the same version."""
+    same = _without(identity.command, identity.port) == _without(launch.command, launch.port)
+    return same and identity.version == launch.version
 
 
 def ends_with(command: list[str], wanted: tuple[str, ...]) -> bool:

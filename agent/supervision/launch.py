@@ -84,6 +84,8 @@ class Launch(Struct, frozen=True, kw_only=True):
     is not set.
     """
     ready_timeout_s: float = READY_TIMEOUT_S
+    version: str = ""
+    """Of what it loads, where the command does not tell one from the next: another one is another engine."""
     outlives_agent: bool = False
     """It goes on when the agent is killed, and the next agent adopts it. False: it ends with the agent, or is ended by
     the next.

@@ -252,6 +252,7 @@ class Life:
             address=self.ready.address if self.ready else "",
             port=port,
             engine_version=self.ready.engine_version if self.ready else "",
+            version=self._launch.version,
         )
         try:
             await asyncio.to_thread(identity.written, self._around.identity_file, who)
