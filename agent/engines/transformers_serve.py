@@ -12,9 +12,8 @@ from agent.engines.openai_lists import as_list, model, replica
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import JSON, DoneAdded, streams
 from agent.engines.options import Started
+from agent.engines.torch_spec import torch_spec
 from agent.loading.spec import LoadSpec
-from agent.models.estimate import Load
-from agent.models.shape import Shape
 from agent.supervision.launch import Launch, ReadyPath, Rung, reached
 
 LIST_PATH = "/v1/models"
@@ -26,8 +25,6 @@ CONTRACT = Contract(
     rungs=(Rung.AS_IT_WAS, Rung.CPU),
 )
 READY_TIMEOUT_S = 180.0
-CONTEXT = 8_192
-"""Tokens."""
 
 
 class Options(Started, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,20 +72,9 @@ def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) ->
 
 
 def spec(options: Options, _command: tuple[str, ...]) -> LoadSpec:
-    """Its cache grows with its calls, one at a time; a context that nobody bounds is taken for CONTEXT."""
-
-    def load(_rung: Rung, shape: Shape) -> Load:
-        return Load(min(options.context or CONTEXT, shape.max_context or CONTEXT))
-
-    return LoadSpec(
-        path=options.model,
-        kind=CONTRACT.kind,
-        load=load,
-        rungs=CONTRACT.rungs,
-        on_gpus=options.device != "cpu",
-        placed_by_owner=bool(options.device) and options.device != "cpu",
-        environment=options.environment,
-    )
+    """One call at a time; on the device that the owner names, if he does."""
+    own = options.device not in ("", "cpu", "cuda", "auto")
+    return torch_spec(options, CONTRACT, on_gpus=options.device != "cpu", placed_by_owner=own)
 
 
 def mending(options: Options) -> Mending:
