@@ -68,7 +68,14 @@ class Choice:
         """
         settings = self._settings
         found = wanted(settings.engine, sections(read_file(self._directory)), KINDS, BUILT_IN)
-        around = Around(self._session, self._directory, settings.look_timeout, self._supervise(), self._which)
+        around = Around(
+            self._session,
+            self._directory,
+            settings.look_timeout,
+            self._supervise(),
+            self._which,
+            self._admission,
+        )
         if found:
             return [
                 built(each, KINDS[each.kind], around) if each.options else await self._built_in(each.kind)
@@ -92,7 +99,7 @@ class Choice:
             rungs: tuple[Rung, ...],
             patience: Patience,
             progress: Progress,
-            spec: LoadSpec | None,
+            admission: Admission | None,
         ) -> Supervisor:
             return Supervisor(
                 name,
@@ -103,7 +110,7 @@ class Choice:
                 rungs=rungs,
                 patience=patience,
                 progress=progress,
-                admission=self._admission(name, spec) if spec else None,
+                admission=admission,
                 events=self._events,
             )
 
