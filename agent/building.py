@@ -18,6 +18,7 @@ from agent.engines.upstream import KeyRefused, Rate, base, headers
 from agent.engines.upstream import Options as Upstream
 from agent.engines.wanted import Wanted
 from agent.loading.spec import LoadSpec
+from agent.supervision.admission import Admission
 from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, Rung
 from agent.supervision.progress import Progress
@@ -38,7 +39,7 @@ class Supervise(Protocol):
         rungs: tuple[Rung, ...],
         patience: Patience,
         progress: Progress,
-        spec: LoadSpec | None,
+        admission: Admission | None,
         place: str,
     ) -> Supervised:
         """As the Supervisor's constructor, for this node."""
@@ -54,6 +55,8 @@ class Around(Struct, frozen=True):
     look_timeout_s: float
     supervise: Supervise
     which: Callable[[str], str | None] = shutil.which
+    admission: Callable[[str, LoadSpec], Admission | None] = lambda _name, _spec: None
+    """Of the node's account of loads, for an engine by its name."""
     place: str = ""
     """As of a `Supervisor`."""
     port: KeptPort | None = None
@@ -153,7 +156,7 @@ def _started(
         rungs=contract.rungs,
         patience=Patience(answers_while_busy=not contract.silent_while_busy, stalled_s=contract.stalled_s),
         progress=progress,
-        spec=kind.spec(options, command) if kind.spec else None,
+        admission=around.admission(name, kind.spec(options, command)) if kind.spec else None,
         place=around.place,
     )
     return Started(supervisor)

@@ -135,7 +135,9 @@ class Choice:
 
     def _around(self) -> Around:
         timeout_s = self._settings.look_timeout
-        return Around(self._session, self._directory, timeout_s, self._supervise(), self._which)
+        return Around(
+            self._session, self._directory, timeout_s, self._supervise(), self._which, self._admission
+        )
 
     def _supervise(self) -> Supervise:
         def supervise(
@@ -158,7 +160,7 @@ class Choice:
                 rungs=rungs,
                 patience=patience,
                 progress=progress,
-                admission=self._admission(name, spec) if spec else None,
+                admission=admission,
                 events=self._events,
                 place=place,
             )
