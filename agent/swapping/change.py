@@ -22,6 +22,7 @@ from agent.swapping.blueprint import Blueprint
 from agent.swapping.room import needed, resident
 from agent.swapping.roster import Roster
 from shared.names import normalise
+from shared.serving import cancelled
 from shared.swaps import FAILED, NEWEST, SWAPPED
 from shared.wire import Engine as Report
 
@@ -77,6 +78,7 @@ class Change:
         self._drain_s = drain_s
         self._beside = beside
         self._running: dict[str, _Running] = {}
+        self._starting: set[asyncio.Task[None]] = set()
 
     async def began(self, made: Iterable[tuple[Blueprint, str]]) -> None:
         """From these engines of the roster were made, each in its place."""
@@ -111,10 +113,7 @@ class Change:
             return Outcome(NEWEST, "it is already the newest")
         if why := await wanted.refusal():
             return self.noted(wanted.name, Outcome(FAILED, f"the old one goes on: {why}"))
-        try:
-            outcome = await self._changed(old, _Running(wanted, version, other(old.place)), say)
-        except OSError as error:
-            outcome = Outcome(FAILED, f"it cannot be started: {error}")
+        outcome = await self._changed(old, _Running(wanted, version, other(old.place)), say)
         return self.noted(wanted.name, outcome)
 
     async def _changed(self, old: _Running, new: _Running, say: Say) -> Outcome:
@@ -192,7 +191,15 @@ class Change:
     async def _not_up(self, engine: Engine, *, steps_down: bool = True) -> str:
         """Starts it; why it cannot be asked, empty where it can. `steps_down`: whether a humbler form will do."""
         before = self._events.number
-        await engine.start()
+        starting = asyncio.create_task(engine.start(), name=f"start-{engine.name}")
+        self._starting.add(starting)
+        starting.add_done_callback(self._started)
+        while (
+            not starting.done() and engine.url is None
+        ):  # once it is ready, it may still read its file for a digest
+            await asyncio.wait({starting}, timeout=LOOK_S)
+        if starting.done() and (error := starting.exception()):
+            return f"cannot be started: {error}"
         report = await engine.look()
         deadline = time.monotonic() + STEPS_S
         while not report.up and time.monotonic() < deadline:
@@ -202,6 +209,15 @@ class Change:
             await asyncio.sleep(LOOK_S)
             report = await engine.look()
         return "" if report.up else report.reason or "it is not ready"
+
+    def _started(self, starting: asyncio.Task[None]) -> None:
+        self._starting.discard(starting)
+        if not starting.cancelled() and (error := starting.exception()):
+            log.error("%s: %s", starting.get_name(), error)
+
+    async def end(self) -> None:
+        """What still starts is left: who has the engines ends them."""
+        await cancelled(*self._starting)
 
     def noted(self, name: str, outcome: Outcome) -> Outcome:
         """What became of an engine, as an event; the same."""

@@ -72,12 +72,15 @@ class Orders:
 
     async def run(self) -> None:
         """For ever."""
-        while True:
-            carry_out = await self._waiting.get()
-            try:
-                await carry_out()
-            except Exception:  # whatever was overlooked must not end the agent
-                log.exception("a fault of ours")
+        try:
+            while True:
+                carry_out = await self._waiting.get()
+                try:
+                    await carry_out()
+                except Exception:  # whatever was overlooked must not end the agent
+                    log.exception("a fault of ours")
+        finally:
+            await self._change.end()
 
     async def reload(self, wish: Wish, running: Mapping[str, str]) -> dict[str, Outcome]:
         """Each engine as the file has it now, in its turn. `running`: the words of those that are not started here."""

@@ -123,11 +123,17 @@ async def test_a_stream_ends_on_the_old_one_and_is_cut_where_it_outstays_the_dra
             await endless.content.readany()
             await short.content.readany()
             replaced(path, seed=7)
-            said = await swapped(fleet)
+            begun = await Verb.begin("coordinator", "swap", RANDOM_MODEL_NAME, f"--url={fleet.address}")
+            assert (await begun.first_line()).startswith("node-1: ")
+            begun.interrupt()
+            said = await begun.ended()
+            assert (said.code, said.out) == (130, "")
+            assert f"the swap of {RANDOM_MODEL_NAME} goes on" in said.err
             assert (await short.read()).rstrip().endswith(b"[DONE]")
             assert b"[DONE]" not in await endless.read()
-        assert said.code == 0
-        assert said.out.endswith("; its last calls outstayed the drain and were cut\n")
+        await eventually(lambda: events(fleet), 10)
+        assert (await events(fleet))[0]["then"].endswith("; its last calls outstayed the drain and were cut")
+        assert (await swapped(fleet)).out.startswith("node-1 already the newest: ")
         await eventually(fleet.idle, 5)
         assert len(engine_files(tmp_path)) == 1
 
