@@ -148,7 +148,7 @@ class Choice:
             rungs: tuple[Rung, ...],
             patience: Patience,
             progress: Progress,
-            spec: LoadSpec | None,
+            admission: Admission | None,
             place: str,
         ) -> Supervisor:
             return Supervisor(
