@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 11435]")
 @click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
 @click.option("--data-dir", help="Where logs and state are kept.  [default: ~/.fleet-manager]")
-@click.option("--policy", help="How signals become a choice.  [default: weighted]")
+@click.option("--policy", help="predictive or weighted: how signals become a choice.  [default: predictive]")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_context
 def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:

@@ -16,7 +16,7 @@ from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 PREFIX = "FLEET_"
 
 Seconds = Annotated[float, Meta(ge=0)]
-Points = Annotated[float, Meta(ge=0)]
+Points = Annotated[float, Meta(ge=0, le=1_000_000)]
 Positive = Annotated[int, Meta(ge=1)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -167,7 +167,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         _about("what its owner must leave of a machine on which models are loaded so"),
     ] = 0.6
     pinned_models: Annotated[
-        tuple[str, ...], _about("models that stay loaded: MODEL@NODE, or MODEL on whichever node has room")
+        tuple[Annotated[str, Meta(pattern=r"^[^@\s]+(@[^@\s]+)?\Z")], ...],
+        Meta(extra={EXPECTED: "MODEL@NODE,MODEL"}),
+        _about("models that stay loaded: MODEL@NODE, or MODEL on whichever node has room"),
     ] = ()
     pin_interval: Annotated[
         float, Meta(gt=0), _about("seconds between looks whether pinned models are loaded")
@@ -179,17 +181,28 @@ class Settings(Struct, frozen=True, kw_only=True):
     decision_retention_days: Annotated[
         int, Meta(ge=0), _about("days that the decisions in latency.db are kept; 0: as long as their rows")
     ] = 7
-    score_model_hot: Annotated[float, _about("weight of signal thermal")] = 50.0
+    score_model_hot: Annotated[Points, _about("weight of signal thermal")] = 50.0
     score_model_warm: Annotated[
         float, _about("points of signal thermal where the model left memory in the last half hour")
     ] = 30.0
-    score_model_cold: Annotated[float, _about("points of signal thermal where the model is on disk")] = 10.0
-    score_memory_fit_max: Annotated[float, _about("weight of signal memory_fit")] = 20.0
-    score_queue_depth_max_penalty: Annotated[float, _about("weight of signal queue_depth")] = 30.0
-    score_wait_time_max_penalty: Annotated[float, _about("weight of signal wait_time")] = 25.0
-    score_role_affinity_max: Annotated[float, _about("weight of signal role_affinity")] = 15.0
-    score_availability_trend_max: Annotated[float, _about("weight of signal availability_trend")] = 10.0
-    score_context_fit_max: Annotated[float, _about("weight of signal context_fit")] = 15.0
+    score_model_cold: Annotated[Points, _about("points of signal thermal where the model is on disk")] = 10.0
+    score_memory_fit_max: Annotated[Points, _about("weight of signal memory_fit")] = 20.0
+    score_queue_depth_max_penalty: Annotated[
+        Points, _about("weight of signal queue_depth: its points at most")
+    ] = 30.0
+    score_queue_depth_penalty_per: Annotated[
+        Points, _about("points of it for each call on the node, at median speed")
+    ] = 6.0
+    score_wait_time_max_penalty: Annotated[Points, _about("weight of signal wait_time")] = 25.0
+    score_role_affinity_max: Annotated[Points, _about("weight of signal role_affinity")] = 15.0
+    score_role_large_threshold_gb: Annotated[
+        Points, _about("GB (10^9 bytes) above which a model belongs on a big machine")
+    ] = 20.0
+    score_role_small_threshold_gb: Annotated[
+        Points, _about("GB below which a model belongs on a small one")
+    ] = 8.0
+    score_availability_trend_max: Annotated[Points, _about("weight of signal availability_trend")] = 10.0
+    score_context_fit_max: Annotated[Points, _about("weight of signal context_fit")] = 15.0
     score_session_affinity_max: Annotated[
         Points, _about("points added where a conversation was served before")
     ] = 20.0
@@ -269,8 +282,11 @@ class Settings(Struct, frozen=True, kw_only=True):
             thermal_cold=self.score_model_cold,
             memory_fit=self.score_memory_fit_max,
             queue_depth=self.score_queue_depth_max_penalty,
+            queue_depth_per=self.score_queue_depth_penalty_per,
             wait_time=self.score_wait_time_max_penalty,
             role_affinity=self.score_role_affinity_max,
+            role_large_gb=self.score_role_large_threshold_gb,
+            role_small_gb=self.score_role_small_threshold_gb,
             availability_trend=self.score_availability_trend_max,
             context_fit=self.score_context_fit_max,
             session_affinity=self.score_session_affinity_max,

@@ -1,6 +1,7 @@
 """Settings of either program: default < file < environment < flag, and where each value came from."""
 
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,6 +97,8 @@ def _convert(kind: type[Settings], prefix: str, values: dict[str, Any], origins:
             value = tuple(part.strip() for part in value.split(",") if part.strip())
         try:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
+            if isinstance(values[field.name], float) and not math.isfinite(values[field.name]):
+                raise msgspec.ValidationError("Expected a finite number")
         except msgspec.ValidationError as error:
             name = prefix + field.name.upper()
             why = _expected(field.type) or str(error)

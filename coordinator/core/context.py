@@ -67,6 +67,8 @@ def protect(
         return replace(made, action="reload") if _grows(context, loaded) else made
     if context == loaded:
         return replace(made, action="pin", num_ctx=context)
+    if asked is not None and context is not None and context < asked:
+        return replace(made, action="limit", num_ctx=context)
     chosen = asked is None and override is not None and context == _within(override, maximum)
     return replace(made, action="override" if chosen else "enlarge", num_ctx=context)
 

@@ -35,6 +35,10 @@ class Judged(Struct, frozen=True, kw_only=True):
     scores_breakdown: dict[str, float] | None = None
     predicted_seconds: dict[str, float] | None = None
     """By a policy that predicts."""
+    learned: dict[str, float] | None = None
+    """What that was made from: paces of the place and how many answers they were measured by, `crowding`, the seconds
+    of a load, and how long an answer was expected.
+    """
 
 
 class Explanation(Struct, frozen=True, kw_only=True):

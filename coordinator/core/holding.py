@@ -30,6 +30,8 @@ class Holding:
         self._all = Tally()
         self._tallies: dict[ModelName, Tally] = {}
         """By the model asked for."""
+        self._since: dict[ModelName, float] = {}
+        """From when on there is always a call that waits for that model."""
         self._shares = Shares()
         self._rate = DrainRate()
         self._ends: Alarms[OpenCall] = Alarms()
@@ -54,6 +56,7 @@ class Holding:
         line.add(waiting)
         self._all.add(waiting)
         self._tallies.setdefault(waiting.call.model, Tally()).add(waiting)
+        self._since.setdefault(waiting.call.model, now)
         self._ends.set(waiting.until, waiting)
         if waiting.level:
             self._rises.set(waiting.rises_at, waiting)
@@ -68,7 +71,7 @@ class Holding:
         self._all.add(waiting, -1)
         self._tallies[model].add(waiting, -1)
         if not self._tallies[model].calls:
-            del self._tallies[model]
+            del self._tallies[model], self._since[model]
         if not line:
             del self._lines[key]
             self._by_any.discard(key)
@@ -181,9 +184,10 @@ class Holding:
 
     def expected_s(self, position: int, model: ModelName, now: float) -> float | None:
         """How long the call at that position will still wait; None: nothing is known of its model."""
-        return self._rate.seconds(position + 1, model, now)
+        return self._rate.seconds(position + 1, model, now, self._since.get(model, now))
 
     def retry_after(self, now: float, model: ModelName | None = None) -> int:
         """Whole seconds after which those that wait now (for `model`; None: for any) will have gone."""
         count = len(self) if model is None else self.counts().get(model, 0)
-        return self._rate.retry_after(count, model, now)
+        since = min(self._since.values(), default=now) if model is None else self._since.get(model, now)
+        return self._rate.retry_after(count, model, now, since)

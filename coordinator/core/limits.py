@@ -15,8 +15,14 @@ class Weights(Struct, frozen=True, kw_only=True):
     """Where it is on disk."""
     memory_fit: float = 20.0
     queue_depth: float = 30.0
+    queue_depth_per: float = 6.0
+    """Points of that for each call, up to all of them."""
     wait_time: float = 25.0
     role_affinity: float = 15.0
+    role_large_gb: float = 20.0
+    """GB of a model from which on it belongs on a big machine."""
+    role_small_gb: float = 8.0
+    """Below which on a small one."""
     availability_trend: float = 10.0
     context_fit: float = 15.0
     session_affinity: float = 20.0

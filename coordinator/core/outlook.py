@@ -10,7 +10,7 @@ from coordinator.core.candidate import Candidate
 from coordinator.core.fleet import Fleet
 from coordinator.core.node import Node
 from coordinator.core.paces import Pace
-from coordinator.core.predicted import Predicted
+from coordinator.core.predicted import Learned, Predicted
 from coordinator.core.prospect import LEFT, Prospect
 from coordinator.core.signals.memory_fit import needed_bytes
 from shared.names import ModelName
@@ -40,6 +40,8 @@ class Outlook:
         known = self._fleet.paces.node(node.node_id)
         paces = self._paces(node, candidate)
         lengths, model = self._fleet.lengths, candidate.place.model
+        measured = known.writing.get(model)
+        load_s = self._loading_s(node, candidate.model_bytes)
         return Prospect(
             known,
             known.learned,
@@ -47,8 +49,11 @@ class Outlook:
             paces.write_s,
             paces.crowding,
             lengths.usual_prompt(model) * paces.read_s + lengths.usual(model) * paces.write_s,
-            0.0 if candidate.loaded else self._loading_s(node, candidate.model_bytes),
+            0.0 if candidate.loaded else load_s,
             max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES,
+            Learned(
+                1 / paces.read_s, 1 / paces.write_s, measured.count if measured else 0, paces.crowding, load_s
+            ),
         )
 
     def of(

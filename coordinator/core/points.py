@@ -9,7 +9,7 @@ from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.policies.policy import Policy
 from coordinator.core.shelf import Chosen, Entry, Key
-from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions, of_load
+from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, functions, of_load, per_call
 from shared.names import CallId, ModelName
 
 ANY_CALL = Call(id=CallId(""), model=ModelName(""), asked_name="", operation="chat", dialect="")
@@ -25,6 +25,7 @@ class Points:
         self._candidates = Candidates(fleet)
         known = functions(weights)
         self._of_place = [(known[name], getattr(weights, name)) for name in OF_PLACE]
+        self._per_call = per_call(weights)
         self._depth, self._wait = (getattr(weights, name) for name in OF_LOAD)
         self._of_call = [(known[name], getattr(weights, name)) for name in OF_CALL]
 
@@ -35,7 +36,8 @@ class Points:
     def load(self, node: Node) -> NodeLoad:
         """Of the calls that run there now."""
         number, seconds = node.running, self._candidates.others_s(node)
-        depth, wait = of_load(number, seconds, node.bandwidth_gbps, self._fleet.facts.bandwidth_gbps)
+        fleet_gbps = self._fleet.facts.bandwidth_gbps
+        depth, wait = of_load(number, seconds, node.bandwidth_gbps, fleet_gbps, self._per_call)
         points = (depth * self._depth + 0.0, wait * self._wait + 0.0)
         return NodeLoad(points, points[0] + points[1], dict(node.in_flight), number, seconds)
 

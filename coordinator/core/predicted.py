@@ -1,7 +1,19 @@
-"""The seven signals of a place in seconds, as a value."""
+"""The seven signals of a place in seconds, as a value, and what was known of the place."""
 
 from msgspec import Struct
-from msgspec.structs import asdict
+
+
+class Learned(Struct, frozen=True):
+    """What a place is expected to do, alone, for any call: measured, else from what its machine claims."""
+
+    prompt_tokens_per_s: float
+    answer_tokens_per_s: float
+    answers_measured: int
+    """Newest ones behind that; 0: nothing but a claim, corrected by what was measured of the node's other models."""
+    crowding: float
+    """Part by which each call beside it makes one longer."""
+    load_s: float
+    """To load the model, were it not in memory."""
 
 
 class Predicted(Struct, frozen=True):
@@ -14,6 +26,10 @@ class Predicted(Struct, frozen=True):
     decode: float
     harm: float
     owner: float
+    answer_tokens: float = 0.0
+    """That were expected."""
+    learned: Learned | None = None
+    """What it was made from."""
 
     @property
     def total(self) -> float:
@@ -21,5 +37,15 @@ class Predicted(Struct, frozen=True):
         return self.wait + self.load + self.evict + self.prefill + self.decode + self.harm + self.owner
 
     def shown(self) -> dict[str, float]:
-        """By name, and their `total`."""
-        return {**asdict(self), "total": self.total}
+        """The seconds by name, and their `total`."""
+        return {**{name: getattr(self, name) for name in PARTS}, "total": self.total}
+
+    def ground(self) -> dict[str, float]:
+        """By name: what was learned of the place, and how long an answer was expected."""
+        if self.learned is None:
+            return {}
+        told = {name: float(f"{getattr(self.learned, name):.4g}") for name in Learned.__struct_fields__}
+        return {**told, "expected_answer_tokens": round(self.answer_tokens, 1)}
+
+
+PARTS = ("wait", "load", "evict", "prefill", "decode", "harm", "owner")

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.paces import SETUP_TOKENS, NodePaces
-from coordinator.core.predicted import Predicted
+from coordinator.core.predicted import Learned, Predicted
 
 LEFT = 0.5
 """Of a running call, on average."""
@@ -29,6 +29,8 @@ class Prospect(Struct, frozen=True):
     """To load the model; 0 where it is in memory."""
     owner: float
     """Part of its own seconds that a call is expected to lose to the machine's owner."""
+    told: Learned
+    """The same, for people."""
 
     def usual_s(self, load: NodeLoad) -> float:
         """Of a usual call under that load, with what those that run there lose. More load, more seconds."""
@@ -65,7 +67,17 @@ class Prospect(Struct, frozen=True):
         decode_s = answer_tokens * self.write_s * crowded
         own_s = prefill_s + decode_s
         harm_s = self.harm_s(own_s, load, beside) if beside else 0.0
-        return Predicted(wait_s, load_s, evict_s, prefill_s, decode_s, harm_s, self.owner * own_s)
+        return Predicted(
+            wait_s,
+            load_s,
+            evict_s,
+            prefill_s,
+            decode_s,
+            harm_s,
+            self.owner * own_s,
+            answer_tokens,
+            self.told,
+        )
 
 
 class Foreseen(Struct, frozen=True):
@@ -92,3 +104,7 @@ class Foreseen(Struct, frozen=True):
     def shown(self) -> dict[str, float]:
         """Of `predicted`."""
         return self.predicted.shown()
+
+    def ground(self) -> dict[str, float]:
+        """Of `predicted`."""
+        return self.predicted.ground()

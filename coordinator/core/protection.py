@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 Mode = Literal["strip", "warn", "passthrough"]
-Action = Literal["leave", "pin", "enlarge", "override", "reload", "warn"]
+Action = Literal["leave", "pin", "enlarge", "limit", "override", "reload", "warn"]
 
 
 class Protection(Struct, frozen=True, kw_only=True):
@@ -13,8 +13,9 @@ class Protection(Struct, frozen=True, kw_only=True):
 
     action: Action = "leave"
     """leave: the call's own words do. pin: what is loaded is said instead, so that nothing is reloaded. enlarge: the
-    prompt needs more. override: the fleet's own choice for the model. reload: the call asks for more than is loaded.
-    warn: it was not touched, and may reload the model or lose a part of its prompt."""
+    prompt needs more. limit: the call asks for more than the model has. override: the fleet's own choice for the model.
+    reload: the call asks for more than is loaded. warn: it was not touched, and may reload the model or lose a part of
+    its prompt."""
     num_ctx: int | None = None
     """To be sent in place of what the call says; None: its own words stay."""
     whole_prompt: bool = False
@@ -34,7 +35,13 @@ class Protection(Struct, frozen=True, kw_only=True):
 UNTOUCHED = Protection()
 
 UNPROTECTED = "unprotected"
-_WORDS = {"pin": "pinned", "enlarge": "enlarged", "override": "override", "reload": "reload"}
+_WORDS = {
+    "pin": "pinned",
+    "enlarge": "enlarged",
+    "limit": "limited",
+    "override": "override",
+    "reload": "reload",
+}
 
 
 def describe(protection: Protection) -> str:

@@ -87,6 +87,7 @@ class Record(Struct, frozen=True, kw_only=True):
             score=scores["total"] if scores else None,
             scores_breakdown=scores,
             predicted_seconds=seconds.shown() if seconds else None,
+            learned=(seconds.ground() or None) if seconds else None,
         )
 
     def _scores(self, each: Fixed, load: tuple[float, ...], extra: Extra) -> dict[str, float]:

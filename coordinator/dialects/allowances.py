@@ -30,7 +30,7 @@ def may_substitute(fallback: bool | None, header: str | None) -> bool | None:
     forbidden = _WORDS.get(header.strip().lower())
     if forbidden is None:
         raise CallerFault(f"{HEADER} is true or false")
-    return not forbidden and fallback is not False
+    return False if forbidden else fallback
 
 
 def allows(field: bool | None, header: str | None, priority: Priority, *, by_fleet: bool) -> frozenset[str]:

@@ -94,7 +94,14 @@ def fallback_names(names: list[str] | None) -> tuple[ModelName, ...]:
     """The caller's `fallback_models`. Raises CallerFault for an absurd one."""
     if names and len(names) > 16:
         raise CallerFault(f"fallback_models has {len(names)} names; at most 16 are allowed")
-    return tuple(dict.fromkeys(model_name(name)[1] for name in names or ()))
+    return tuple(dict.fromkeys(_fallback(at, name) for at, name in enumerate(names or ())))
+
+
+def _fallback(at: int, name: str) -> ModelName:
+    try:
+        return model_name(name)[1]
+    except CallerFault as error:
+        raise CallerFault(f"fallback_models[{at}]: {error}") from error
 
 
 def given(raw: msgspec.Raw) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
@@ -13,6 +14,10 @@ from shared.errors import CallerFault
 
 PRIORITY = "X-Fleet-Priority"
 CLASSES: tuple[Priority, ...] = get_args(Priority)
+STRANGERS = 16
+"""Keys that are not in the file, by which the callers of one address are told apart."""
+ADDRESSES = 4_096
+"""Of which that is remembered."""
 _SHOWN = 40
 """Characters of an unknown class that a refusal repeats."""
 _LINE = re.compile(r"([0-9a-f]{64})\s+(\w+)(?:\s+([\w.@-]{1,64}))?")
@@ -38,16 +43,34 @@ class Callers:
         """
         self._owners = owners
         self.allow_restricted = allow_restricted
+        self._strangers: OrderedDict[str, set[str]] = OrderedDict()
+        """Keys that the file does not have, by the address from which they came, that of the last call at the end."""
 
     def of(self, request: web.Request) -> tuple[str, Priority]:
-        """The client (its key's name, else its address) and the class of its call. A key's class is the highest that
-        the header may ask for. Raises CallerFault for a class that there is not.
+        """The client (its key's name, else its address with its key, if it has one) and the class of its call. A key's
+        class is the highest that the header may ask for. Raises CallerFault for a class that there is not.
         """
         asked = self._asked(request.headers.get(PRIORITY))
-        owner = self._owner(request)
-        if owner is None:
+        key = _key_of(request.headers)
+        if not key:
             return request.remote or "", asked or "interactive"
+        owner = self._owners.get(key)
+        if owner is None:
+            return self._stranger(request.remote or "", key), asked or "interactive"
         return owner.name, max(owner.priority, asked or owner.priority, key=LEVELS.__getitem__)
+
+    def _stranger(self, address: str, key: str) -> str:
+        """Several people behind one address are told apart by their keys; who makes up a key for each call gains
+        nothing by it.
+        """
+        keys = self._strangers.setdefault(address, set())
+        self._strangers.move_to_end(address)
+        if len(self._strangers) > ADDRESSES:
+            self._strangers.popitem(last=False)
+        if key not in keys and len(keys) >= STRANGERS:
+            return address
+        keys.add(key)
+        return f"{address} key-{key[:8]}"
 
     def _asked(self, header: str | None) -> Priority | None:
         if header is None:
@@ -59,12 +82,12 @@ class Callers:
         shown = ascii(header if len(header) <= _SHOWN else f"{header[:_SHOWN]}...")
         raise CallerFault(f"{PRIORITY} is {', '.join(CLASSES[:-1])} or {CLASSES[-1]}, not {shown}")
 
-    def _owner(self, request: web.Request) -> KeyOwner | None:
-        if not self._owners:
-            return None
-        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-        return self._owners.get(hashlib.sha256(key.encode(errors="replace")).hexdigest()) if key else None
+
+def _key_of(headers: Mapping[str, str]) -> str:
+    """The SHA-256 of its key; empty: it has none."""
+    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    return hashlib.sha256(key.encode(errors="replace")).hexdigest() if key else ""
 
 
 def owners_of(text: str) -> dict[str, KeyOwner]:

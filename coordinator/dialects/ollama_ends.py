@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from coordinator.dialects.body import ABSENT, given
-from shared.errors import FleetError
+from shared.errors import ContextExceeded, FleetError
 
 
 class _LastLine(Struct):
@@ -14,8 +14,9 @@ class _LastLine(Struct):
 
 
 def error_body(error: FleetError) -> bytes:
-    """`{"error": "text"}`"""
-    return msgspec.json.encode({"error": str(error)})
+    """`{"error": "text"}`; where a program may want to know that the prompt is too long, with a `code`."""
+    told = {"error": str(error)}
+    return msgspec.json.encode(told | {"code": error.code} if isinstance(error, ContextExceeded) else told)
 
 
 def error_line(error: FleetError) -> bytes:

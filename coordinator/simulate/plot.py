@@ -6,6 +6,7 @@ The only module that imports matplotlib, an extra; whoever draws imports this on
 import io
 import math
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from matplotlib import style
 from matplotlib.axes import Axes
@@ -65,7 +66,10 @@ def _title(report: Report) -> str:
     asked, seeds = report.asked, len(report.asked.seeds)
     calls = max((each.calls for outcome in report.outcomes for each in outcome.policies), default=0)
     drawn_from = "1 seed" if seeds == 1 else f"{seeds} seeds"
-    return f"fleet {asked.fleet}: {calls} calls of {asked.workload}, {drawn_from}"
+    fleet, workload = (
+        PurePath(each).name for each in (asked.fleet, asked.workload)
+    )  # a drawing is shown to others
+    return f"fleet {fleet}: {calls} calls of {workload}, {drawn_from}"
 
 
 def _note(report: Report) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.core.replay import Replayed
-from coordinator.verbs.explain_seconds import seconds
+from coordinator.verbs.explain_seconds import MEANING, learned, seconds
 from shared.logs import printable
 
 HEADINGS = {
@@ -58,9 +58,14 @@ def call_lines(told: dict[str, Any]) -> Iterator[RenderableType]:
         if any(each["predicted_seconds"] for each in places):
             yield ""
             yield seconds(places, chosen)
+        if any(each.get("learned") for each in places):
+            yield ""
+            yield learned(places, chosen)
     yield from _passed_over(eligible, told)
     yield ""
-    yield _labelled({"why": told["why"], "context": told["context"], "points": _meanings(eligible)})
+    grounds = MEANING if any(each.get("learned") for each in eligible) else ""
+    meant = {"points": _meanings(eligible), "learned": grounds}
+    yield _labelled({"why": told["why"], "context": told["context"], **meant})
     if len(told.get("attempts", ())) > 1:
         yield from _attempts(told["attempts"])
 

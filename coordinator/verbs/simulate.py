@@ -1,5 +1,6 @@
 """`herd simulate`: how placing would do in a fleet that is only imagined, on a clock that nobody waits for."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,8 +11,21 @@ from click.core import ParameterSource
 LOAD = 0.6
 """Of saturation, where nothing else is said."""
 CALLS = 600
+MOST = 1e9
+"""Calls a second, and seconds."""
 OF_A_RESULT = frozenset({"stored", "plot", "as_json"})
 """Options that go with --from."""
+
+
+class Finite(click.FloatRange):
+    """A range without what is no number, which no comparison keeps out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click asks; fails for what is no number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return float(number)
 
 
 @click.command()
@@ -38,16 +52,14 @@ OF_A_RESULT = frozenset({"stored", "plot", "as_json"})
 )
 @click.option(
     "--load",
-    type=click.FloatRange(0, 10, min_open=True),
+    type=Finite(0, 10, min_open=True),
     help=f"Calls come at so much of saturation.  [default: {LOAD}; of a file: as it says]",
 )
 @click.option("--sweep", is_flag=True, help="Four loads, from light to above saturation.")
-@click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), help="Calls a second, in the stead of --load."
-)
+@click.option("--rate", type=Finite(0, MOST, min_open=True), help="Calls a second, in the stead of --load.")
 @click.option(
     "--scale",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, MOST, min_open=True),
     default=1.0,
     show_default=True,
     help="Arrivals are so much farther apart.",
@@ -55,7 +67,7 @@ OF_A_RESULT = frozenset({"stored", "plot", "as_json"})
 @click.option(
     "--hold-timeout",
     "hold_s",
-    type=click.FloatRange(0),
+    type=Finite(0, MOST),
     default=30.0,
     show_default=True,
     help="Seconds that a call waits for a place, before its caller is told to come again.",

@@ -78,7 +78,7 @@ async def test_what_is_told_before_is_what_happens_and_is_told_after(tmp_path: P
             after = await fleet.get(f"/fleet/explain/call-{dialect}")
             assert all(each["predicted_seconds"] for each in before["candidates"] if each["eligible"])
             assert after["candidates"] == [
-                each | {"predicted_seconds": None} for each in before["candidates"]
+                each | {"predicted_seconds": None, "learned": None} for each in before["candidates"]
             ]
             assert (after["status"], after["node_id"], after["retries"]) == ("completed", "node-1", 0)
             told = {each["node_id"]: each for each in after["candidates"]}
@@ -107,6 +107,8 @@ async def test_seconds_are_told_beside_the_points_where_they_decide(tmp_path: Pa
         after = await fleet.get("/fleet/explain/call")
         told = {each["node_id"]: each for each in after["candidates"]}
         assert told["node-1"]["predicted_seconds"] == seconds["node-1"]
+        assert told["node-1"]["learned"] == before["candidates"][0]["learned"]
+        assert told["node-1"]["learned"]["answers_measured"] == 0, "by what it claims, when it was placed"
         assert told["node-1"]["score"] == before["candidates"][0]["score"], "the points are told all the same"
         assert after["why"].startswith("node-1, because it takes ")
 
@@ -194,7 +196,7 @@ async def test_the_command_line_tells_people_and_programs(tmp_path: Path) -> Non
         assert (code, errors) == (0, "")
         assert out.startswith("m: completed 200 on node-1, ")
         assert "\nrequest mine, " in out
-        assert out.count("* node-1 ") == out.count("*") == 2, "by points and by seconds"
+        assert out.count("* node-1 ") == out.count("*") == 3, "by points, by seconds, by what was learned"
         assert "\x1b" not in out
         assert "\nnode-3    is draining\n" in out
         assert max(map(len, out.splitlines())) <= 80

@@ -5,6 +5,7 @@ import hashlib
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,11 +80,15 @@ async def placed_on(herd: Herd) -> set[str]:
     return {name for name, node in (await herd.nodes()).items() if node["requests_active"]}
 
 
-async def test_a_flood_of_one_client_leaves_another_its_share(tmp_path: Path) -> None:
-    """One client has 200 calls waiting, the other asks one by one. Slots: 2; a call takes about 0.12 s."""
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_flood_of_one_client_leaves_another_its_share(tmp_path: Path, listed: bool) -> None:
+    """One client has 200 calls waiting, the other asks one by one. Slots: 2; a call takes about 0.12 s. Both are told
+    apart by their keys: behind one address they may well be.
+    """
+    keys: dict[str, Any] = {"priority_keys": keys_file(tmp_path)} if listed else {}
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1", tokens=6, token_delay_s=0.02) as fake,
-        fleet_of_fakes(tmp_path, [fake], slots=2, priority_keys=keys_file(tmp_path)) as herd,
+        fleet_of_fakes(tmp_path, [fake], slots=2, **keys) as herd,
     ):
         alone = [await first_bytes_after(herd, LIGHT) for _ in range(5)]
         started = time.monotonic()
@@ -92,11 +97,14 @@ async def test_a_flood_of_one_client_leaves_another_its_share(tmp_path: Path) ->
         flood = [asyncio.create_task(ask(herd, stream=True, headers=FLOOD)) for _ in range(200)]
         await eventually(lambda: held(herd, 198))
         queue = await herd.get("/fleet/queue")
-        assert {each["client"] for each in queue["calls"]} == {"flood"}
+        clients = {each["client"] for each in queue["calls"]}
+        assert clients == {"flood"} if listed else len(clients) == 1
         assert "secret" not in str(queue)
         beside = [await first_bytes_after(herd, LIGHT) for _ in range(12)]
         assert not all(task.done() for task in flood), "the flood went on"
-        share = statistics.mean(beside) / (statistics.mean(alone) + service_s)
+        share = statistics.mean(beside) / (
+            statistics.mean(alone) + service_s / 2
+        )  # what is left of one, on average
         figure = f"alone {statistics.mean(alone):.3f} s, beside 200 calls of another {statistics.mean(beside):.3f} s"
         print(f"first token {figure}: {share:.2f} times (alone + one residual)")  # noqa: T201 - the figure is the point
         assert share <= 1.5

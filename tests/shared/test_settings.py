@@ -97,6 +97,12 @@ def test_a_bad_value_names_the_setting_and_its_source(tmp_path: Path, value: str
         resolved(tmp_path, flags={"port": value})
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_numbers_are_finite(tmp_path: Path, value: str) -> None:
+    with pytest.raises(SettingsError, match="FLEET_WAIT_S"):
+        resolved(tmp_path, environment={"FLEET_WAIT_S": value})
+
+
 def test_the_forms_of_an_env_file(tmp_path: Path) -> None:
     path = tmp_path / "env"
     path.write_text("\n# a comment\nexport A=1\nB = 'two words'\nC=\"x=y\"\nD=\n", encoding="utf-8")

@@ -30,11 +30,24 @@ SIGNALS: tuple[tuple[str, Signal], ...] = (
 """Name (the key in `scores_breakdown`, and in Weights) and function."""
 
 
+GB = 1e9
+
+
 def functions(weights: Weights) -> dict[str, Signal]:
     """By name, as those weights have them: what a warm or a cold model is worth is told in points."""
     hot = weights.thermal or 1.0
     residency = partial(thermal.score, warm=weights.thermal_warm / hot, cold=weights.thermal_cold / hot)
-    return {**dict(SIGNALS), "thermal": residency if weights.thermal else thermal.score}
+    known = dict(SIGNALS)
+    known["thermal"] = residency if weights.thermal else thermal.score
+    known["queue_depth"] = partial(queue_depth.score, per_call=per_call(weights))
+    large, small = weights.role_large_gb * GB, weights.role_small_gb * GB
+    known["role_affinity"] = partial(role_affinity.score, large=large, small=small)
+    return known
+
+
+def per_call(weights: Weights) -> float:
+    """Of signal queue_depth."""
+    return weights.queue_depth_per / (weights.queue_depth or 1.0)
 
 
 OF_PLACE = ("thermal", "memory_fit", "role_affinity", "availability_trend")
@@ -45,6 +58,8 @@ OF_CALL = ("context_fit",)
 """Differ from call to call."""
 
 
-def of_load(calls: int, seconds: float, bandwidth_gbps: float, fleet_gbps: float) -> tuple[float, float]:
-    """OF_LOAD of a node on which so many calls run, which are expected to take so long together."""
-    return queue_depth.share(calls, bandwidth_gbps, fleet_gbps), wait_time.share(seconds)
+def of_load(
+    calls: int, seconds: float, bandwidth_gbps: float, fleet_gbps: float, each: float
+) -> tuple[float, float]:
+    """OF_LOAD of a node on which so many calls run, which are expected to take so long together. `each`: `per_call`."""
+    return queue_depth.share(calls, bandwidth_gbps, fleet_gbps, each), wait_time.share(seconds)

@@ -1,6 +1,7 @@
 """Workloads: read from files, or made up from a seed."""
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
@@ -55,6 +56,8 @@ def _from_file(
     try:
         with opened(path, "rt", encoding="utf-8") as lines:
             return reads(lines, fleet, chance)
+    except (EOFError, zlib.error) as error:
+        raise BadWorkload(f"{path}: it is cut off or broken: {error}") from error
     except OSError as error:
         known = ", ".join(GENERATORS)
         raise BadWorkload(f"{path}: {error.strerror or error}; a file, or one of {known}") from error

@@ -6,7 +6,7 @@ from datetime import datetime
 from random import Random
 
 from coordinator.simulate.fleets import FleetSpec
-from coordinator.simulate.workloads.jobs import Job, Mix, by_arrival
+from coordinator.simulate.workloads.jobs import Job, Mix, by_arrival, check
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 
@@ -20,6 +20,7 @@ def from_csv(lines: Iterable[str], fleet: FleetSpec, chance: Random) -> list[Job
     for number, row in enumerate(rows, start=2):
         try:
             at, prompt, answer = _seconds(row[COLUMNS[0]]), int(row[COLUMNS[1]]), int(row[COLUMNS[2]])
+            check(at, prompt, answer)
         except (TypeError, ValueError) as error:
             raise ValueError(f"line {number}: {error}") from error
         begin = at if begin is None else begin

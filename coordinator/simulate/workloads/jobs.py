@@ -1,5 +1,6 @@
 """A call before anybody has placed it: what a workload is made of."""
 
+import math
 from collections.abc import Iterable, Sequence
 from random import Random
 
@@ -14,6 +15,7 @@ CLIENT_SHARES = [1 / rank for rank in range(1, CLIENTS + 1)]
 """Of the calls: a few clients send most of them."""
 LENGTH_SPREAD = 0.8
 """Of the logarithm of a length around its app's."""
+MOST_TOKENS = 10_000_000
 GUESS = (0.8, 1.25)
 """A prompt is estimated from its characters: the true number of tokens times a factor between these."""
 
@@ -37,6 +39,14 @@ class Job(Struct, frozen=True, kw_only=True):
     prefix: str = ""
     client: str = ""
     app: str = ""
+
+
+def check(at: float, prompt: int, answer: int) -> None:
+    """Of a file's line. Raises ValueError for what no call can have."""
+    if not math.isfinite(at):
+        raise ValueError(f"{at} is no time")
+    if not (0 <= prompt <= MOST_TOKENS and 0 <= answer <= MOST_TOKENS):
+        raise ValueError(f"{prompt} and {answer} tokens; each is 0 to {MOST_TOKENS}")
 
 
 class Mix:

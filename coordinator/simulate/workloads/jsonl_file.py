@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from coordinator.simulate.fleets import FleetSpec
-from coordinator.simulate.workloads.jobs import Job, Mix, by_arrival
+from coordinator.simulate.workloads.jobs import Job, Mix, by_arrival, check
 
 SHARED = 2
 """Conversations from which on a block that they begin with is a beginning that many share."""
@@ -60,9 +60,11 @@ def _decoded(lines: Iterable[str]) -> Iterator[Line]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield decoder.decode(line)
-            except msgspec.MsgspecError as error:
+                told = decoder.decode(line)
+                check(told.timestamp / 1_000, told.input_length, told.output_length)
+            except ValueError as error:  # a MsgspecError is one
                 raise ValueError(f"line {number}: {error}") from error
+            yield told
 
 
 def _conversations(lines: list[Line]) -> list[int]:

@@ -30,7 +30,7 @@ STRIP: list[tuple[dict[str, Any], str, int | None]] = [
     ({"loaded": 8 * K, "default": 8 * K, "asked": 16 * K}, "reload", None),
     ({"loaded": 8 * K, "asked": 16 * K, "maximum": 32 * K}, "reload", None),
     ({"loaded": 8 * K, "asked": 16 * K, "maximum": 8 * K}, "pin", 8 * K),
-    ({"loaded": 4 * K, "asked": 16 * K, "maximum": 8 * K}, "enlarge", 8 * K),
+    ({"loaded": 4 * K, "asked": 16 * K, "maximum": 8 * K}, "limit", 8 * K),
     # Nothing is loaded: the caller's word, else the default.
     ({"default": 4 * K}, "leave", None),
     ({}, "leave", None),
@@ -209,6 +209,7 @@ def test_inputs_of_embeddings_may_be_cut() -> None:
             Protection(action="reload", context=16384, asked=16384, loaded=8192),
             "reload=16384; asked=16384; loaded=8192",
         ),
+        (Protection(action="limit", num_ctx=8192, asked=16384), "limited=8192; asked=16384"),
         (Protection(action="override", num_ctx=8192, whole_prompt=True), "override=8192; truncate=false"),
         (Protection(action="warn", asked=4096, loaded=8192), "unprotected; asked=4096; loaded=8192"),
     ],

@@ -81,7 +81,7 @@ def test_a_placement_brings_what_was_weighed_and_asking_beforehand_tells_the_sam
     assert placed.placement.decision is not None
     seconds = [each.predicted_seconds for each in before.candidates]
     assert [bool(each) for each in seconds] == [True, True, False], "asking beforehand tells of seconds, too"
-    points_only = tuple(replace(each, predicted_seconds=None) for each in before.candidates)
+    points_only = tuple(replace(each, predicted_seconds=None, learned=None) for each in before.candidates)
     assert placed.placement.decision.explanation() == replace(before, candidates=points_only)
     assert (before.outcome, before.chosen) == ("placed", "n1")
     assert [(each.node_id, each.eligible) for each in before.candidates] == [

@@ -1,5 +1,7 @@
 """The queue of held calls by itself: order, ageing, fair share, positions, alarms, how long to wait."""
 
+import pytest
+
 from coordinator.core.call import Place, Priority
 from coordinator.core.holding import Holding, OpenCall
 from coordinator.core.limits import Limits
@@ -208,16 +210,35 @@ def test_retry_after_is_how_long_the_calls_of_that_model_need() -> None:
         ended = waiting("e", 99)
         runs(holding, ended)
         holding.ended(ended, float(second))
-    assert holding.retry_after(10.0, A) == 60
+    assert holding.retry_after(10.0, A) == 20
     assert holding.retry_after(10.0, B) == 5, "nothing is known of it"
-    assert holding.expected_s(0, A, 10.0) == 10.0
+    assert holding.expected_s(0, A, 10.0) == pytest.approx(10 / 3)
     assert holding.expected_s(0, B, 10.0) is None
     for _ in range(27):
         runs(holding, ended)
         holding.ended(ended, 10.0)
-    assert holding.retry_after(10.0, A) == holding.retry_after(10.0) == 6
+    assert holding.retry_after(10.0, A) == holding.retry_after(10.0) == 2
     assert holding.retry_after(39.9, A) == 7
     assert holding.retry_after(100.0, A) == 5
+
+
+def test_how_fast_calls_ended_while_nobody_waited_is_believed_until_some_that_wait_have_gone() -> None:
+    """One call each ten seconds; then twenty at once, for which a place is free four times a second."""
+    holding, ended = Holding(), waiting("e", 99)
+
+    def ends(at: float) -> None:
+        runs(holding, ended)
+        holding.ended(ended, at)
+
+    ends(10.0)
+    ends(20.0)
+    for turn in range(20):
+        holding.add(waiting(f"c{turn}", turn), 30.0)
+    assert holding.expected_s(0, A, 30.0) == pytest.approx(15.0), "two have left within 30 s"
+    for each in (30.25, 30.5, 30.75):
+        ends(each)
+    assert holding.expected_s(9, A, 30.75) == 2.5
+    assert holding.retry_after(30.75, A) == holding.retry_after(30.75) == 5
 
 
 def test_retry_after_is_never_less_than_a_second() -> None:

@@ -153,6 +153,19 @@ def test_a_node_whose_speed_halves_is_left_within_twenty_calls() -> None:
     assert set(went[20:]) == {"other"}
 
 
+def test_an_explanation_tells_what_was_learned_of_a_place_and_of_answers() -> None:
+    desk = predicting(node("n1", with_loaded(), gbps=200.0), node("n2", with_loaded(), gbps=200.0))
+    claimed = desk.explain(a_call(), 0.0).candidates[0].learned
+    assert claimed is not None
+    assert (claimed["answers_measured"], claimed["expected_answer_tokens"]) == (0, 200)
+    run_calls(desk, {"n1": 0.02, "n2": 0.02}, 40)
+    for candidate in desk.explain(a_call(), 1_000.0).candidates:
+        assert candidate.learned is not None
+        assert candidate.learned["answers_measured"] >= 8
+        assert candidate.learned["answer_tokens_per_s"] == pytest.approx(50, rel=0.15)
+        assert candidate.learned["expected_answer_tokens"] == 100
+
+
 def test_the_score_is_the_weighted_total_and_the_seconds_stand_beside_it() -> None:
     desk = predicting(node("n1", with_loaded()), node("n2", an_engine(a_model())))
     (placed,) = desk.arrived(a_call("c1", estimated_tokens=100), 0.0)

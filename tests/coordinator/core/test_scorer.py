@@ -1,4 +1,9 @@
-"""The order among candidates, and what `explain` says of those that refuse."""
+"""Points by settings, the order among candidates, and what `explain` says of those that refuse."""
+
+from typing import Any
+
+import msgspec
+import pytest
 
 from coordinator.core.candidates import Candidates
 from coordinator.core.holding import OpenCall
@@ -62,3 +67,21 @@ def test_the_median_speed_is_over_the_nodes_that_tell() -> None:
     ((node, spot),) = desk.fleet.having(a_call().model)
     candidate = Candidates(desk.fleet).of(node, node.standing(0.0, Limits()), spot, a_call().model, 0.0)
     assert candidate.fleet_bandwidth_gbps == 200.0
+
+
+def test_points_of_a_call_and_what_a_large_and_a_small_model_is_are_settings() -> None:
+    def points(name: str, weights: Weights, **changes: Any) -> float:
+        candidate = msgspec.structs.replace(a_candidate(), **changes)
+        return weighted.points(candidate, a_call(), weights)[name]
+
+    dearer = Weights(queue_depth_per=10.0)
+    assert [points("queue_depth", dearer, node_in_flight=calls) for calls in (1, 2, 5)] == [
+        -10.0,
+        -20.0,
+        -30.0,
+    ]
+    for size, usual, other in ((15 * 10**9, 9.0, 15.0), (25 * 10**9, 15.0, 15.0), (9 * 10**9, 9.0, 1.8)):
+        place = {"model_bytes": size, "bandwidth_gbps": 900.0}
+        assert points("role_affinity", Weights(), **place) == pytest.approx(usual)
+        moved = Weights(role_large_gb=12.0, role_small_gb=10.0)
+        assert points("role_affinity", moved, **place) == pytest.approx(other)

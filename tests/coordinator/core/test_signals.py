@@ -209,7 +209,7 @@ def test_the_total_is_the_sum_of_the_seven() -> None:
 def test_points_are_share_times_weight(name: str) -> None:
     call = a_call(estimated_tokens=2_000)
     share: Callable[..., float] = dict(SIGNALS)[name]
-    found = weighted.points(BUSY, call, Weights(**{name: 1_000.0}))
+    found = weighted.points(BUSY, call, Weights(queue_depth_per=200.0, **{name: 1_000.0}))
     assert found[name] == pytest.approx(share(BUSY, call) * 1_000.0)
     assert -1.0 <= share(BUSY, call) <= 1.0
 

@@ -16,7 +16,7 @@ from shared.errors import CallerFault
         (False, None, False),
         (None, "true", False),
         (True, "True", False),
-        (None, "false", True),
+        (None, "false", None),
         (False, "false", False),
         (True, " 0 ", True),
     ],

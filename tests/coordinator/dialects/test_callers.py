@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from coordinator.core.call import Priority
-from coordinator.dialects.callers import BadLine, Callers, owners_of
+from coordinator.dialects.callers import STRANGERS, BadLine, Callers, owners_of
 from shared.errors import CallerFault
 
 SECRET = "sk-night-shift"
@@ -48,6 +48,18 @@ def test_a_key_is_found_in_either_header_and_gives_the_client_its_name() -> None
     client, priority = CALLERS.of(request(Authorization="Bearer another"))
     assert client != "night.shift"
     assert priority == "interactive"
+
+
+def test_unknown_keys_of_one_address_are_clients_of_their_own_up_to_a_bound() -> None:
+    callers = Callers({})
+    alone = callers.of(request())[0]
+    names = [callers.of(request(Authorization=f"Bearer made-up-{number}"))[0] for number in range(40)]
+    assert alone not in names[:STRANGERS]
+    assert len(set(names[:STRANGERS])) == STRANGERS
+    assert set(names[STRANGERS:]) == {alone}, "who makes up keys gains no further shares"
+    again = callers.of(request(x_api_key="made-up-3"))[0]
+    assert again == names[3]
+    assert not any("made-up" in name for name in names)
 
 
 def test_a_key_without_a_name_is_told_by_the_beginning_of_its_hash() -> None:

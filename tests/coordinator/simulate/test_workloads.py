@@ -110,6 +110,13 @@ def test_jsonl_as_mooncake_publishes_it(tmp_path: Path) -> None:
         ("a.csv", "TIMESTAMP,ContextTokens\n1,2\n", "no column GeneratedTokens"),
         ("a.csv", CSV + "soon,1,2\n", "line 5: "),
         ("a.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n", "at least one call"),
+        ("a.csv", CSV + "nan,1,2\n", "line 5: nan is no time"),
+        ("a.csv", CSV + "9,-1,2\n", "line 5: -1 and 2 tokens"),
+        (
+            "a.jsonl",
+            '{"timestamp": 1, "input_length": 1, "output_length": 100000000}\n',
+            "line 1: 1 and 100000000 tokens",
+        ),
         ("a.jsonl", '{"timestamp": 1}\n', "line 1: "),
         ("nothing", None, "a file, or one of poisson"),
     ],
@@ -120,3 +127,10 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, name: str, content: str | N
         path.write_text(content)
     with pytest.raises(BadWorkload, match=says):
         workload(str(path), FLEET, None, 1)
+
+
+def test_a_file_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    whole = gzip.compress((CSV + 10_000 * "2023-11-16 18:17:04.4799600,3180,8\n").encode())
+    (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadWorkload, match="cut off or broken"):
+        workload(str(tmp_path / "a.csv.gz"), FLEET, None, 1)

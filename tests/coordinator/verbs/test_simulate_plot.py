@@ -110,6 +110,9 @@ def test_a_file_that_is_no_result_is_told(tmp_path: Path) -> None:
     [
         (("--plot", "plot.png"), "does not end in .svg"),
         (("--plot", "nowhere/plot.svg"), "there is no folder nowhere"),
+        (("--load", "nan"), "not a number"),
+        (("--rate", "inf"), "not in the range"),
+        (("--scale", "nan"), "not a number"),
         (("--from", "nothing.json"), "does not exist"),
         (("--from", __file__, "--sweep"), "--sweep: with --from nothing is simulated"),
         (("--from", __file__, "--fleet", "home"), "--fleet: with --from nothing is simulated"),
