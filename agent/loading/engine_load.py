@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.loading.claims import Claim, came_back
+from agent.loading.claims import Claim, Use, came_back
 from agent.loading.decision import Model, NoRoom, total_bytes
 from agent.loading.loads import Granted, Loads, leaves, taken_by_models
 from agent.loading.model_files import ModelReader
@@ -95,15 +95,12 @@ class EngineLoad:
         use = await self._loads.node.used([known.pid])
         known.loaded, known.processes = True, use.processes
         await self._loads.told()
-        measured = (
-            (sum(use.gpu_bytes.values()) if use.gpu_bytes else 0) if known.claim.gpu_bytes else use.host_bytes
-        )
         claimed = sum(known.claim.gpu_bytes.values()) or known.claim.host_bytes
         estimated = int(claimed / known.claim.factor)
+        measured = _measured(use, estimated, gpu=bool(known.claim.gpu_bytes))
         if self._spec.allocates_at_load and measured and estimated >= self._least_learned_bytes:
-            gpu = bool(known.claim.gpu_bytes)
-            learn = self._corrections.measured
-            await asyncio.to_thread(learn, self._key(gpu=gpu), estimated, measured, time.time())
+            key = self._key(gpu=bool(known.claim.gpu_bytes))
+            await asyncio.to_thread(self._corrections.measured, key, estimated, measured, time.time())
 
     async def ended(self) -> None:
         """Its memory is on its way back."""
@@ -169,6 +166,15 @@ class EngineLoad:
             placed=self._spec.arguments(placement, self._loads.cap),
             environment=launch.environment | ({} if own else placement.environment()),
         )
+
+
+def _measured(use: Use, estimated: int, *, gpu: bool) -> int:
+    """Bytes; 0: nothing is told. In the host's memory pages count once they are touched, and the buffers of a batch are
+    touched by the first call: what is resident after a load is the least that it takes.
+    """
+    if gpu:
+        return sum((use.gpu_bytes or {}).values())
+    return max(estimated, use.host_bytes)
 
 
 def _told(placement: Placement) -> str:

@@ -229,6 +229,21 @@ async def test_what_was_measured_is_remembered_by_the_next_agent(tmp_path: Path,
     assert sum(later.loads.granted["two"].claim.gpu_bytes.values()) == claim  # another model
 
 
+async def test_in_the_hosts_memory_less_than_estimated_is_only_less_so_far(tmp_path: Path, file: str) -> None:
+    world = World(tmp_path)
+    for pid, share, learned in ((7, 0.5, 1.0), (8, 2.0, 1.3)):
+        one = world.engine(f"e{pid}", spec(file))
+        await granted(one)
+        claim = world.loads.granted[f"e{pid}"].claim
+        one.started(pid)
+        world.uses = {pid: Use(None, int(claim.host_bytes * share))}
+        await one.loaded()
+        await granted(world.engine(f"after{pid}", spec(file)))
+        assert world.loads.granted[f"after{pid}"].claim.factor >= learned
+        assert learned > 1.0 or world.loads.granted[f"after{pid}"].claim.factor == 1.0
+        world.loads.granted.clear()
+
+
 async def test_one_that_fills_its_card_leaves_nothing_of_it(tmp_path: Path, file: str) -> None:
     world = World(tmp_path, 24)
     world.host = 1.0
