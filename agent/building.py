@@ -17,6 +17,8 @@ from agent.engines.source import Adopted, Missing, Source, Started, Supervised
 from agent.engines.upstream import KeyRefused, Rate, base, headers
 from agent.engines.upstream import Options as Upstream
 from agent.engines.wanted import Wanted
+from agent.loading.spec import LoadSpec
+from agent.supervision.admission import Admission
 from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, Rung
 from agent.supervision.progress import Progress
@@ -37,6 +39,8 @@ class Supervise(Protocol):
         rungs: tuple[Rung, ...],
         patience: Patience,
         progress: Progress,
+        admission: Admission | None,
+        place: str,
     ) -> Supervised:
         """As the Supervisor's constructor, for this node."""
         ...
@@ -51,6 +55,17 @@ class Around(Struct, frozen=True):
     look_timeout_s: float
     supervise: Supervise
     which: Callable[[str], str | None] = shutil.which
+    admission: Callable[[str, LoadSpec], Admission | None] = lambda _name, _spec: None
+    """Of the node's account of loads, for an engine by its name."""
+    place: str = ""
+    """As of a `Supervisor`."""
+    port: KeptPort | None = None
+    """Of all engines of its name, where more than one is built; None: its own."""
+
+
+def kept_port(name: str, options: Any, directory: Path) -> KeptPort:
+    """On which an engine of that name listens. `directory`: the node's own."""
+    return KeptPort(directory / "engines" / f"{name}.port", options.port)
 
 
 def built(wanted: Wanted, kind: EngineKind, around: Around) -> OpenAIServer:
@@ -133,7 +148,7 @@ def _started(
     assert launching is not None  # noqa: S101 - its program was found
     assert command_of is not None  # noqa: S101
     command = command_of(program, options)
-    port = KeptPort(around.directory / "engines" / f"{name}.port", options.port)
+    port = around.port or kept_port(name, options, around.directory)
     supervisor = around.supervise(
         name,
         lambda rung: launching(options, command, port.get(), rung),
@@ -141,5 +156,7 @@ def _started(
         rungs=contract.rungs,
         patience=Patience(answers_while_busy=not contract.silent_while_busy, stalled_s=contract.stalled_s),
         progress=progress,
+        admission=around.admission(name, kind.spec(options, command)) if kind.spec else None,
+        place=around.place,
     )
     return Started(supervisor)

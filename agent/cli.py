@@ -137,6 +137,19 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     _ask(context, flags, undrained)
 
 
+@main.command("reload")
+@click.option("--wait/--no-wait", default=True, help="Wait until every engine is as the file says.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def reload_(context: click.Context, /, *, wait: bool, output: Any, **flags: str | None) -> None:
+    """Reads engines.toml again; an engine with other settings takes the old one's place without a failed call."""
+    from agent.verbs.reload import reload as reloaded
+
+    _ask(context, flags, lambda settings: reloaded(settings, wait=wait, output=output))
+
+
 @main.command()
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 @_node_id

@@ -74,9 +74,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         Seconds,
         _about("seconds the embedded engine may take to start, besides one for each 50 MB of its model"),
     ] = 60.0
+    swap_beside: Annotated[
+        bool,
+        _about("whether a swap may hold the old and the new engine in memory at once, where both fit"),
+    ] = True
     body_limit: Annotated[int, Meta(ge=1), _about("bytes of a request body that the gateway passes on")] = (
         64 * 2**20
     )
+    model_memory_cap: Annotated[
+        float,
+        Meta(gt=0, le=1),
+        _about("share of each GPU's memory, and of the host's free memory, that models may take together"),
+    ] = 0.8
     embedded_model: Annotated[
         str, _about("GGUF file that the embedded engine serves; empty: the one that comes with herd")
     ] = ""

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 
 import aiohttp
 from aiohttp import hdrs, web
@@ -14,6 +14,7 @@ from agent.engines.engine import Carriage, Engine, EngineError, ErrorAnswer
 from agent.engines.turn import Moved
 from agent.passed_headers import passed
 from agent.refusals import refusal
+from agent.swapping.roster import Roster
 from shared.errors import (
     BodyTooLarge,
     Draining,
@@ -40,7 +41,7 @@ class Gateway:
         self,
         node_id: str,
         secret: str,
-        engines: Mapping[str, Engine],
+        engines: Roster,
         session: aiohttp.ClientSession,
         body_limit: int,
         announce: Callable[[], Awaitable[None]],
@@ -90,9 +91,11 @@ class Gateway:
             return False
         return True
 
-    def cut(self) -> None:
-        """Ends what still runs: the coordinator may try elsewhere what has no byte yet, and is told of the rest."""
-        for task in self._calls - self._cut:
+    def cut(self, only: Iterable[asyncio.Task[object]] | None = None) -> None:
+        """Ends what still runs, or of that only these: the coordinator may try elsewhere what has no byte yet, and is
+        told of the rest.
+        """
+        for task in (self._calls if only is None else self._calls & set(only)) - self._cut:
             self._cut.add(task)
             task.cancel()
 
@@ -116,10 +119,11 @@ class Gateway:
         self.begun[engine.name] += 1
         self._idle.clear()
         try:
-            if (known := engine.told(f"{request.method} {path}")) is not None:
-                return web.Response(body=known, content_type="application/json")
-            async with engine.turn() as moved:
-                return await self._pass_on(request, engine, path, moved)
+            async with self._engines.using(engine.name) as engine:
+                if (known := engine.told(f"{request.method} {path}")) is not None:
+                    return web.Response(body=known, content_type="application/json")
+                async with engine.turn() as moved:
+                    return await self._pass_on(request, engine, path, moved)
         except ErrorAnswer as error:
             return web.Response(status=error.status, body=error.body, content_type="application/json")
         except asyncio.CancelledError:

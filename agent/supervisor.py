@@ -11,14 +11,15 @@ from pathlib import Path
 import aiohttp
 
 from agent.backoff import QUARANTINE_S, Restarts
+from agent.supervision.admission import Admission, NotAdmitted, Unasked
 from agent.supervision.adoption import Found, found_engine
 from agent.supervision.engine_log import EngineLog, workers_word
-from agent.supervision.events import Event, Events
+from agent.supervision.events import INSTEAD, Event, Events
 from agent.supervision.evidence import Patience, ProcessState
 from agent.supervision.kinds import Doing, Finding, Kind, classified, signal_of
 from agent.supervision.ladder import Exit, Step, climbed, nearest, next_step
 from agent.supervision.launch import Launch, Rung
-from agent.supervision.life import End, Life, Surroundings
+from agent.supervision.life import End, Life, Surroundings, unless
 from agent.supervision.progress import Progress
 from agent.supervision.readiness import Ready
 from agent.supervision.rungs_file import Known, RungsFile
@@ -52,13 +53,16 @@ class Supervisor:
         progress: Progress | None = None,
         quarantine_s: float = QUARANTINE_S,
         memory_returned: Callable[[], Awaitable[bool]] | None = None,
+        admission: Admission | None = None,
         events: Events | None = None,
+        place: str = "",
     ) -> None:
         """`launch` is asked before each start, and raises nothing. In `directory`, the node's own, are logs/NAME.log,
         and in engines/ the files NAME.json (who runs) and NAME.rungs.json. `model`: what a rung is remembered for.
         `rungs`: those that the engine has. `progress`: told by who carries the calls; without it none is ever open.
-        `memory_returned` is asked after an end until it says that the GPU's memory is free again. `events`: the node's,
-        to which those of this engine are added.
+        `memory_returned` is asked after an end until it says that the GPU's memory is free again. `admission` is asked
+        before each start, and that of it. `events`: the node's, to which those of this engine are added. `place`:
+        stands for NAME in NAME.log and NAME.json, since for a while two of one name may run.
         """
         self.name = name
         self.ready: Ready | None = None
@@ -71,7 +75,7 @@ class Supervisor:
         """Its GPU was poisoned again and again: no model should be placed there."""
         self.changed = asyncio.Event()
         self._launch, self._model, self._quarantine_s = launch, model, quarantine_s
-        self._memory_returned = memory_returned
+        self._admission: Admission = admission or Unasked(memory_returned)
         self._rungs = rungs if Rung.AS_IT_WAS in rungs else (Rung.AS_IT_WAS, *rungs)
         self._file = RungsFile(directory / "engines" / f"{name}.rungs.json")
         self._known = self._file.read(model, time.time())
@@ -81,8 +85,8 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._around = Surroundings(
             name,
-            EngineLog(directory / "logs" / f"{name}.log"),
-            directory / "engines" / f"{name}.json",
+            EngineLog(directory / "logs" / f"{place or name}.log"),
+            directory / "engines" / f"{place or name}.json",
             session,
             patience or Patience(),
             progress or Progress(),
@@ -106,7 +110,7 @@ class Supervisor:
         """
         self._stopping.set()
         if self._task is not None:
-            await self._task
+            await asyncio.shield(self._task)  # nor by who waits here and is cancelled
 
     async def _keep_running(self) -> None:
         found = await self._found()
@@ -114,12 +118,14 @@ class Supervisor:
             if found is not None:
                 self._known = Known(found.identity.rung, self._known.since)
             life = Life(self._launch(self.rung), self.rung, self._around)
-            complaint = await self._lived(life, found)
+            wrong = await self._lived(life, found)
             found, self.ready = None, None  # no call shall be sent to one that ends
             end = await life.end()
+            await self._admission.ended()
             if self._stopping.is_set():
                 return
-            await self._paused(self._after(end, complaint))
+            wait_s = self._not_admitted(wrong) if isinstance(wrong, NotAdmitted) else self._after(end, wrong)
+            await self._paused(wait_s)
             await self._until_memory_returned()
             while any(state(pid) is not ProcessState.GONE for pid in end.unkillable):
                 await self._paused(self._quarantine_s or OTHERS_S)
@@ -136,28 +142,44 @@ class Supervisor:
             await self._paused(OTHERS_S)
         return None
 
-    async def _lived(self, life: Life, found: Found | None) -> str:
+    async def _lived(self, life: Life, found: Found | None) -> str | NotAdmitted:
         """From the start to the end, or to where it must be ended. Answers why it could not be started."""
         try:
             if found is None:
-                await life.start()
-                ready = await life.until_ready()
+                ready = await self._begun(life)
             else:
                 await life.adopt(found.identity, found.held)
+                self._admission.started(found.identity.pid)
                 ready = True
                 self._note(Kind.ADOPTED, None, self.rung, "goes on", ())
             if ready and life.ready is not None:
                 self._up(life.ready)
+                await self._admission.loaded()
                 await life.until_its_end()
         except (OSError, ValueError) as error:
             return f"cannot be started: {error}"
+        except NotAdmitted as refused:
+            return refused
         return ""
+
+    async def _begun(self, life: Life) -> bool:
+        """Whether it can be asked. Raises NotAdmitted, OSError and ValueError."""
+        rung = self.rung
+        asking = self._admission.admitted(self._launch(rung), rung, self._waits)
+        launch = await unless(self._stopping, asking)
+        if launch is None:
+            return False
+        life.placed(launch)
+        await life.start()
+        if life.pid is not None:
+            self._admission.started(life.pid)
+        return await life.until_ready()
 
     async def _until_memory_returned(self) -> None:
         """A GPU's memory comes back a while after its process has gone; the next start would find too little."""
         deadline = time.monotonic() + MEMORY_RETURN_S
-        while self._memory_returned is not None and not self._stopping.is_set():
-            if await self._memory_returned() or time.monotonic() > deadline:
+        while not self._stopping.is_set():
+            if await self._admission.returned() or time.monotonic() > deadline:
                 return
             await self._paused(MEMORY_LOOK_S)
 
@@ -165,6 +187,23 @@ class Supervisor:
         self.ready, self.reason, self.quarantined = ready, "", False
         log.info("%s is ready at %s (pid %d, %s)", self.name, ready.address, ready.pid, self.rung)
         self.changed.set()
+
+    def _not_admitted(self, refused: NotAdmitted) -> float:
+        """Seconds before the next try: at once where a humbler form has a place."""
+        before = self.rung
+        if humbler := refused.rung:
+            self._note(refused.kind, None, before, f"{humbler}{INSTEAD}{before}", (str(refused),))
+            self._keep(humbler)
+            log.warning("%s: %s; %s instead", self.name, refused, humbler)
+            return 0.0
+        self.quarantined = True
+        then = f"it is not loaded, next try in {self._quarantine_s:.0f} s"
+        self._note(refused.kind, None, before, then, (str(refused),))
+        self._down(f"{refused}; {then}")
+        return self._quarantine_s
+
+    def _waits(self, what: str) -> None:
+        self._down(f"waits: {what}", logging.WARNING)
 
     def _after(self, end: End, complaint: str) -> float:
         """What is made of an end. Answers the seconds before the next start."""
@@ -189,13 +228,15 @@ class Supervisor:
         step = next_step(kind, before, self._exits, self._rungs, now)
         if end.unkillable:
             step = Step(before, quarantined=f"process {end.unkillable[0]} cannot be killed")
-        self.gpu_suspect = self.gpu_suspect or step.gpu_quarantined
+        if step.gpu_quarantined:
+            self.gpu_suspect = True
+            self._admission.poisoned()
         if step.rung is not before or before is not Rung.AS_IT_WAS:
             self._keep(step.rung)
         if step.rung is not before:
             # Another form: what the old one did says nothing of it. The rungs are few.
             self._restarts, self.quarantined = Restarts(), False
-            return 0.0, f"{step.rung} instead of {before}"
+            return 0.0, f"{step.rung}{INSTEAD}{before}"
         self._restarts = self._restarts.after_exit(end.lived_s, now, hopeless=bool(step.quarantined))
         self.quarantined = self._restarts.quarantined
         wait_s = self._restarts.wait_s(now, self._quarantine_s)

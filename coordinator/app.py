@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import logging
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -19,6 +17,7 @@ from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
+from coordinator.core.swaps import Swaps
 from coordinator.dashboard.context_usage import ContextUsage
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
@@ -51,18 +50,16 @@ from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.server import Server
-from coordinator.startup import owners, remember
+from coordinator.startup import advertise, owners, remember
 from coordinator.status import StatusReader
+from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
-from shared import __version__
-from shared.adverts import coordinator_advert
 from shared.identity import kept_id
-from shared.mdns import Mdns
 from shared.names import ModelName
 from shared.serving import cancelled, listening
-from shared.sockets import is_loopback, only_address, url_of
+from shared.sockets import is_loopback, url_of
 
 PARSER_FACTOR = 8
 """The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
@@ -141,7 +138,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
-    members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
+    swaps = Swaps()
+    members = Members(
+        desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps
+    )
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
@@ -178,6 +178,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         settings.drain_deadline,
         clock,
     )
+    swapping = SwapOrders(desk, limits, swaps, bodies, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),
         OpenAi(relay, catalog, bodies, settings.frame_limit),
@@ -200,7 +201,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         status,
         [
             route
-            for part in (past, present, usage, orders, node_orders, explain, models.pins, Page())
+            for part in (*(past, present, usage, orders, node_orders, explain, models.pins, Page()), swapping)
             for route in part.routes()
         ],
         coordinator_id=identity,
@@ -248,7 +249,7 @@ async def _started(
     stack.push_async_callback(parts.dispatcher.close, settings.stop_grace)
     mdns = parts.neighbours.mdns
     if settings.mdns and not is_loopback(address):
-        _advertise(mdns, settings, parts.identity, address)
+        advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
     return Running(address, watch)
 
@@ -273,18 +274,6 @@ def _models(
         pins,
         Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
     )
-
-
-def _advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> None:
-    advert = coordinator_advert(
-        settings.mdns_service_type,
-        settings.mdns_service_name or socket.gethostname(),
-        identity,
-        __version__,
-        urlsplit(address).port or settings.port,
-        int(time.time()),
-    )
-    mdns.advertise(advert, only=only_address(settings.host))
 
 
 @asynccontextmanager

@@ -110,6 +110,19 @@ def drain(*, node: str, deadline: float | None, wait: bool, url: str, output: An
     _ask(lambda: drained(node, deadline, wait=wait, url=url, output=output))
 
 
+@main.command()
+@click.argument("model")
+@click.option("--node", help="Only there.  [default: every node that has the model, one after another]")
+@click.option("--wait/--no-wait", default=True, help="Wait until it is over; ctrl-C leaves it going on.")
+@_url
+@_output
+def swap(*, model: str, node: str | None, wait: bool, url: str, output: Any) -> None:
+    """MODEL's newest version takes the old one's place without a failed call; exit 1 where a node keeps the old."""
+    from coordinator.verbs.swap import swap as swapped
+
+    _ask(lambda: swapped(model, node, wait=wait, url=url, output=output))
+
+
 @main.group()
 def describe() -> None:
     """What the coordinator knows of one thing."""

@@ -1,9 +1,11 @@
-"""What is read before the first call: whose keys have which class, and what earlier calls took."""
+"""What is read before the first call: whose keys have which class, and what earlier calls took. And who is told."""
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
@@ -11,8 +13,12 @@ from coordinator.core.latencies import KEPT
 from coordinator.core.usage import HOUR_S, WEEK_HOURS
 from coordinator.dialects.callers import BadLine, KeyOwner, owners_of
 from coordinator.trace_reader import TraceReader
+from shared import __version__
+from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
+from shared.mdns import Mdns
 from shared.settings import SettingsError
+from shared.sockets import only_address
 
 log = logging.getLogger("herd")
 
@@ -45,3 +51,16 @@ async def remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) 
         desk.remember(node_id, model, seconds)
     for model, hour, calls in served:
         desk.remember_use(model, clock() - (unix - hour), calls)
+
+
+def advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> None:
+    """Tells the network where this coordinator is."""
+    advert = coordinator_advert(
+        settings.mdns_service_type,
+        settings.mdns_service_name or socket.gethostname(),
+        identity,
+        __version__,
+        urlsplit(address).port or settings.port,
+        int(time.time()),
+    )
+    mdns.advertise(advert, only=only_address(settings.host))

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from shared.swaps import SWAPS_MOST, SwapOrder, SwapState
+
 Name = Annotated[str, Meta(max_length=512, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
 NodeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
 EngineName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
@@ -269,6 +271,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     """`events` are those that follow the one of this number."""
     events: Annotated[list[EngineEvent], Meta(max_length=EVENTS_A_BEAT)] = []
     """Which the coordinator does not know yet, oldest first."""
+    swaps: Annotated[list[SwapState], Meta(max_length=SWAPS_MOST)] = []
 
 
 class HeartbeatReply(Struct, frozen=True, kw_only=True):
@@ -283,6 +286,7 @@ class HeartbeatReply(Struct, frozen=True, kw_only=True):
     """Whose reply this is: an address may have gone to another coordinator meanwhile."""
     events_taken: Count = 0
     """The number of the last event of this epoch that is known: the next beat goes on after it."""
+    swaps: Annotated[list[SwapOrder], Meta(max_length=SWAPS_MOST)] = []
 
 
 GATEWAY_FAULT_HEADER = "X-Fleet-Gateway-Fault"

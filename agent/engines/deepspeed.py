@@ -13,7 +13,9 @@ from msgspec import Meta
 from agent.engines import torch_worker
 from agent.engines.engine import Contract
 from agent.engines.kind import EngineKind
+from agent.engines.torch_spec import torch_spec
 from agent.engines.torch_worker import PATHS, environment, model_bytes, worker_words
+from agent.loading.spec import LoadSpec
 from agent.supervision.launch import Launch, ReadyLine, Rung, reached, ready_timeout_s
 
 SLOTS = 8
@@ -45,6 +47,13 @@ def contract(options: Options) -> Contract:
     """On a processor there is no GPU to be left."""
     rungs = RUNGS if options.device == "cpu" else (*RUNGS, *GPU_RUNGS)
     return Contract(kind="deepspeed", paths=PATHS, leftovers=LEFTOVERS, rungs=rungs)
+
+
+def spec(options: Options, _command: tuple[str, ...]) -> LoadSpec:
+    """Several ranks, and ZeRO, spread a model as its owner says."""
+    spread = options.tensor_parallel > 1 or bool(options.zero)
+    slots, on_gpus = options.slots or SLOTS, options.device != "cpu"
+    return torch_spec(options, contract(options), on_gpus=on_gpus, placed_by_owner=spread, slots=slots)
 
 
 def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) -> Launch:
@@ -100,5 +109,6 @@ KIND = EngineKind(
     modules=(*torch_worker.MODULES, "deepspeed"),
     command=torch_worker.command,
     launch=launch,
+    spec=spec,
     systems=frozenset({"linux"}),
 )

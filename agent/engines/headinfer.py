@@ -10,11 +10,16 @@ from typing import Literal
 from agent.engines import torch_worker
 from agent.engines.engine import Contract
 from agent.engines.kind import EngineKind
+from agent.engines.torch_spec import CONTEXT, torch_spec
 from agent.engines.torch_worker import PATHS, environment, model_bytes, worker_words
+from agent.loading.spec import LoadSpec
 from agent.supervision.launch import Launch, ReadyLine, Rung, ready_timeout_s
 
 READY_TIMEOUT_S = 120.0
 RUNGS = (Rung.AS_IT_WAS, Rung.SMALLER_CONTEXT)
+
+ON_GPU = 512
+"""Tokens of the cache that a GPU holds at a time."""
 
 
 class Options(torch_worker.Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +33,12 @@ def contract(options: Options) -> Contract:
     """On a processor there is no GPU to be left. One model cannot be computed for two calls."""
     rungs = RUNGS if options.device == "cpu" else (*RUNGS, Rung.CPU)
     return Contract(kind="headinfer", paths=PATHS, one_at_a_time=True, rungs=rungs)
+
+
+def spec(options: Options, _command: tuple[str, ...]) -> LoadSpec:
+    """On a GPU only a few tokens of its cache: the others are in the host's memory."""
+    on_gpus = options.device != "cpu"
+    return torch_spec(options, contract(options), on_gpus=on_gpus, context=ON_GPU if on_gpus else CONTEXT)
 
 
 def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) -> Launch:
@@ -58,5 +69,6 @@ KIND = EngineKind(
     modules=torch_worker.MODULES,
     command=torch_worker.command,
     launch=launch,
+    spec=spec,
     systems=frozenset({"linux", "darwin"}),
 )

@@ -10,6 +10,7 @@ from agent.engines.asking import Ask
 from agent.engines.engine import Contract
 from agent.engines.openai_server import Mending, Reading, Unload
 from agent.engines.options import Options
+from agent.loading.spec import LoadSpec
 from agent.supervision.launch import Launch, Rung
 
 Launching = Callable[[Any, tuple[str, ...], int, Rung], Launch]
@@ -39,6 +40,8 @@ class EngineKind(Struct, frozen=True, kw_only=True):
     command: Callable[[str, Any], tuple[str, ...]] | None = None
     """How the program that was found is run; None: it is only adopted."""
     launch: Launching | None = None
+    spec: Callable[[Any, tuple[str, ...]], LoadSpec] | None = None
+    """From its options and the command that was found: what its loads take; None: nobody judges them."""
     systems: frozenset[str] = frozenset()
     """As in sys.platform; empty: any."""
     machines: frozenset[str] = frozenset()

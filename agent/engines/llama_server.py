@@ -25,9 +25,13 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.kind import EngineKind
+from agent.engines.llamacpp_placed import placed_words, places_itself, sees_gpus
 from agent.engines.llamacpp_shapes import Generation, Meta, ModelEntry, Models, Props, Slot
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.options import Started
+from agent.loading.spec import LoadSpec
+from agent.models.estimate import Load
+from agent.models.shape import Shape
 from agent.supervision.launch import LADDER, Launch, ReadyPath, Rung, reached
 from shared.names import is_model_name
 from shared.wire import Model, Replica
@@ -75,13 +79,42 @@ def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) ->
     )
 
 
-def _bounds(options: Options, rung: Rung) -> list[str]:
+def spec(options: Options, command: tuple[str, ...]) -> LoadSpec:
+    """A router's models come and go by themselves: nothing is judged before its start."""
+    own = options.gpu_layers is not None or places_itself(options.arguments)
+
+    def load(rung: Rung, shape: Shape) -> Load:
+        slots, context = _sizes(options, rung)
+        kind = "Q8_0" if reached(rung, Rung.QUANTISED_KV) else "F16"
+        return Load(min(context, shape.max_context or context), slots, keys=kind, values=kind)
+
+    return LoadSpec(
+        path="" if options.models_dir else options.model,
+        kind=CONTRACT.kind,
+        load=load,
+        rungs=CONTRACT.rungs,
+        spread="layers",
+        placed_by_owner=own,
+        sees_gpus=lambda: sees_gpus(command, otherwise=True),
+        arguments=lambda placement, _cap: placed_words(placement),
+        allocates_at_load=True,
+        environment=options.environment,
+    )
+
+
+def _sizes(options: Options, rung: Rung) -> tuple[int, int]:
+    """Slots, and tokens of each."""
     slots, context = options.slots or SLOTS, options.context or CONTEXT
-    layers = options.gpu_layers
     if reached(rung, Rung.FEWER_SLOTS):
         slots = 1
     if reached(rung, Rung.SMALLER_CONTEXT):
         context = max(LEAST_CONTEXT, context // 2)
+    return slots, context
+
+
+def _bounds(options: Options, rung: Rung) -> list[str]:
+    slots, context = _sizes(options, rung)
+    layers = options.gpu_layers
     if reached(rung, Rung.FEWER_GPU_LAYERS):
         layers = (MOST_LAYERS if layers is None else layers) // PART_OF_LAYERS
     if reached(rung, Rung.CPU):
@@ -200,6 +233,7 @@ KIND = EngineKind(
     program=PROGRAM,
     command=lambda found, _options: (found,),
     launch=launch,
+    spec=spec,
     listens_at="http://127.0.0.1:8080",
     sign=("/props", Sign),
     needs_model=False,

@@ -9,7 +9,7 @@ import asyncio
 import importlib.util
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import MappingProxyType
@@ -31,9 +31,11 @@ from agent.engines.engine import (
     slots_within,
 )
 from agent.engines.llamacpp_forms import LlamaCppForms
-from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot
+from agent.engines.llamacpp_shapes import Meta, Models, Props, Slot, rounded
 from agent.engines.turn import Moved, counted
 from agent.models.refusal import ModelRefused
+from agent.models.version import files_of, size_of, version_of
+from agent.supervision.admission import Admission
 from agent.supervision.events import Event, Events
 from agent.supervision.kinds import Kind
 from agent.supervision.launch import Rung
@@ -47,6 +49,8 @@ WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
 MISSING = (
     "xllamacpp is not installed (pip install 'herd-fleet[embedded]'; there are no wheels for some platforms)"
 )
+
+Judged = Callable[[LlamaCppForms], Awaitable[tuple[LlamaCppForms, Admission]]]
 
 log = logging.getLogger("herd-node.llamacpp")
 
@@ -77,14 +81,20 @@ class LlamaCpp:
         outlive_s: float = 0.0,
         events: Events | None = None,
         retry_s: float = QUARANTINE_S,
+        judged: Judged | None = None,
+        place: str = "",
     ) -> None:
         """`context_length` in tokens, for each slot. `outlive_s`: seconds that the child goes on without an agent.
         `events`: the node's, where it is told what happened to it. `retry_s`: between looks at a file that was refused.
+        `judged`: makes its forms those of this machine, with who is asked before each start. `place`: as of a
+        `Supervisor`.
         """
         self._session = session
         self._model = model
         self._forms = LlamaCppForms(model, slots, context_length, threads, start_timeout_s, outlive_s)
         self._data_dir = data_dir
+        self._judged = judged
+        self._place = place
         self._look_timeout_s = look_timeout_s
         self._events = Events() if events is None else events
         self._retry_s = retry_s
@@ -155,16 +165,20 @@ class LlamaCpp:
         self._events.add(told)
 
     async def _start_child(self) -> None:
-        size = self._model.path.stat().st_size if self._model.path.exists() else 0
+        files = files_of(str(self._model.path))
+        size, version = size_of(files), await asyncio.to_thread(version_of, files)
+        self._forms, admission = await self._judged(self._forms) if self._judged else (self._forms, None)
         self._supervisor = Supervisor(
             self.name,
-            lambda rung: self._forms.launch(WORKER, rung, size),
+            lambda rung: self._forms.launch(WORKER, rung, size, version),
             self._data_dir,
             self._session,
             model=self._forms.name,
             rungs=self._forms.rungs,
             progress=self.progress,
+            admission=admission,
             events=self._events,
+            place=self._place,
         )
         self._supervisor.start()
         await self._supervisor.changed.wait()
@@ -239,7 +253,7 @@ class LlamaCpp:
             digest=self._digest,
             size_bytes=count_or_none(meta.size) or 0,
             quantization=meta.ftype,
-            parameter_size=_rounded(count_or_none(meta.n_params) or 0),
+            parameter_size=rounded(count_or_none(meta.n_params) or 0),
             family=self._family,
             format="gguf",
             max_context=count_or_none(meta.n_ctx_train) or None,
@@ -283,8 +297,3 @@ class LlamaCpp:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"/tokenize: {type(error).__name__}") from error
         return decoded(answer, _Tokens, "/tokenize").tokens
-
-
-def _rounded(parameters: int) -> str:
-    """1.00M, 8.03B"""
-    return f"{parameters / 1e9:.2f}B" if parameters >= 1e9 else f"{parameters / 1e6:.2f}M"

@@ -68,3 +68,8 @@ class Models(Struct):
     """Either list."""
 
     data: list[ModelEntry]
+
+
+def rounded(parameters: int) -> str:
+    """1.00M, 8.03B"""
+    return f"{parameters / 1e9:.2f}B" if parameters >= 1e9 else f"{parameters / 1e6:.2f}M"

@@ -19,6 +19,8 @@ from agent.engines.openai_lists import model, replica
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import ANSWER_LIMIT, JSON, DoneAdded, streams
 from agent.engines.options import Started
+from agent.engines.torch_spec import torch_spec
+from agent.loading.spec import LoadSpec
 from agent.supervision.launch import Launch, ReadyPath, Rung, reached
 
 CONTRACT = Contract(
@@ -114,6 +116,12 @@ def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) ->
     )
 
 
+def spec(options: Options, _command: tuple[str, ...]) -> LoadSpec:
+    """One call at a time; on the device that the owner names, if he does."""
+    own = options.device not in ("", "cpu", "cuda", "auto")
+    return torch_spec(options, CONTRACT, on_gpus=options.device != "cpu", placed_by_owner=own)
+
+
 def mending(options: Options) -> Mending:
     """The list of models, the model's name, and the end of its streams."""
 
@@ -150,4 +158,5 @@ KIND = EngineKind(
     program="transformers",
     command=lambda found, _options: (found,),
     launch=launch,
+    spec=spec,
 )

@@ -20,6 +20,10 @@ from agent.engines.openai_lists import Entry, Listed, model, named, replica
 from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import said_as_error
 from agent.engines.options import Started
+from agent.loading.spec import LoadSpec
+from agent.models.estimate import Load
+from agent.models.placement import Placement, room
+from agent.models.shape import Shape
 from agent.supervision.launch import Launch, ReadyPath, Rung, reached
 from shared.wire import Model
 
@@ -74,12 +78,63 @@ def launch(options: Options, command: tuple[str, ...], port: int, rung: Rung) ->
     )
 
 
-def _bounds(options: Options, rung: Rung) -> list[str]:
+def spec(options: Options, _command: tuple[str, ...]) -> LoadSpec:
+    """It needs its weights and the cache of one call of the whole context; what more it gets is for more calls."""
+
+    def load(rung: Rung, shape: Shape) -> Load:
+        _, context = _sizes(options, rung)
+        most = shape.max_context or SMALLER_CONTEXT_FROM
+        kind = "Q8_0" if reached(rung, Rung.QUANTISED_KV) else "F16"
+        return Load(min(context or most, most), batch=BATCH, keys=kind, values=kind)
+
+    return LoadSpec(
+        path=options.model,
+        kind=CONTRACT.kind,
+        load=load,
+        rungs=CONTRACT.rungs,
+        spread="one" if _shares_itself(options.arguments) else "tensors",
+        arguments=lambda placement, cap: placed_words(options, placement, cap),
+        fills_cards=True,
+        environment=options.environment,
+    )
+
+
+def placed_words(options: Options, placement: Placement, cap: float) -> tuple[str, ...]:
+    """It takes a share of each card at its start, whatever its model needs: what is free there under the cap, in whole
+    hundredths.
+    """
+    words: tuple[str, ...] = ()
+    if not placement.cards:
+        return words
+    if options.gpu_memory is None and not _told(options.arguments, "--gpu-memory-utilization"):
+        share = min(room(card, cap) / card.total_bytes for card in placement.cards)
+        words = ("--gpu-memory-utilization", f"{int(share * 100) / 100:.2f}")
+    if len(placement.cards) > 1:
+        words += ("--tensor-parallel-size", str(len(placement.cards)))
+    return words
+
+
+def _shares_itself(arguments: tuple[str, ...]) -> bool:
+    names = ("--tensor-parallel-size", "-tp", "--pipeline-parallel-size", "-pp")
+    return any(_told(arguments, name) for name in names)
+
+
+def _told(arguments: tuple[str, ...], name: str) -> bool:
+    return any(word.partition("=")[0] == name for word in arguments)
+
+
+def _sizes(options: Options, rung: Rung) -> tuple[int | None, int | None]:
+    """Calls at once, and tokens of each."""
     slots, context = options.slots, options.context
     if reached(rung, Rung.FEWER_SLOTS):
         slots = max(1, (slots or FEWER_SLOTS_FROM) // 4)
     if reached(rung, Rung.SMALLER_CONTEXT):
         context = max(LEAST_CONTEXT, (context or SMALLER_CONTEXT_FROM) // 2)
+    return slots, context
+
+
+def _bounds(options: Options, rung: Rung) -> list[str]:
+    slots, context = _sizes(options, rung)
     told = {
         "--max-num-seqs": slots,
         "--max-model-len": context,
@@ -98,6 +153,8 @@ FEWER_SLOTS_FROM = 64
 SMALLER_CONTEXT_FROM = 16_384
 """Tokens, likewise."""
 LEAST_CONTEXT = 512
+BATCH = 2_048
+"""Tokens that it computes at once by default, at least."""
 
 
 async def read(options: Options, ask: Ask) -> Reading:
@@ -173,6 +230,7 @@ KIND = EngineKind(
     # The script of the CPU build fails where the module does not.
     command=lambda found, options: (options.python or python_beside(found), "-m", MODULE),
     launch=launch,
+    spec=spec,
     systems=frozenset({"linux"}),
     listens_at="http://127.0.0.1:8000",
     sign=("/version", Sign),

@@ -54,6 +54,12 @@ class Need(Struct, frozen=True):
         """All that can be on a GPU, on one."""
         return sum(self.layer_bytes) + self.output_bytes + self.overhead_bytes
 
+    @property
+    def in_host(self) -> int:
+        """All of it in the host's memory, where no driver takes any."""
+        computing = max(0, self.overhead_bytes - CONTEXT_BYTES)
+        return sum(self.layer_bytes) + self.output_bytes + self.input_bytes + computing
+
     def corrected(self, factor: float) -> "Need":
         """By what was learned of estimates."""
         return Need(
@@ -98,14 +104,17 @@ def compute_bytes(shape: Shape, load: Load) -> int:
     return batch * FLOAT_BYTES * (outputs if load.flash_attention else max(outputs, scores))
 
 
-def layers_that_fit(rooms: Sequence[int], wanted: Need) -> int:
+def layers_that_fit(rooms: Sequence[int], wanted: Need, limit: int | None = None) -> int:
     """How many layers, counted from the last, GPUs take whose capped rooms in bytes are these, beside the rest in the
     host's memory. Each GPU keeps MARGIN_BYTES free, or what computing takes if that is more. 0 where none fits.
+    `limit`: at most so many; None: all.
 
     The output is counted as on a GPU too: llama.cpp's versions differ in whether it moves before or after the layers.
     """
     budgets = [max(0, room - max(MARGIN_BYTES, wanted.overhead_bytes)) for room in rooms]
-    for layers in range(len(wanted.layer_bytes) if any(budgets) else 0, 0, -1):
+    every = len(wanted.layer_bytes)
+    most = every if limit is None else min(limit, every)
+    for layers in range(most if any(budgets) else 0, 0, -1):
         units = (*wanted.layer_bytes[-layers:], wanted.output_bytes)
         if all(taken <= budget for taken, budget in zip(shared_out(units, budgets), budgets, strict=True)):
             return layers

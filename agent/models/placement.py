@@ -5,6 +5,8 @@
 3. Several cards of one maker, as few as do: split in proportion of their rooms.
 4. As many layers as fit, the rest in the host's memory, if the engine can and the host has it.
 5. A refusal with the nearest miss.
+
+Beside that: in part only (`place_part`), and in equal parts of every layer (`place_evenly`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -117,6 +119,47 @@ def place(
     return found
 
 
+def place_part(
+    wanted: Need, cards: Sequence[Card], host_free_bytes: int, ways: Ways, cap: float = CAP
+) -> Placement | Refusal:
+    """Fewer layers on GPUs than would go: what was placed whole has run out of memory there.
+
+    As many as fit into (cap of each card minus 2 GiB); a half where that is all of them. The rest is the host's.
+    """
+    usable = [card for card in cards if room(card, cap)]
+    found = _beside_host(wanted, usable, cap, ways)
+    every = len(wanted.layer_bytes)
+    if found.gpu_layers >= every > 0:
+        found = _beside_host(wanted, usable, cap, ways, every // 2)
+    host_room = int(host_free_bytes * cap)
+    return _refused(wanted, cards, cap, host_room, found) if found.host_bytes > host_room else found
+
+
+def place_evenly(
+    wanted: Need, cards: Sequence[Card], host_free_bytes: int, heads: int, cap: float = CAP
+) -> Placement | Refusal:
+    """On one card, else on as few of one maker as do where each has an equal part of every layer (tensor parallelism).
+
+    Their number divides the heads that are computed apart.
+    """
+    usable = [card for card in cards if room(card, cap)]
+    found = _on_one(wanted, usable, cap)
+    units = sum(wanted.layer_bytes) + wanted.output_bytes
+    for count in range(2, len(usable) + 1 if found is None and heads else 0):
+        each = -(-units // count) + wanted.overhead_bytes
+        for group in _groups(usable, cap):
+            chosen = group[:count]
+            if heads % count == 0 and len(chosen) == count and room(chosen[-1], cap) >= each:
+                layers = len(wanted.layer_bytes) + 1
+                found = found or Placement(
+                    tuple(chosen), layers, (each,) * count, wanted.input_bytes, whole=True
+                )
+    host_room = int(host_free_bytes * cap)
+    if found is None or found.host_bytes > host_room:
+        return _refused(wanted, cards, cap, host_room, found)
+    return found
+
+
 def _on_one(wanted: Need, usable: Sequence[Card], cap: float) -> Placement | None:
     enough = [card for card in usable if room(card, cap) >= wanted.on_one_gpu]
     if not enough:
@@ -140,18 +183,20 @@ def _on_several(wanted: Need, usable: Sequence[Card], cap: float) -> Placement |
     return None
 
 
-def _beside_host(wanted: Need, usable: Sequence[Card], cap: float, ways: Ways) -> Placement:
-    """With the maker's cards that take the most layers; on none, where not even one layer fits."""
+def _beside_host(
+    wanted: Need, usable: Sequence[Card], cap: float, ways: Ways, limit: int | None = None
+) -> Placement:
+    """With the maker's cards that take the most layers, `limit` at most; on none, where not even one layer fits."""
     best: tuple[int, tuple[Card, ...]] = (0, ())
     for group in _groups(usable, cap):
         roomy = [card for card in group if room(card, cap) > max(MARGIN_BYTES, wanted.overhead_bytes)]
         most = len(roomy) if ways.several else min(1, len(roomy))
         for cards in (tuple(roomy[:count]) for count in range(1, most + 1)):
-            layers = layers_that_fit([room(card, cap) for card in cards], wanted)
+            layers = layers_that_fit([room(card, cap) for card in cards], wanted, limit)
             best = max(best, (layers, cards), key=lambda each: each[0])
     layers, cards = best
     if not layers:
-        return Placement((), 0, (), wanted.on_one_gpu + wanted.input_bytes, whole=False)
+        return Placement((), 0, (), wanted.in_host, whole=False)
     shares = [room(card, cap) - max(MARGIN_BYTES, wanted.overhead_bytes) for card in cards]
     return _split(wanted, cards, shares, layers)
 
@@ -187,13 +232,14 @@ def _refused(
     if cards:
         best = max(cards, key=lambda card: (room(card, cap), -card.index))
         parts.append(
-            f"needs {_gib(wanted.on_one_gpu)}, best free {_gib(room(best, cap))} on GPU {best.index}"
+            f"needs {size_text(wanted.on_one_gpu)}, best free {size_text(room(best, cap))} on GPU {best.index}"
         )
     if found is not None:
-        parts.append(f"needs {_gib(found.host_bytes)} of the host's memory, free {_gib(host_room)}")
+        parts.append(f"needs {size_text(found.host_bytes)} of the host's memory, free {size_text(host_room)}")
     parts += [f"GPU {card.index} is quarantined" for card in cards if card.quarantined]
     return Refusal("; ".join(parts), wanted.on_one_gpu)
 
 
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"
+def size_text(size: int) -> str:
+    """For people: 18.2 GiB, 350 MiB."""
+    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size >> 20} MiB"

@@ -1,7 +1,7 @@
 """Which loaded models go, so that another has its place. Pure."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -9,6 +9,8 @@ from msgspec import Struct
 from agent.models.estimate import Need
 from agent.models.placement import CAP, Card, Placement, Refusal, Ways, place
 
+Placing = Callable[[Sequence[Card], int], Placement | Refusal]
+"""Given cards, and the host's free bytes."""
 HALF_LIFE_S = 600.0
 """A model that nobody asked for so long is half as likely to be asked for again."""
 
@@ -50,6 +52,17 @@ def plan(
     ways: Ways,
     cap: float = CAP,
 ) -> Plan | Refusal:
+    """As `plan_with`, by the rules of `place`."""
+
+    def placing(there: Sequence[Card], host: int) -> Placement | Refusal:
+        return place(wanted, there, host, ways, cap)
+
+    return plan_with(placing, cards, host_free_bytes, loaded, now)
+
+
+def plan_with(
+    placing: Placing, cards: Sequence[Card], host_free_bytes: int, loaded: Sequence[Loaded], now: float
+) -> Plan | Refusal:
     """The best placement that can be had, for the least value that must go.
 
     1. All of it on GPUs as things are: nothing goes.
@@ -61,7 +74,7 @@ def plan(
     def without(gone: Collection[str]) -> Placement | Refusal:
         left = [each for each in loaded if each.name in gone]
         host = host_free_bytes + sum(each.host_bytes for each in left)
-        return place(wanted, [_freed(card, left) for card in cards], host, ways, cap)
+        return placing([_freed(card, left) for card in cards], host)
 
     now_there = without(())
     candidates = sorted(

@@ -32,6 +32,10 @@ class Event(Struct, frozen=True, kw_only=True):
     """Of its log: the engine's own words, never a caller's."""
 
 
+INSTEAD = " instead of "
+"""In `then` of what is started again at once in a humbler form."""
+
+
 class Events:
     """The last of each engine, numbered from 1 as they come."""
 
@@ -48,6 +52,15 @@ class Events:
     def all(self) -> tuple[Event, ...]:
         """Oldest first."""
         return tuple(sorted((each for kept in self._kept.values() for each in kept), key=_number))
+
+    @property
+    def number(self) -> int:
+        """Of the last one."""
+        return self._number
+
+    def since(self, number: int, engine: str) -> list[Event]:
+        """Those of one engine that follow that number."""
+        return [each for each in self._kept.get(engine, ()) if each.number > number]
 
     def after(self, number: int, most: int) -> list[EngineEvent]:
         """For the beat: the `most` that follow that one, oldest first."""

@@ -28,6 +28,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     started: float
     """Of the process, in seconds since the epoch."""
     command: tuple[str, ...]
+    placed: tuple[str, ...] = ()
+    """At the end of its command line, beside that."""
     mark: str
     rung: Rung
     owner: int
@@ -37,6 +39,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     """Empty: not ready yet."""
     port: int | None = None
     engine_version: str = ""
+    version: str = ""
+    """As in its `Launch`."""
 
 
 def started_at(pid: int) -> float:
@@ -70,7 +74,7 @@ def lives(identity: Identity) -> bool:
         return (
             process.status() != psutil.STATUS_ZOMBIE
             and abs(process.create_time() - identity.started) < SAME_START_S
-            and ends_with(process.cmdline(), identity.command)
+            and ends_with(process.cmdline(), identity.command + identity.placed)
         )
     except psutil.Error:
         return False
@@ -105,8 +109,9 @@ def listens(identity: Identity) -> bool:
 
 
 def same_launch(identity: Identity, launch: Launch) -> bool:
-    """Whether the process serves what would be started now: the same command but for the port."""
-    return _without(identity.command, identity.port) == _without(launch.command, launch.port)
+    """Whether the process serves what would be started now: the same command but for the port, the same version."""
+    same = _without(identity.command, identity.port) == _without(launch.command, launch.port)
+    return same and identity.version == launch.version
 
 
 def ends_with(command: list[str], wanted: tuple[str, ...]) -> bool:

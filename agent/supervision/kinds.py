@@ -36,6 +36,10 @@ class Kind(StrEnum):
     CRASHED = "crashed"
     ADOPTED = "adopted"
     """No exit: an agent found the engine of the one before it."""
+    SWAPPED = "swapped"
+    """No trouble: another version or other settings took its place."""
+    NOT_SWAPPED = "not swapped"
+    """That was wanted, and failed."""
 
 
 class Doing(StrEnum):

@@ -58,6 +58,10 @@ class Launch(Struct, frozen=True, kw_only=True):
     """One start of an engine. `command` never goes through a shell."""
 
     command: tuple[str, ...]
+    placed: tuple[str, ...] = ()
+    """Further words at the end of the command: where its model was put this time. They are no part of what it is, so
+    that a next agent knows it again although it would put it elsewhere now.
+    """
     environment: dict[str, str] = {}
     """Added to the agent's own; an empty value takes a name away."""
     ready: ReadyLine | ReadyPath = ReadyLine()
@@ -75,7 +79,13 @@ class Launch(Struct, frozen=True, kw_only=True):
     """Of address space, for each process of the tree (RLIMIT_AS). Not for a CUDA engine: it reserves far more than
     it uses.
     """
+    group: str = ""
+    """Directory of a control group which bounds the memory of the whole tree; where it can be joined, the bound above
+    is not set.
+    """
     ready_timeout_s: float = READY_TIMEOUT_S
+    version: str = ""
+    """Of what it loads, where the command does not tell one from the next: another one is another engine."""
     outlives_agent: bool = False
     """It goes on when the agent is killed, and the next agent adopts it. False: it ends with the agent, or is ended by
     the next.

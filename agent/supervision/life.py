@@ -83,6 +83,15 @@ class Life:
         self._stopped_since: float | None = None
         self._misses = 0
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process, once there is one."""
+        return self._process.pid if self._process else None
+
+    def placed(self, launch: Launch) -> None:
+        """Before the start: what it is started with instead."""
+        self._launch = launch
+
     async def start(self) -> None:
         """Raises OSError and ValueError."""
         around = self._around
@@ -235,6 +244,7 @@ class Life:
             pid=process.pid,
             started=process.started,
             command=self._launch.command,
+            placed=self._launch.placed,
             mark=process.mark,
             rung=self._rung,
             owner=os.getpid(),
@@ -242,6 +252,7 @@ class Life:
             address=self.ready.address if self.ready else "",
             port=port,
             engine_version=self.ready.engine_version if self.ready else "",
+            version=self._launch.version,
         )
         try:
             await asyncio.to_thread(identity.written, self._around.identity_file, who)

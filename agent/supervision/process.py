@@ -138,9 +138,11 @@ def _input(theirs: int | None, *, by_line: bool) -> int:
 
 
 def _capped(launch: Launch) -> tuple[str, ...]:
-    if launch.memory_cap_bytes is None or sys.platform == "win32":
-        return launch.command
-    return (sys.executable, str(CAPPED), str(launch.memory_cap_bytes), *launch.command)
+    command = launch.command + launch.placed
+    if not (launch.memory_cap_bytes or launch.group) or sys.platform == "win32":
+        return command
+    group = ("--group", launch.group) if launch.group else ()
+    return (sys.executable, str(CAPPED), *group, str(launch.memory_cap_bytes or 0), *command)
 
 
 def _environment(launch: Launch, mark: str) -> dict[str, str]:

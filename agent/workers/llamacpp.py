@@ -1,6 +1,7 @@
 """llama.cpp's HTTP server over one model file, as a child process. Run it; do not import it.
 
     python llamacpp.py --model FILE --alias NAME [--port 0] [--context-length 4096] [--slots 2]
+    python llamacpp.py --list-devices
 
 When the model is loaded it writes one line of JSON to standard output:
 {"address": "http://127.0.0.1:PORT", "pid": N, "engine_version": "..."}. Everything llama.cpp logs goes
@@ -49,6 +50,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--slots", type=positive, default=2, help="calls answered at once")
     parser.add_argument("--threads", type=positive, help="for computing; llama.cpp chooses by default")
     parser.add_argument("--gpu-layers", type=int, help="layers on the GPU; llama.cpp chooses by default")
+    parser.add_argument(
+        "--tensor-split", type=shares, help="of several GPUs, as 3,1; by their memory by default"
+    )
     parser.add_argument("--kv-type", help="of the KV cache, as q8_0; llama.cpp chooses by default")
     parser.add_argument("--outlive", type=float, default=0.0, help="seconds without a parent, once ready")
     return parser.parse_args()
@@ -60,6 +64,14 @@ def positive(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def shares(text: str) -> list[float]:
+    """Positive numbers with commas between. Raises ValueError."""
+    found = [float(each) for each in text.split(",")]
+    if min(found) <= 0:
+        raise ValueError(text)
+    return found
 
 
 def port_number(text: str) -> int:
@@ -136,6 +148,16 @@ def ask_for_no_signal() -> None:
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) & ~os.O_ASYNC)
 
 
+def list_devices() -> NoReturn:
+    """What this build can compute on beside processors, as llama-server --list-devices writes it."""
+    kinds = [(each["name"], each["description"], each["type"]) for each in import_engine().get_device_info()]
+    print("Available devices:")
+    for name, description, kind in kinds:
+        if "GPU" in str(kind):
+            print(f"  {name}: {description}")
+    sys.exit(0)
+
+
 def import_engine() -> ModuleType:
     """The binding. Ends the process with status 3 when it is not there."""
     try:
@@ -177,6 +199,9 @@ def set_capacity(parameters: Any, arguments: argparse.Namespace) -> None:
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = arguments.threads
     if arguments.gpu_layers is not None:
         parameters.n_gpu_layers = arguments.gpu_layers
+    if arguments.tensor_split is not None:
+        rest = len(parameters.tensor_split) - len(arguments.tensor_split)
+        parameters.tensor_split = arguments.tensor_split + [0.0] * rest
 
 
 def kv_type(engine: ModuleType, name: str) -> Any:
@@ -208,6 +233,8 @@ def report(descriptor: int, address: str) -> None:
 
 def main() -> NoReturn:
     """Serve until standard input ends or a signal comes."""
+    if sys.argv[1:] == ["--list-devices"]:
+        list_devices()
     arguments = parse_arguments()
     # A crash must end the process at once; llama.cpp would first attach a debugger, if there is one.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")

@@ -10,6 +10,7 @@ import aiohttp
 
 import agent.workers
 from agent.backoff import QUARANTINE_S
+from agent.supervision.admission import Admission
 from agent.supervision.evidence import Patience
 from agent.supervision.launch import Launch, ReadyLine, Rung
 from agent.supervision.progress import Progress
@@ -34,6 +35,7 @@ async def supervising(
     progress: Progress | None = None,
     quarantine_s: float = QUARANTINE_S,
     memory_returned: Callable[[], Awaitable[bool]] | None = None,
+    admission: Admission | None = None,
 ) -> AsyncIterator[Supervisor]:
     """Started; at the end stopped."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
@@ -48,6 +50,7 @@ async def supervising(
             progress=progress,
             quarantine_s=quarantine_s,
             memory_returned=memory_returned,
+            admission=admission,
         )
         supervisor.start()
         try:

@@ -53,7 +53,7 @@ def test_pinned_and_busy_models_stay() -> None:
         loaded("busy", {0: 10}, 9_000, busy=True),
     )
     found = plan(need(8), full, 64 * GIB, there, NOW, CARDS_ONLY)
-    assert found == Refusal("needs 8.0 GiB, best free 0.0 GiB on GPU 0", need(8).on_one_gpu)
+    assert found == Refusal("needs 8.0 GiB, best free 0 MiB on GPU 0", need(8).on_one_gpu)
 
 
 def test_who_is_not_in_the_way_stays() -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from agent.engines.engine import Engine
 from agent.gateway import Gateway
+from agent.swapping.roster import Roster
 from shared.wire import engine_path
 
 PROGRAMS = Path(__file__).parent
@@ -86,7 +87,7 @@ async def behind_gateway(engine: Engine, session: aiohttp.ClientSession) -> Asyn
     async def nothing() -> None:
         """Nobody is told of changes."""
 
-    gateway = Gateway("n", SECRET, {engine.name: engine}, session, 2**20, nothing)
+    gateway = Gateway("n", SECRET, Roster([engine]), session, 2**20, nothing)
     runner = web.AppRunner(gateway.app, handler_cancellation=True)
     await runner.setup()
     try:
