@@ -92,7 +92,7 @@ async def adopted(
 
 
 async def transformers_double(_directory: Path, stack: AsyncExitStack) -> Case:
-    return await adopted(stack, ("transformers_serve", "serve", "tiny"), a_transformers, "tiny")
+    return await adopted(stack, ("transformers_serve", "serve", "/models/tiny"), a_transformers, "tiny")
 
 
 async def krasis_double(_directory: Path, stack: AsyncExitStack) -> Case:
