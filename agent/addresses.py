@@ -2,10 +2,12 @@
 
 from urllib.parse import urlsplit
 
-from agent.config import StartError
-
 COORDINATOR_PORT = 11435
 OLLAMA_PORT = 11434
+
+
+class NoAddress(Exception):
+    """The text cannot be one; it says why."""
 
 
 def ollama_url(host: str) -> str:
@@ -15,16 +17,16 @@ def ollama_url(host: str) -> str:
 
 
 def base_url(text: str, port: int) -> str:
-    """scheme://host:port, with http and `port` where they are left out. Raises StartError."""
+    """scheme://host:port, with http and `port` where they are left out. Raises NoAddress."""
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         name, port = parts.hostname, parts.port or port
         (name or "").encode("idna")  # as every look-up does
     except UnicodeError as error:
         why = "a part of the host's name is empty or too long, or has a character that none may have"
-        raise StartError(f"{text!r} is no address: {why}") from error
+        raise NoAddress(f"{text!r} is no address: {why}") from error
     except ValueError as error:
-        raise StartError(f"{text!r} is no address: {error}") from error
+        raise NoAddress(f"{text!r} is no address: {error}") from error
     if not name or parts.scheme not in ("http", "https"):
-        raise StartError(f"{text!r} is no address; expected http://HOST:{port}")
+        raise NoAddress(f"{text!r} is no address; expected http://HOST:{port}")
     return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{port}"

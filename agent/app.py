@@ -5,33 +5,39 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
-from agent.addresses import COORDINATOR_PORT, base_url, ollama_url
-from agent.capacity.processes import Processes
-from agent.capacity.sampling import Machine, Sampler
+from agent.addresses import COORDINATOR_PORT, NoAddress, base_url, ollama_url
+from agent.capacity.sampling import Sampler
 from agent.capacity.watch import Watch
-from agent.config import LIVE, Settings, StartError
+from agent.choosing import Choice
+from agent.config import Settings, StartError
 from agent.control import FILE as CONTROL
 from agent.control import ControlFile, watched
 from agent.drain import OwnDrain
-from agent.engines.embedded_model import model_file
 from agent.engines.engine import Engine
-from agent.engines.llamacpp import LlamaCpp
-from agent.engines.ollama import Ollama
+from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
+from agent.granting import Account, machine
 from agent.link import Link
+from agent.live import Live
 from agent.presence import own
+from agent.reloading import Reloading
 from agent.report import Reporter
 from agent.route import Discovered, Fixed, Route
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.host import HostSensor
+from agent.sessions import control_session, engine_session
+from agent.supervision.events import Events
+from agent.swapping import room
+from agent.swapping.change import Change
+from agent.swapping.orders import Orders
+from agent.swapping.roster import Roster
 from shared import __version__
 from shared.adverts import node_advert
 from shared.identity import kept_id
@@ -39,10 +45,10 @@ from shared.lifetime import hangups, told_to_stop
 from shared.live_settings import LiveSettings
 from shared.mdns import Mdns
 from shared.notices import notify
-from shared.resolver import Resolver
 from shared.serving import cancelled, listening
 from shared.settings import Resolved
 from shared.sockets import is_loopback, only_address
+from shared.wire import HeartbeatReply
 
 LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 """Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
@@ -63,25 +69,34 @@ async def run_agent(
     with_parent: bool,
 ) -> None:
     """Until it is told to stop; then drains. `read` gives the settings anew, at SIGHUP. Raises StartError."""
-    router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    try:
+        router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    except NoAddress as error:
+        raise StartError(str(error)) from error
     if not router_url and not settings.mdns:
         raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
     data_dir = _node_directory(settings)
     secret = secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(_engine_session(settings))
-        control = await stack.enter_async_context(_control_session())
+        session = await stack.enter_async_context(engine_session(settings.connect_timeout))
+        control = await stack.enter_async_context(control_session())
         gpu = GpuSensor()
         await gpu.gpus()  # a driver takes a while to wake: not within an engine's look
-        engines = {engine.name: engine for engine in await _engines(settings, session, data_dir, gpu)}
+        events = Events()
+        watch = Watch(data_dir)
+        account = Account(data_dir, gpu, lambda: engines, watch.capacity, settings.model_memory_cap)
+        choice = _choice(settings, session, data_dir, gpu, events, account)
+        engines = await _engines(choice)
 
         async def announce() -> None:
             await link.announce()
 
         gateway = Gateway(settings.name, secret, engines, session, settings.body_limit, announce)
         port = await stack.enter_async_context(_listening(gateway.app, settings))
-        watch = Watch(data_dir)
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
+
+        change = _change(settings, engines, host, gpu, gateway, announce, events)
+        orders = Orders(engines, change, account.reports, session, lambda: link.wake())  # noqa: PLW0108 - made below
         reporter = Reporter(
             settings.name,
             time.time_ns() // 1_000_000,
@@ -92,47 +107,65 @@ async def run_agent(
             engines.values(),
             lambda: gateway.draining,
             watch.capacity,
+            events,
+            change.told,
+            orders.states,
         )
-        learns = settings.enable_capacity_learning
-        sampler = Sampler(_machine(host, gpu, reporter, engines), gateway) if learns else None
+        sampler = (
+            Sampler(machine(host, gpu, reporter, engines), gateway)
+            if settings.enable_capacity_learning
+            else None
+        )
         wake = asyncio.Event()
         mdns = Mdns([settings.mdns_service_type], wake.set)
-        mark = await asyncio.to_thread(kept_id, data_dir / "id")
-        route = _route(settings, router_url, mdns, control, port, mark)
-        link = Link(route, lambda: reporter.beat(port), control, settings.heartbeat_interval, wake)
+        route = _route(
+            settings, router_url, mdns, control, port, await asyncio.to_thread(kept_id, data_dir / "id")
+        )
+
+        def taken(reply: HeartbeatReply) -> None:
+            reporter.taken(reply)
+            orders.taken(reply.swaps)
+
+        beat = account.observing(lambda: reporter.beat(port))
+        link = Link(route, beat, control, settings.heartbeat_interval, wake, taken)
         drained, asked = OwnDrain(gateway, link.wake, data_dir, own()), ControlFile(data_dir / CONTROL)
-        await drained.look(await asked.control())  # before the first beat
-        listening_to = asyncio.create_task(watched(asked, drained.look), name="control")
-        stack.push_async_callback(cancelled, listening_to)
-        for engine in engines.values():
-            stack.push_async_callback(engine.stop)
+        await change.began(choice.places.values())
+        now = await asked.control()
+        await drained.look(now)  # before the first beat
+        reloading = Reloading(choice.wish, choice.others, orders, data_dir, now.reload)
+        stack.push_async_callback(engines.stop)
+        for name, work in (
+            ("control", watched(asked, drained.look, reloading.look)),
+            ("swaps", orders.run()),
+            ("reloads", reloading.run()),
+        ):
+            stack.push_async_callback(cancelled, asyncio.create_task(work, name=name))
         stack.push_async_callback(watch.end)
         await watch.begin(sampler, link.wake)
         if settings.mdns and not is_loopback(router_url):
             stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
 
-        async def take(changed: Settings) -> None:
-            link.interval_s = changed.heartbeat_interval
-            link.wake()
-            set_levels(changed.log_level, changed.console_log_level)
-
-        live = LiveSettings(settings, read, LIVE, take)
-        await stack.enter_async_context(hangups(live.reload))
-        await _serve(live, engines, gateway, reporter, link, port, with_parent=with_parent)
+        live = Live(settings, read, set_levels, link, change, reloading)
+        await stack.enter_async_context(hangups(live.hung_up))
+        await _serve(live.settings, engines, gateway, reporter, link, port, with_parent=with_parent)
 
 
-def _machine(host: HostSensor, gpu: GpuSensor, reporter: Reporter, engines: dict[str, Engine]) -> Machine:
-    """As the capacity learner reads it. An Ollama may also work for the machine's owner."""
-    ollama = engines.get(Ollama.name)
-    processes = Processes(urlsplit(ollama.url).port if ollama and ollama.url else None)
-    return Machine(
-        processes=processes.look,
-        gpus=gpu.gpus,
-        memory=host.memory,
-        engines=reporter.engines,
-        unified_memory=host.hardware().unified_memory,
-        found=frozenset({Ollama.name}),
-    )
+def _change(
+    settings: Settings,
+    engines: Roster,
+    host: HostSensor,
+    gpu: GpuSensor,
+    gateway: Gateway,
+    announce: Callable[[], Awaitable[None]],
+    events: Events,
+) -> Change:
+    """Of the engines that are started here, in this machine's memory."""
+
+    async def has_room(wanted_bytes: int) -> bool:
+        return room.has_room(wanted_bytes, host.memory(), await gpu.gpus())
+
+    drain_s = settings.drain_timeout
+    return Change(engines, has_room, gateway.cut, announce, events, drain_s, beside=settings.swap_beside)
 
 
 def _route(
@@ -162,7 +195,7 @@ def _node_directory(settings: Settings) -> Path:
 
 async def _serve(
     live: LiveSettings[Settings],
-    engines: dict[str, Engine],
+    engines: Roster,
     gateway: Gateway,
     reporter: Reporter,
     link: Link,
@@ -172,9 +205,8 @@ async def _serve(
 ) -> None:
     beating = asyncio.create_task(link.run(), name="link")
     starting = asyncio.create_task(_start(engines, link), name="engines")
-    log.info(
-        "node %s: gateway on port %d, engines: %s", live.running.name, port, ", ".join(engines) or "none"
-    )
+    names = ", ".join(engines) or "none"
+    log.info("node %s: gateway on port %d, engines: %s", live.running.name, port, names)
     notify("READY")
     try:
         why = await told_to_stop(with_parent=with_parent, unless=beating)
@@ -203,7 +235,7 @@ async def _drain(gateway: Gateway, link: Link, timeout_s: float, *, with_parent:
         await gateway.drain(CUT_GRACE_S)
 
 
-async def _start(engines: dict[str, Engine], link: Link) -> None:
+async def _start(engines: Roster, link: Link) -> None:
     async def one(engine: Engine) -> None:
         try:
             await engine.start()
@@ -214,55 +246,26 @@ async def _start(engines: dict[str, Engine], link: Link) -> None:
     await asyncio.gather(*(one(engine) for engine in engines.values()))
 
 
-async def _engines(
-    settings: Settings, session: aiohttp.ClientSession, data_dir: Path, gpu: GpuSensor
-) -> list[Engine]:
-    """Those named; without names the Ollama if one answers, else the embedded one."""
-    url = ollama_url(settings.ollama_host)
-    ollama = Ollama(url, session, settings.look_timeout, vram_bytes=gpu.vram_bytes)
-    embedded = LlamaCpp(
-        session,
-        data_dir,
-        model_file(settings.embedded_model),
-        slots=settings.embedded_slots,
-        context_length=settings.embedded_context,
-        threads=settings.embedded_threads,
-        start_timeout_s=settings.start_timeout,
-        look_timeout_s=settings.look_timeout,
-    )
-    known: dict[str, Engine] = {"ollama": ollama, "embedded": embedded}
-    for name in settings.engine:
-        if name not in known:
-            raise StartError(f"no engine is called {name!r}; there are: {', '.join(known)}")
-    if settings.engine:
-        return [known[name] for name in dict.fromkeys(settings.engine)]
-    if (await ollama.look()).up:
-        return [ollama]
-    log.info("no Ollama at %s: starting the embedded engine", ollama.url)
-    return [ollama, embedded]
+def _choice(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    data_dir: Path,
+    gpu: GpuSensor,
+    events: Events,
+    account: Account,
+) -> Choice:
+    try:
+        url = ollama_url(settings.ollama_host)
+        return Choice(settings, session, data_dir, gpu, url, events, admission=account.admission)
+    except NoAddress as error:
+        raise StartError(str(error)) from error
 
 
-@asynccontextmanager
-async def _control_session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=Resolver()),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept-Encoding": "identity"},
-        auto_decompress=False,  # a short answer must not become a long one
-    ) as session:
-        yield session
-
-
-@asynccontextmanager
-async def _engine_session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(
-        # llama.cpp promises to keep connections and closes them: a pooled one would fail the next call.
-        connector=aiohttp.TCPConnector(limit=0, force_close=True, resolver=Resolver()),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-    ) as session:
-        yield session
+async def _engines(choice: Choice) -> Roster:
+    try:
+        return Roster(await choice.engines())
+    except WantedError as error:
+        raise StartError(str(error)) from error
 
 
 @asynccontextmanager

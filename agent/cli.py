@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 @click.option("--node-id", help="This node's name.  [default: the host's name]")
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
 @click.option("--advertise", help="Host under which the coordinator reaches this node's gateway.")
-@click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: what is found]")
+@click.option(
+    "--engine",
+    multiple=True,
+    help="NAME[:key=value...], as herd-node engines lists them; repeatable.  [default: what is found]",
+)
 @click.option(
     "--learn-capacity",
     "enable_capacity_learning",
@@ -134,11 +138,36 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     _ask(context, flags, undrained)
 
 
+@main.command("reload")
+@click.option("--wait/--no-wait", default=True, help="Wait until every engine is as the file says.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def reload_(context: click.Context, /, *, wait: bool, output: Any, **flags: str | None) -> None:
+    """Reads engines.toml again; an engine with other settings takes the old one's place without a failed call."""
+    from agent.verbs.reload import reload as reloaded
+
+    _ask(context, flags, lambda settings: reloaded(settings, wait=wait, output=output))
+
+
+@main.command()
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def engines(context: click.Context, /, *, output: Any, **flags: str | None) -> None:
+    """Which engines are found on this machine or in engines.toml, which could be had, and why others cannot run."""
+    from agent.verbs.engines import engines as listed
+
+    _ask(context, {"ollama_host": None, "engine": None, **flags}, lambda settings: listed(settings, output))
+
+
 @main.command()
 @click.option("--router-url", help="The coordinator.  [default: as for herd-node]")
 @click.option("--ollama-host", help="The Ollama to use.  [default: as for herd-node]")
 @click.option("--gateway-port", type=int, help="Port of the gateway.  [default: as for herd-node]")
-@click.option("--engine", multiple=True, help="ollama or embedded; repeatable.  [default: as for herd-node]")
+@click.option("--engine", multiple=True, help="Engines to use; repeatable.  [default: as for herd-node]")
 @click.option("--wait", default=3.0, show_default=True, help="Seconds to listen to mDNS; 0: not at all.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 @_node_id

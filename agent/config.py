@@ -11,8 +11,6 @@ from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 from shared.wire import Host
 
 PREFIX = "FLEET_NODE_"
-LIVE = frozenset({"log_level", "console_log_level", "heartbeat_interval", "drain_timeout"})
-"""Settings that SIGHUP changes while the agent runs."""
 
 Seconds = Annotated[float, Meta(ge=0)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -40,8 +38,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     ollama_host: Annotated[str, _about("the Ollama to use")] = "http://localhost:11434"
     engine: Annotated[
         tuple[str, ...],
-        _about("engines to use, by name: ollama, embedded; empty: an Ollama if there is one, else embedded"),
+        _about(
+            "engines to use, as NAME[:key=value...]: ollama, embedded, a section of engines.toml, or a kind; "
+            "empty: those of engines.toml, else an Ollama if there is one, else embedded"
+        ),
     ] = ()
+    start_ollama: Annotated[
+        bool,
+        _about("whether an Ollama named with --engine is started where none answers and it is installed"),
+    ] = True
     gateway_port: Annotated[int, Meta(ge=0, le=65_535), _about("port of the gateway; 0: any free one")] = (
         11436
     )
@@ -69,16 +74,32 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 600.0
     connect_timeout: Annotated[Seconds, _about("seconds to reach an engine on this machine")] = 4.0
     look_timeout: Annotated[Seconds, _about("seconds an engine may take to tell about itself")] = 4.0
-    start_timeout: Annotated[Seconds, _about("seconds the embedded engine may take to start")] = 60.0
+    start_timeout: Annotated[
+        Seconds,
+        _about("seconds the embedded engine may take to start, besides one for each 50 MB of its model"),
+    ] = 60.0
+    swap_beside: Annotated[
+        bool,
+        _about("whether a swap may hold the old and the new engine in memory at once, where both fit"),
+    ] = True
     body_limit: Annotated[int, Meta(ge=1), _about("bytes of a request body that the gateway passes on")] = (
         64 * 2**20
     )
+    model_memory_cap: Annotated[
+        float,
+        Meta(gt=0, le=1),
+        _about("share of each GPU's memory, and of the host's free memory, that models may take together"),
+    ] = 0.8
     embedded_model: Annotated[
         str, _about("GGUF file that the embedded engine serves; empty: the one that comes with herd")
     ] = ""
     embedded_slots: Annotated[int, Meta(ge=1, le=64), _about("calls at once of the embedded engine")] = 2
     embedded_context: Annotated[int, Meta(ge=64), _about("tokens of context for each of them")] = 4096
     embedded_threads: Annotated[int, Meta(ge=1), _about("processor threads of the embedded engine")] = 2
+    embedded_outlive: Annotated[
+        Seconds,
+        _about("seconds the embedded engine goes on after its agent was killed, for the next to adopt it"),
+    ] = 30.0
 
     @property
     def name(self) -> str:

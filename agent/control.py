@@ -49,6 +49,8 @@ class Control(Struct, frozen=True, kw_only=True):
     pause: Pause | None = None
     share: Pause | None = None
     """The other way round: the fleet may have the machine, whatever was learned."""
+    reload: float | None = None
+    """When it was asked that engines.toml be read again, in seconds since the epoch."""
 
 
 def read(path: Path) -> Control:
@@ -93,13 +95,15 @@ class ControlFile:
 
 
 async def watched(
-    file: ControlFile, look: Callable[[Control], Awaitable[None]], every_s: float = LOOK_EVERY_S
+    file: ControlFile, *looks: Callable[[Control], Awaitable[None]], every_s: float = LOOK_EVERY_S
 ) -> None:
-    """For ever: hands what the file asks to `look`, again and again, since what is asked may end with time."""
+    """For ever: hands what the file asks to `looks`, again and again, since what is asked may end with time."""
     while True:
         await asyncio.sleep(every_s)
         try:
-            await look(await file.control())
+            control = await file.control()
+            for look in looks:
+                await look(control)
         except Exception:  # whatever was overlooked must not make the agent deaf: told, and tried again
             log.exception("a fault of ours")
 

@@ -4,14 +4,17 @@ import asyncio
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 
 import aiohttp
-import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from agent.engines.engine import Carriage, Engine, EngineError
+from agent.engines.engine import Carriage, Engine, EngineError, ErrorAnswer
+from agent.engines.turn import Moved
+from agent.passed_headers import passed
+from agent.refusals import refusal
+from agent.swapping.roster import Roster
 from shared.errors import (
     BodyTooLarge,
     Draining,
@@ -21,7 +24,6 @@ from shared.errors import (
     RouteNotFound,
     StreamBroken,
 )
-from shared.wire import GATEWAY_FAULT_HEADER
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -31,20 +33,6 @@ STREAMS = ("application/x-ndjson", "text/event-stream")
 
 log = logging.getLogger("herd-node.gateway")
 
-_NOT_PASSED = frozenset(
-    name.lower()
-    for name in (
-        hdrs.HOST,
-        hdrs.AUTHORIZATION,
-        hdrs.CONNECTION,
-        hdrs.KEEP_ALIVE,
-        hdrs.TRANSFER_ENCODING,
-        hdrs.DATE,
-        hdrs.SERVER,
-        GATEWAY_FAULT_HEADER,
-    )
-)
-
 
 class Gateway:
     """`secret` is what the coordinator was told in the beat. Engines are asked on loopback only."""
@@ -53,7 +41,7 @@ class Gateway:
         self,
         node_id: str,
         secret: str,
-        engines: Mapping[str, Engine],
+        engines: Roster,
         session: aiohttp.ClientSession,
         body_limit: int,
         announce: Callable[[], Awaitable[None]],
@@ -103,9 +91,11 @@ class Gateway:
             return False
         return True
 
-    def cut(self) -> None:
-        """Ends what still runs: the coordinator may try elsewhere what has no byte yet, and is told of the rest."""
-        for task in self._calls - self._cut:
+    def cut(self, only: Iterable[asyncio.Task[object]] | None = None) -> None:
+        """Ends what still runs, or of that only these: the coordinator may try elsewhere what has no byte yet, and is
+        told of the rest.
+        """
+        for task in (self._calls if only is None else self._calls & set(only)) - self._cut:
             self._cut.add(task)
             task.cancel()
 
@@ -123,15 +113,19 @@ class Gateway:
             raise RouteNotFound("no such engine or path")
         if self.draining:
             raise Draining("this node is draining", retry_after=1)
-        if engine.url is None:
-            raise GatewayUnreachable(f"engine {engine.name} is not up")
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - handlers run in tasks
         self._calls.add(task)
         self.begun[engine.name] += 1
         self._idle.clear()
         try:
-            return await self._pass_on(request, engine, engine.url, path)
+            async with self._engines.using(engine.name) as engine:
+                if (known := engine.told(f"{request.method} {path}")) is not None:
+                    return web.Response(body=known, content_type="application/json")
+                async with engine.turn() as moved:
+                    return await self._pass_on(request, engine, path, moved)
+        except ErrorAnswer as error:
+            return web.Response(status=error.status, body=error.body, content_type="application/json")
         except asyncio.CancelledError:
             if task not in self._cut or task.uncancel():
                 raise  # the caller left
@@ -153,8 +147,12 @@ class Gateway:
             request.transport.abort()  # so that the coordinator does not take the part for the whole
         return ConnectionResetError("the answer was cut")
 
-    async def _pass_on(self, request: web.Request, engine: Engine, url: str, path: str) -> web.StreamResponse:
-        headers = _passed(request.headers)
+    async def _pass_on(
+        self, request: web.Request, engine: Engine, path: str, moved: Moved
+    ) -> web.StreamResponse:
+        if (url := engine.url) is None:
+            raise GatewayUnreachable(f"engine {engine.name} is not up")
+        headers = {**passed(request.headers), **engine.headers}
         sent: bytes | aiohttp.StreamReader | None = request.content if request.body_exists else None
         carriage = None
         if path in engine.reshaped:
@@ -174,28 +172,33 @@ class Gateway:
             if response.status >= 300:
                 return await self._fault(engine, response)
             if carriage is not None and carriage.content_type is not None:
-                return await self._put_together(response, carriage, carriage.content_type)
-            return await self._copy(request, engine, response, carriage, path)
+                return await self._put_together(response, carriage, carriage.content_type, moved)
+            return await self._copy(request, engine, response, carriage, path, moved)
         finally:
             response.close()  # before its end this ends the engine's work; after it, it does nothing
 
     async def _fault(self, engine: Engine, response: aiohttp.ClientResponse) -> web.Response:
         try:
-            body = await response.read()
+            said = await response.read()
         except CONNECTION_ERRORS as error:
             raise StreamBroken(f"the engine broke off its answer: {error}") from error
-        status, body = engine.true_fault(response.status, body)
-        headers = _passed(response.headers)
+        status, body = engine.true_fault(response.status, said)
+        headers = passed(response.headers)
+        if body != said:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
         headers.pop(hdrs.CONTENT_LENGTH, None)
         return web.Response(status=status, body=body, headers=headers)
 
     async def _put_together(
-        self, response: aiohttp.ClientResponse, carriage: Carriage, content_type: str
+        self, response: aiohttp.ClientResponse, carriage: Carriage, content_type: str, moved: Moved
     ) -> web.Response:
         try:
             while chunk := await response.content.readany():
+                moved()
                 carriage.feed(chunk)
             body = carriage.finish()
+        except ErrorAnswer:
+            raise
         except (*CONNECTION_ERRORS, EngineError) as error:
             raise StreamBroken(f"the engine broke off its answer: {error}") from error
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
@@ -207,8 +210,9 @@ class Gateway:
         response: aiohttp.ClientResponse,
         carriage: Carriage | None,
         path: str,
+        moved: Moved,
     ) -> web.StreamResponse:
-        answer = web.StreamResponse(status=response.status, headers=_passed(response.headers))
+        answer = web.StreamResponse(status=response.status, headers=passed(response.headers))
         # With its length known, an answer is over before its last write.
         length_is_known = response.content_length is not None
         if length_is_known:
@@ -216,7 +220,7 @@ class Gateway:
         request[STREAMED] = response.content_type in STREAMS
         await answer.prepare(request)
         try:
-            while out := await _next(response, carriage):
+            while out := await _next(response, carriage, moved):
                 await answer.write(out)
         except EngineError as error:
             log.warning("engine %s broke off its answer: %s", engine.name, error)
@@ -240,7 +244,7 @@ class Gateway:
                 self._check(request)
                 return await handler(request)
             except FleetError as error:
-                return _refusal(error)
+                return refusal(error)
             except (web.HTTPException, ConnectionError):
                 raise  # no such route, or the coordinator has gone
             except Exception:
@@ -260,38 +264,22 @@ class Gateway:
 async def _fitted(engine: Engine, path: str, body: bytes) -> bytes:
     try:
         return await engine.fitted(path, body)
+    except ErrorAnswer:
+        raise
     except EngineError as error:
         raise GatewayUnreachable(f"the engine gave no answer: {error}") from error
 
 
-async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None) -> bytes:
+async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None, moved: Moved) -> bytes:
     """What can be passed on next; empty at the end. Raises EngineError where the answer stops short.
 
     The error names no words of the engine, which may repeat a prompt.
     """
     try:
         while chunk := await response.content.readany():
+            moved()
             if out := carriage.feed(chunk) if carriage else chunk:
                 return out
         return carriage.finish() if carriage else b""
     except (*CONNECTION_ERRORS, EngineError) as error:
         raise EngineError(type(error).__name__) from error
-
-
-_FAULTS: dict[type[FleetError], str] = {
-    Draining: "draining",
-    GatewayUnreachable: "unreachable",
-    StreamBroken: "broken",
-}
-
-
-def _refusal(error: FleetError) -> web.Response:
-    headers = {GATEWAY_FAULT_HEADER: _FAULTS.get(type(error), "refused")}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    body = msgspec.json.encode({"error": str(error)})
-    return web.Response(status=error.status, body=body, content_type="application/json", headers=headers)
-
-
-def _passed(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _NOT_PASSED}

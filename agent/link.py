@@ -52,13 +52,17 @@ class Link:
         session: aiohttp.ClientSession,
         interval_s: float,
         wake: asyncio.Event,
+        taken: Callable[[HeartbeatReply], None] = lambda _reply: None,
     ) -> None:
-        """`wake`, when set: something changed that the coordinator should know now, or the coordinator itself did."""
+        """`wake`, when set: something changed that the coordinator should know now, or the coordinator itself did.
+        `taken` is told of each beat that the coordinator has.
+        """
         self._route = route
         self._beat = beat
         self._session = session
         self.interval_s = interval_s
         self._wake = wake
+        self._taken = taken
         self._told = ""
         self._one_at_a_time = asyncio.Lock()
         """Beats are numbered: an older one that came later would be refused."""
@@ -126,6 +130,7 @@ class Link:
             self._tell(f"{url} is not a herd coordinator: {error}")
         else:
             if self._route.answered(reply.coordinator_id):
+                self._taken(reply)
                 self._tell_standing(reply)
                 return True
             self._tell(f"another coordinator answers at {url} now")

@@ -9,8 +9,10 @@ from agent.engines.engine import Engine
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.hardware import with_gpus, with_measured
 from agent.sensors.host import HostSensor, Surroundings
+from agent.supervision.events import Events
 from shared import __version__
-from shared.wire import Capacity, Gpu, Hardware, Heartbeat
+from shared.swaps import SwapState
+from shared.wire import EVENTS_A_BEAT, Capacity, Gpu, Hardware, Heartbeat, HeartbeatReply
 from shared.wire import Engine as Report
 
 
@@ -28,16 +30,24 @@ class Reporter:
         engines: Iterable[Engine],
         draining: Callable[[], bool],
         capacity: Callable[[], Capacity | None] = lambda: None,
+        events: Events | None = None,
+        adjusted: Callable[[Report], Report] = lambda report: report,
+        swaps: Callable[[], list[SwapState]] = list,
     ) -> None:
+        """`adjusted`: what else is known of an engine than it tells. `swaps`: how orders stand."""
         self._node_id = node_id
         self._epoch = epoch
         self._secret = secret
         self._advertise = advertise
         self._host = host
         self._gpu = gpu
-        self._engines = list(engines)
+        self._engines = engines  # one may be another one by the next beat
+        self._adjusted = adjusted
+        self._swaps = swaps
         self._draining = draining
         self._capacity = capacity
+        self._events = Events() if events is None else events
+        self._events_taken = 0
         self._hardware: Hardware = host.hardware()
         self._seq = 0
         self._last_up: dict[str, Report] = {}
@@ -47,7 +57,7 @@ class Reporter:
         """Readings of this moment. All are asked side by side, so that a slow one delays no other."""
         looked, (around, gpus) = await asyncio.gather(self._engines_now(leaving), self._machine_now())
         self._seq += 1
-        self._told = [self._remembering(report) for report in looked]
+        self._told = [self._remembering(self._adjusted(report)) for report in looked]
         return Heartbeat(
             node_id=self._node_id,
             epoch=self._epoch,
@@ -67,7 +77,14 @@ class Reporter:
             gpus=gpus,
             engines=self._told,
             capacity=self._capacity(),
+            events_after=self._events_taken,
+            events=self._events.after(self._events_taken, EVENTS_A_BEAT),
+            swaps=self._swaps(),
         )
+
+    def taken(self, reply: HeartbeatReply) -> None:
+        """A coordinator has the last beat. One that is new, or was started anew, asks for older events again."""
+        self._events_taken = reply.events_taken
 
     def engines(self) -> list[Report]:
         """As the last beat told them."""

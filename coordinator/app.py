@@ -16,6 +16,7 @@ from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
+from coordinator.core.swaps import Swaps
 from coordinator.dashboard.context_usage import ContextUsage
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
@@ -53,6 +54,7 @@ from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
 from coordinator.startup import advertise, owners, remember, serving
 from coordinator.status import StatusReader
+from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
@@ -118,7 +120,7 @@ async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIt
 
 
 async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
-    callers = Callers(await asyncio.to_thread(owners, settings))
+    callers = Callers(await asyncio.to_thread(owners, settings), allow_restricted=settings.allow_restricted)
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
     forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
@@ -143,7 +145,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
-    members = Members(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock)
+    swaps = Swaps()
+    members = Members(
+        desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps
+    )
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
@@ -175,6 +180,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     node_orders = NodeOrders(desk, dispatcher.apply, status, kept, bodies, settings.drain_deadline, clock)
     log_file = settings.directory() / "logs" / "herd.jsonl"
     fleet = FleetRoutes(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file, clock)
+    swapping = SwapOrders(desk, limits, swaps, bodies, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),
         OpenAi(relay, catalog, bodies, settings.frame_limit),
@@ -199,7 +205,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             route
             for part in (
                 *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
-                *(models.pins, Page(), Events(feed)),
+                *(models.pins, Page(), Events(feed), swapping),
             )
             for route in part.routes()
         ],

@@ -34,6 +34,7 @@ VERBS = {
     "simulate": "coordinator.verbs.simulate:simulate",
     "stats": "coordinator.verbs.stats:stats",
     "stop": "coordinator.verbs.stopping:stop",
+    "swap": "coordinator.verbs.swapping:swap",
     "top": "coordinator.verbs.top:top",
     "uncordon": "coordinator.verbs.setting_aside:uncordon",
     "version": "coordinator.verbs.version:version",
@@ -101,7 +102,7 @@ async def _run(
     import time
 
     from coordinator.app import coordinator
-    from coordinator.config import LIVE
+    from coordinator.live import LIVE
     from shared.lifetime import hangups, told_to_stop
     from shared.live_settings import LiveSettings
     from shared.notices import notify

@@ -14,14 +14,6 @@ from shared.names import ModelName, normalise
 from shared.settings import DEFAULT_DATA_DIR, EXPECTED
 
 PREFIX = "FLEET_"
-LIVE = frozenset(
-    {
-        *("log_level", "console_log_level", "max_retries", "hold_timeout", "hold_loading_limit"),
-        *("hold_limit", "hold_limit_per_model", "hold_tokens", "trouble_time", "circuit_failures"),
-        *("circuit_time", "stale_timeout", "forget_time", "probe_interval"),
-    }
-)
-"""Settings that SIGHUP changes while the coordinator runs."""
 
 Seconds = Annotated[float, Meta(ge=0)]
 Points = Annotated[float, Meta(ge=0, le=1_000_000)]
@@ -119,6 +111,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 90
     vram_fallback: Annotated[
         bool, _about("whether a loaded model of the same kind may answer instead of a cold load")
+    ] = False
+    allow_restricted: Annotated[
+        bool, _about("whether calls that say nothing may use engines that cost money or serve batches only")
     ] = False
     context_protection: Annotated[
         Literal["strip", "warn", "passthrough"],

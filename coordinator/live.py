@@ -8,6 +8,15 @@ from coordinator.dashboard.present import Present
 from coordinator.dialects.callers import Callers
 from coordinator.startup import owners
 
+LIVE = frozenset(
+    {
+        *("log_level", "console_log_level", "max_retries", "hold_timeout", "hold_loading_limit"),
+        *("hold_limit", "hold_limit_per_model", "hold_tokens", "trouble_time", "circuit_failures"),
+        *("circuit_time", "stale_timeout", "forget_time", "probe_interval"),
+    }
+)
+"""Settings that SIGHUP changes while the coordinator runs."""
+
 
 class Live:
     """The parts that take them."""

@@ -11,6 +11,7 @@ import msgspec
 from coordinator.core.call import Decisions, Target
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
+from coordinator.core.swaps import Swaps
 from coordinator.forward import Forwarder
 from shared.errors import CallerFault, NameTaken
 from shared.names import NodeId
@@ -38,6 +39,7 @@ class Members:
         probe_timeout_s: float,
         coordinator_id: str,
         clock: Callable[[], float] = time.monotonic,
+        swaps: Swaps | None = None,
     ) -> None:
         self._desk = desk
         self._limits = limits
@@ -46,6 +48,7 @@ class Members:
         self._probe_timeout_s = probe_timeout_s
         self._coordinator_id = coordinator_id
         self._clock = clock
+        self._swaps = swaps or Swaps()
         self._wake = asyncio.Event()
         self._decoder = msgspec.json.Decoder(Heartbeat)
         self._standings: dict[NodeId, str] = {}
@@ -65,13 +68,17 @@ class Members:
             self._tell_of_two(NodeId(heartbeat.node_id), address)
             raise
         self._wake.set()
-        standing = self._desk.fleet.nodes[NodeId(heartbeat.node_id)].standing(now, self._limits)
+        node = self._desk.fleet.nodes[NodeId(heartbeat.node_id)]
+        self._swaps.heard(node.node_id, heartbeat.swaps, now)
+        standing = node.standing(now, self._limits)
         return HeartbeatReply(
             status="ok",
             node_status=standing.status,
             state=standing.state,
             reason=standing.reason,
             coordinator_id=self._coordinator_id,
+            events_taken=node.events.taken,
+            swaps=self._swaps.for_node(node.node_id, now),
         )
 
     def _tell_of_two(self, node_id: NodeId, refused: str) -> None:

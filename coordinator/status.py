@@ -14,7 +14,7 @@ from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Standing
 from coordinator.waiting_calls import waiting_calls
 from shared.names import ModelName, NodeId, normalise
-from shared.wire import Capacity, Engine, Heartbeat, Memory, Thermal
+from shared.wire import Capacity, Engine, EngineEvent, Heartbeat, Memory, Thermal
 
 GIB = 2**30
 WARM_C = 85.0
@@ -56,8 +56,7 @@ class StatusReader:
 
     def queue(self) -> dict[str, Any]:
         """GET /fleet/queue"""
-        pending, running = len(self._desk.holding), self._running()
-        now = self._clock()
+        pending, running, now = len(self._desk.holding), self._running(), self._clock()
         return {
             "queue_depth": pending + running,
             "pending": pending,
@@ -119,6 +118,7 @@ class StatusReader:
             "ollama_url": node.address,
             "requests_active": node.in_flight.total(),
             "circuits": self._circuits(node),
+            "events": [_event(each) for each in node.events.last],
             "agent_version": beat.agent_version,
             "heartbeat_age_s": round(self._clock() - node.last_heard, 3),
         }
@@ -162,6 +162,12 @@ class StatusReader:
                             "concurrency": seats.proven(Place(node_id, spot.engine.name, model), spot),
                         }
         return queues
+
+
+def _event(event: EngineEvent) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(event)
+    del told["number"]
+    return told
 
 
 def _drain(cordon: Cordon | None, now: float) -> dict[str, Any] | None:

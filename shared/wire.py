@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from shared.swaps import SWAPS_MOST, SwapOrder, SwapState
+
 Name = Annotated[str, Meta(max_length=512, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
 NodeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
 EngineName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
@@ -21,8 +23,17 @@ Few = Annotated[int, Meta(ge=1, le=1024)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Celsius = Annotated[float, Meta(ge=-100, le=250)]
 Label = Annotated[str, Meta(max_length=128)]
+Price = Annotated[float, Meta(ge=0, le=1e6)]
+EVENT_LINE = 256
+"""Characters."""
+EVENT_LINES = 5
+EVENTS_A_BEAT = 8
+"""What more there is comes with the next beats."""
+EventLine = Annotated[str, Meta(max_length=EVENT_LINE, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+"""It is shown on terminals."""
 
-ABILITIES = frozenset({"chat", "embedding", "vision", "insert", "tools", "thinking"})
+ABILITIES = frozenset({"chat", "completion", "embedding", "vision", "insert", "tools", "thinking"})
+"""`chat` includes `completion`, the going on of a text without chat, unless its engine says that it does none."""
 DIALECTS = frozenset({"ollama", "openai"})
 
 
@@ -69,7 +80,9 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: EngineName
     kind: str
-    """`ollama` or `llama.cpp`."""
+    """`ollama`, `llama.cpp`, `vllm`, `transformers`, `krasis`, `serverlessllm`, `glinthawk`, or `openai`: a server
+    elsewhere. Others may follow.
+    """
     version: str = ""
     up: bool = True
     reason: str = ""
@@ -81,6 +94,14 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether slots are the engine's own word; else they are the least that is safe, and more may be learned."""
     default_context: Count | None = None
     """Tokens with which it loads a model when a call asks for none; None: unknown."""
+    completes: bool = True
+    """Whether a model that chats there goes on with bare texts, too (`/v1/completions`)."""
+    restricted: Label = ""
+    """Why it gets only calls that allow it: `cost`, `batch`; empty: it gets any."""
+    price_in: Price = 0.0
+    """Of a million tokens of prompt, in the currency of whoever runs the fleet."""
+    price_out: Price = 0.0
+    """Of a million tokens of answer."""
     models: list[Model] = []
     replicas: list[Replica] = []
 
@@ -199,6 +220,26 @@ class Capacity(Struct, frozen=True, kw_only=True):
     days_observed: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
 
 
+class EngineEvent(Struct, frozen=True, kw_only=True):
+    """What happened to an engine that the agent runs: an exit, an adoption, a model file that was refused."""
+
+    number: Count
+    """Counts up within an epoch, over all engines of the node, from 1."""
+    at: Annotated[float, Meta(ge=0, le=1e12)]
+    """Seconds since the epoch, by the node's clock."""
+    engine: EngineName
+    kind: EventLine
+    """`out of memory`, `crashed`, `wedged`, `adopted`, ...: others may follow."""
+    rung: EventLine
+    """Of the ladder, on which the engine was: `as it was`, `fewer slots`, ..."""
+    then: EventLine
+    """What followed: `again in 2 s`, `CPU instead of as it was`."""
+    code: Annotated[int, Meta(ge=-(2**31), le=2**32)] | None = None
+    """Exit status, or minus the signal; None: not known."""
+    lines: Annotated[list[EventLine], Meta(max_length=EVENT_LINES)] = []
+    """The engine's own words, never a caller's."""
+
+
 class Heartbeat(Struct, frozen=True, kw_only=True):
     """Agent to coordinator, every few seconds. Times in seconds since the epoch."""
 
@@ -226,6 +267,11 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     engines: list[Engine] = []
     capacity: Capacity | None = None
     """None: nothing is learned here."""
+    events_after: Count = 0
+    """`events` are those that follow the one of this number."""
+    events: Annotated[list[EngineEvent], Meta(max_length=EVENTS_A_BEAT)] = []
+    """Which the coordinator does not know yet, oldest first."""
+    swaps: Annotated[list[SwapState], Meta(max_length=SWAPS_MOST)] = []
 
 
 class HeartbeatReply(Struct, frozen=True, kw_only=True):
@@ -238,11 +284,14 @@ class HeartbeatReply(Struct, frozen=True, kw_only=True):
     """Why the node is not online, where it is not."""
     coordinator_id: str = ""
     """Whose reply this is: an address may have gone to another coordinator meanwhile."""
+    events_taken: Count = 0
+    """The number of the last event of this epoch that is known: the next beat goes on after it."""
+    swaps: Annotated[list[SwapOrder], Meta(max_length=SWAPS_MOST)] = []
 
 
 GATEWAY_FAULT_HEADER = "X-Fleet-Gateway-Fault"
-"""On an answer that the gateway gave itself: `draining`, `unreachable` (the engine), `broken` (it had the call) or
-`refused`."""
+"""On an answer that the gateway gave itself: `draining`, `unreachable` (the engine), `broken` (it had the call), `busy`
+(it may have no more calls now) or `refused`."""
 
 
 def engine_path(engine: str, path: str) -> str:

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from agent import config as agent_config
+from agent import live as agent_live
 from coordinator import config as coordinator_config
+from coordinator import live as coordinator_live
 from shared.settings import resolve
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PROGRAMS = {"herd": coordinator_config, "herd-node": agent_config}
+LIVE = {"herd": coordinator_live.LIVE, "herd-node": agent_live.LIVE}
 
 
 def live_settings(text: str) -> dict[str, set[str]]:
@@ -22,19 +25,18 @@ def live_settings(text: str) -> dict[str, set[str]]:
 
 
 def test_readme_names_what_a_hangup_changes() -> None:
-    assert live_settings(README) == {name: set(module.LIVE) for name, module in PROGRAMS.items()}
+    assert live_settings(README) == {name: set(live) for name, live in LIVE.items()}
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_what_a_hangup_changes_are_settings(name: str) -> None:
-    module = PROGRAMS[name]
-    assert set(module.Settings.__struct_fields__) >= module.LIVE
+    assert set(PROGRAMS[name].Settings.__struct_fields__) >= LIVE[name]
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_the_example_of_a_config_file_is_one(tmp_path: Path, name: str) -> None:
     path = tmp_path / "config.toml"
-    path.write_text(README.partition("```toml\n")[2].partition("```")[0])
+    path.write_text(README.partition("## Settings\n")[2].partition("```toml\n")[2].partition("```")[0])
     module = PROGRAMS[name]
     environment = {"FLEET_CONFIG_FILE": str(path), "FLEET_ENV_FILE": str(tmp_path / "none")}
     found = resolve(module.Settings, module.PREFIX, {}, environment)

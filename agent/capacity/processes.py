@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -28,10 +28,14 @@ class _Seen(NamedTuple):
 
 
 class Processes:
-    """`engine_port`: where an engine listens on this machine that was only found; None: there is none."""
+    """`engine_port`: where an engine listens on this machine that was only found; None: there is none.
 
-    def __init__(self, engine_port: int | None) -> None:
+    `adopted`: processes of engines that an agent before this one started; they are not below it.
+    """
+
+    def __init__(self, engine_port: int | None, adopted: Callable[[], Iterable[int]] = tuple) -> None:
         self._engine_port = engine_port
+        self._adopted = adopted
         self._seen: dict[int, _Seen] = {}
         self._listeners: set[int] = set()
         self._afresh_at = 0.0
@@ -40,7 +44,7 @@ class Processes:
         """Of this moment."""
         self._discover()
         fleets = {number for number, seen in self._seen.items() if seen.name in FLEETS}
-        own = self._tree({os.getpid()} | fleets)
+        own = self._tree({os.getpid(), *self._adopted()} | fleets)
         engines = self._tree(self._engine_roots()) - own
         total_ms, busy_ms = _processors()
         return Snapshot(time.time(), total_ms, busy_ms, _times(own)[0], self._engine_times(engines))

@@ -6,20 +6,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from agent.models.files import read_model
+from agent.models.refusal import ModelRefused
+
 GUIDE = Path(__file__).parent / "models" / "herd-guide.gguf"
 """A very small model that explains how to use herd; scripts/train makes it."""
 GUIDE_SHA256 = "4e333f32ee13bb909a749f5c502695b237fd5fac70dc01888f0cd5c82fe44e34"
 CHUNK = 4 * 2**20
 """Bytes of a file that are hashed at once."""
-HEAD = 4096
-"""Bytes at a file's beginning in which its architecture is looked for."""
-ARCHITECTURE = b"general.architecture"
-STRING = 8
-"""GGUF's number for a text."""
-
-
-class ModelRefused(Exception):
-    """The file cannot be served; the text says why."""
 
 
 class ModelFile(Struct, frozen=True):
@@ -54,25 +48,9 @@ async def digest(model: ModelFile) -> str:
     return hashed.hexdigest()
 
 
-def architecture(path: Path) -> str:
-    """llama, qwen3, ...: what the first entry of a GGUF file says. Empty where it says nothing. Raises ModelRefused."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError as error:
-        raise ModelRefused(f"the model file cannot be read: {error}") from error
-    return _first_text(head[24:]) if head[:4] == b"GGUF" else ""
+async def architecture(path: Path) -> str:
+    """llama, qwen3, ...: what a whole GGUF file says of itself; empty where it says nothing.
 
-
-def _first_text(entries: bytes) -> str:
-    """Of entries that each are a key, the kind of value, a length and a text; integers are little-endian."""
-    key, rest = _counted(entries)
-    if key != ARCHITECTURE or int.from_bytes(rest[:4], "little") != STRING:
-        return ""
-    return _counted(rest[4:])[0].decode("ascii", "ignore")
-
-
-def _counted(data: bytes) -> tuple[bytes, bytes]:
-    """Bytes that stand behind their count, and what follows."""
-    end = 8 + int.from_bytes(data[:8], "little")
-    return data[8:end], data[end:]
+    Raises ModelRefused for a file that is none, did not arrive whole or has a quantisation that is not served.
+    """
+    return (await asyncio.to_thread(read_model, path)).shape.architecture

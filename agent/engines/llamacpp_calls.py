@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from agent.engines.engine import Carriage, EngineError, decoded
+from agent.engines.engine import GENERATIONS, Carriage, EngineError, decoded
+from agent.engines.openai_streams import FRAME_LIMIT, EventsDropped
 from shared.frames import data_of, events, split_events
 
-GENERATIONS = frozenset({"/v1/chat/completions", "/v1/completions"})
 CALLERS_FAULTS = (
     b"is too large to process",
     b"is not supported",
@@ -24,9 +24,8 @@ CALLERS_FAULTS = (
 )
 """Texts of 500 answers that mean the call, not the engine."""
 
-PROGRESS = b'"prompt_progress"'
-FRAME_LIMIT = 2**20
-"""Bytes of one event; llama.cpp's are far shorter."""
+PROGRESS = "prompt_progress"
+"""In the events that `return_progress` adds."""
 
 ANSWER_LIMIT = 256 * 2**20
 """Bytes of the stream that is put together to one answer."""
@@ -48,7 +47,7 @@ def carriage(path: str, body: bytes) -> Carriage | None:
         return None
     fields["return_progress"] = Raw(b"true")
     if streams:
-        return ProgressDropped(msgspec.json.encode(fields))
+        return EventsDropped(msgspec.json.encode(fields), PROGRESS)
     fields |= {"stream": Raw(b"true"), "stream_options": Raw(b'{"include_usage":true}')}
     return PutTogether(msgspec.json.encode(fields), chat=path.startswith("/v1/chat"))
 
@@ -75,27 +74,6 @@ def _error_in(body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return error if isinstance(error, dict) else {}
-
-
-class ProgressDropped:
-    """A stream without the events that `return_progress` adds."""
-
-    content_type: str | None = None
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-        self._frames = events(FRAME_LIMIT)
-
-    def feed(self, chunk: bytes) -> bytes:
-        """The caller's events."""
-        whole = self._frames.feed(chunk)
-        if PROGRESS not in whole:
-            return whole
-        return b"".join(event + b"\n\n" for event in split_events(whole) if not _is_progress(event))
-
-    def finish(self) -> bytes:
-        """What came without an end."""
-        return self._frames.rest()
 
 
 class PutTogether:
@@ -133,7 +111,7 @@ class PutTogether:
             raise EngineError(str(data["error"]))
         for piece in data.pop("choices", []):
             merge(self._choices.setdefault(piece.get("index", 0), {}), piece)
-        data.pop("prompt_progress", None)
+        data.pop(PROGRESS, None)
         self._answer |= {name: value for name, value in data.items() if value is not None}
 
     def _finished(self, choice: dict[str, Any]) -> dict[str, Any]:
@@ -180,8 +158,3 @@ def _data(events_of: list[bytes]) -> Iterator[dict[str, Any]]:
         text = data_of(event)
         if text and text != b"[DONE]":
             yield decoded(text, dict[str, Any], "the engine's stream")
-
-
-def _is_progress(event: bytes) -> bool:
-    # The key is searched for first, since nearly no event has it; prose would have its quotes escaped.
-    return PROGRESS in event and any("prompt_progress" in data for data in _data([event]))

@@ -11,6 +11,8 @@ import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 
 import aiohttp
 
@@ -24,9 +26,11 @@ from agent.engines.engine import (
     decoded,
     slots_within,
 )
-from agent.engines.kv_cache import kv_bytes_per_token
-from agent.engines.ollama_shapes import Details, Loaded, Ps, Show, Tag, Tags, Version
+from agent.engines.ollama_shapes import Details, Loaded, Ps, Show, Tag, Tags, Unloaded, Version
 from agent.engines.server_environment import ServerEnvironment
+from agent.engines.source import Adopted, Source
+from agent.engines.turn import Moved, uncounted
+from agent.models.gguf_shape import kv_bytes_per_token
 from shared.names import is_model_name
 from shared.wire import ABILITIES, Engine, Model, Replica
 
@@ -56,6 +60,7 @@ class Ollama:
 
     name = "ollama"
     paths = OPENAI_PATHS | NATIVE_PATHS
+    headers: Mapping[str, str] = MappingProxyType({})
     reshaped: frozenset[str] = frozenset()
 
     def __init__(
@@ -67,9 +72,13 @@ class Ollama:
         clock: Callable[[], float] = time.monotonic,
         vram_bytes: Callable[[], Awaitable[int | None]] | None = None,
         server: ServerEnvironment | None = None,
+        source: Source | None = None,
     ) -> None:
-        """`vram_bytes`: of all GPUs that it may use. `server`: whose environment is read."""
+        """`vram_bytes`: of all GPUs that it may use. `server`: whose environment is read. `source`: who starts it;
+        None: somebody else.
+        """
         self._url = url
+        self._source = source or Adopted(url)
         self._vram_bytes = vram_bytes
         self._default_context: int | None = None
         self._session = session
@@ -92,12 +101,31 @@ class Ollama:
         """Where it listens."""
         return self._url
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Where the agent started it."""
+        return self._source.pids
+
     async def start(self) -> None:
-        """It runs already, or will."""
+        """It runs already, or will, or is started where that is ours to do."""
+        await self._source.start()
 
     async def stop(self) -> None:
-        """It was not ours to start."""
+        """Ends it only where the agent started it."""
+        await self._source.stop()
         await self._server.close()
+
+    async def unload(self, model: str) -> None:
+        """Takes the model out of memory once its calls have ended. Raises EngineError."""
+        await self._ask("POST", "/api/generate", Unloaded, {"model": model, "keep_alive": 0})
+
+    def turn(self) -> AbstractAsyncContextManager[Moved]:
+        """As many calls as come."""
+        return uncounted()
+
+    def told(self, _asked: str) -> bytes | None:
+        """It answers for itself."""
+        return None
 
     def carriage(self, _path: str, _body: bytes) -> Carriage | None:
         """Bytes pass as they are."""

@@ -58,3 +58,9 @@ class Show(Struct):
     capabilities: list[str] | None = None
     parameters: str | None = None
     model_info: dict[str, Any] | None = None
+
+
+class Unloaded(Struct):
+    """Of Ollama's API: a generation of nothing."""
+
+    done_reason: str = ""

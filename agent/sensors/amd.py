@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from agent.sensors.bounds import celsius, count, percent, text, watts
+from agent.sensors.kfd import KFD, places
 from agent.sensors.links import bus_address, generation_of, pcie
 from shared.wire import Gpu
 
@@ -14,8 +15,8 @@ OWN_GRAPHICS_BYTES = 4 * 2**30
 CARD = re.compile(r"card(\d+)\Z")
 
 
-def amd_gpus(root: Path = DRM) -> list[Gpu]:
-    """Cards in order of their number; empty where there are none. May block."""
+def amd_gpus(root: Path = DRM, kfd: Path = KFD) -> list[Gpu]:
+    """Cards as HIP counts them, else in order of their number; empty where there are none. May block."""
     try:
         numbered = sorted(
             (int(found[1]), path) for path in root.iterdir() if (found := CARD.match(path.name))
@@ -24,6 +25,8 @@ def amd_gpus(root: Path = DRM) -> list[Gpu]:
         return []
     devices = [path / "device" for _, path in numbered]
     ours = [device for device in devices if _line(device / "vendor") == VENDOR]
+    counted = list(places(kfd).values())
+    ours.sort(key=lambda device: counted.index(bus) if (bus := _bus(device)) in counted else len(counted))
     return [_gpu(index, device) for index, device in enumerate(ours)]
 
 

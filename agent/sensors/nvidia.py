@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +23,8 @@ class Nvidia:
         self._links: dict[str, tuple[float, list[GpuLink] | None]] = {}
         self._totals: dict[str, int] = {}
         """VRAM by UUID: a card keeps its size while it refuses to tell what is free."""
+        self.by_process: Mapping[str, Mapping[int, int]] = {}
+        """Bytes by UUID and process, of the last reading; without processes of which the driver does not tell it."""
 
     def read(self) -> tuple[list[Gpu], str]:
         """The GPUs, and why there are none or some are missing. Raises nothing. May block."""
@@ -51,15 +53,17 @@ class Nvidia:
 
     def _all(self, nvml: ModuleType) -> tuple[list[Gpu], str]:
         gpus, reason = [], ""
+        taken: dict[str, Mapping[int, int]] = {}
         for index in range(nvml.nvmlDeviceGetCount()):
             try:
-                gpus.append(self._one(nvml, index))
+                gpus.append(self._one(nvml, index, taken))
             except nvml.NVMLError as error:  # one card that fell off its bus hides no other
                 _raise_if_driver_failed(nvml, error)
                 reason = f"GPU {index}: {error}"
+        self.by_process = taken
         return gpus, reason
 
-    def _one(self, nvml: ModuleType, index: int) -> Gpu:
+    def _one(self, nvml: ModuleType, index: int, taken: dict[str, Mapping[int, int]]) -> Gpu:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
 
         def ask(function: Callable[..., Any], *arguments: object) -> Any:
@@ -70,6 +74,7 @@ class Nvidia:
         rates = ask(nvml.nvmlDeviceGetUtilizationRates)
         power_mw = ask(nvml.nvmlDeviceGetPowerUsage)
         processes = ask(nvml.nvmlDeviceGetComputeRunningProcesses)
+        taken[uuid] = _sizes(processes or [])
         place = ask(nvml.nvmlDeviceGetPciInfo)
         generation = ask(nvml.nvmlDeviceGetCurrPcieLinkGeneration)
         return Gpu(
@@ -117,6 +122,15 @@ def driver_version() -> str:
     finally:
         with contextlib.suppress(pynvml.NVMLError):
             pynvml.nvmlShutdown()
+
+
+def _sizes(processes: Iterable[Any]) -> dict[int, int]:
+    """A process may be told of more than once."""
+    found: dict[int, int] = {}
+    for each in processes:
+        if each.usedGpuMemory is not None:
+            found[each.pid] = found.get(each.pid, 0) + (count(each.usedGpuMemory) or 0)
+    return found
 
 
 def _asked(nvml: ModuleType, function: Callable[..., Any], *arguments: object) -> Any:

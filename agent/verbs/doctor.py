@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from agent.addresses import COORDINATOR_PORT, base_url, ollama_url
-from agent.config import PREFIX, Settings, StartError
+from agent.addresses import COORDINATOR_PORT, NoAddress, base_url, ollama_url
+from agent.config import PREFIX, Settings
+from agent.engines.engines_file import read_file
+from agent.engines.kinds import BUILT_IN, KINDS
+from agent.engines.ollama_start import PROGRAM
+from agent.engines.wanted import WantedError, sections, wanted
 from agent.presence import found as presence_of
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.nvidia import driver_version
@@ -70,16 +75,20 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
         settings, warnings = resolved.values, resolved.warnings
         router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
         ollama = ollama_url(settings.ollama_host)
-    except (SettingsError, StartError) as error:
+    except (SettingsError, NoAddress) as error:
         problem, router_url, ollama = str(error), "", ollama_url(Settings().ollama_host)
-    yield from machine_checks.settings(problem, warnings)
+    kinds, wrong = _kinds(settings)
+    yield from machine_checks.settings(problem or wrong, warnings)
     data_dir = Path(settings.data_dir).expanduser()
     yield from machine_checks.directory(looks.directory(data_dir))
     yield from machine_checks.room(looks.room(data_dir), for_models=True)
     agent = presence_of(data_dir / "nodes" / settings.name)
     yield from machine_checks.port(_port(settings, agent.pid if agent else None))
     yield from doctor_checks.engines(
-        _ollama(ollama), settings.engine, embedded=importlib.util.find_spec("xllamacpp") is not None
+        _ollama(ollama),
+        kinds,
+        embedded=importlib.util.find_spec("xllamacpp") is not None,
+        startable=settings.start_ollama and is_loopback(ollama) and shutil.which(PROGRAM) is not None,
     )
     yield from doctor_checks.gpus(_gpus(), sys.platform)
     seen = NetworkSeen(firewall=looks.firewall())
@@ -88,6 +97,15 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
         yield from network_checks.mdns(seen, remedy=REMEDY)
         yield from network_checks.coordinators(seen.coordinators)
     yield from _of_the_coordinator(settings, router_url, seen, runs=agent is not None)
+
+
+def _kinds(settings: Settings) -> tuple[tuple[str, ...], str]:
+    """Of the engines that are named, by --engine or engines.toml; and what is wrong with these."""
+    try:
+        file = sections(read_file(Path(settings.data_dir).expanduser() / "nodes" / settings.name))
+        return tuple(each.kind for each in wanted(settings.engine, file, KINDS, BUILT_IN)), ""
+    except WantedError as error:
+        return (), str(error)
 
 
 def _port(settings: Settings, agents_pid: int | None) -> PortSeen:

@@ -46,16 +46,22 @@ class CoordinatorSeen(Struct, frozen=True, kw_only=True):
     gateway: str = ""
 
 
-def engines(ollama: OllamaSeen, wanted: tuple[str, ...], *, embedded: bool) -> Iterator[Finding]:
-    """no_engine, engine_down, engine_found, engine_old, engine_open. `embedded`: whether llama.cpp is installed."""
+def engines(
+    ollama: OllamaSeen, wanted: tuple[str, ...], *, embedded: bool, startable: bool = False
+) -> Iterator[Finding]:
+    """no_engine, engine_down, engine_found, engine_old, engine_open.
+
+    `wanted`: the kinds of engines that are named; of others than these two `herd-node engines` tells. `embedded`:
+    whether llama.cpp is installed; `startable`: whether the agent starts an Ollama that is named.
+    """
     if not ollama.problem and (not wanted or "ollama" in wanted):
         yield from _ollama(ollama)
-    elif "ollama" in wanted:
+    elif "ollama" in wanted and not startable:
         yield Finding(
             check_id="engine_down",
             severity="critical",
             title=f"No Ollama answers at {ollama.url}",
-            description=f"{ollama.problem}. The agent is told to use it (--engine ollama).",
+            description=f"{ollama.problem}. The agent is told to use it (--engine ollama, or engines.toml).",
             fix="Start it, or say where it is with --ollama-host.",
             command="ollama serve",
         )

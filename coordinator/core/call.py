@@ -59,6 +59,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """Names the long beginning (system prompt, tools) that it shares with others; empty: none."""
     may_substitute: bool | None = None
     """Whether a loaded model of the same kind may answer in its place; None: as the fleet is set."""
+    allows: frozenset[str] = frozenset()
+    """Restrictions that it accepts of an engine, as engines tell them (`cost`, `batch`); `restricted`: any."""
     asks_thinking: bool = False
     """Whether it asks the model to think; no ability that it must have, but no substitute may lack it."""
     origin: Origin = Origin()

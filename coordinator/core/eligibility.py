@@ -10,6 +10,8 @@ from coordinator.core.spots import Spot
 from shared.names import NodeId
 
 GIB = 2**30
+ANY = "restricted"
+"""In `Call.allows`: whatever the restriction is."""
 
 
 class Refusal(Struct, frozen=True):
@@ -27,15 +29,23 @@ def refusal(node: Node, standing: Standing, spot: Spot, call: Call) -> Refusal |
 
 
 def unable(node_id: NodeId, spot: Spot, call: Call) -> Refusal | None:
-    """What the model cannot do for this call."""
-    if spot.model.abilities and not call.abilities <= spot.model.abilities:
-        missing = ", ".join(sorted(call.abilities - spot.model.abilities))
+    """What the model cannot do for this call, or its engine may not."""
+    if (why := spot.engine.restricted) and not allowed(why, call):
+        only = f"{spot.engine.name} on {node_id} serves only calls that allow it ({why})"
+        return Refusal(f"{only}: header X-Fleet-Allow: {ANY}", lasting=True)
+    if (able := spot.abilities) and not call.abilities <= able:
+        missing = ", ".join(sorted(call.abilities - able))
         return Refusal(f"on {node_id} it does not support {missing}", lasting=True)
     largest = context.ceiling(spot.fixed_context, spot.context_length, spot.model.max_context)
     if largest and call.least_tokens > largest:
         longest = f"on {node_id} a prompt may have {largest} tokens, this one has {call.least_tokens} or more"
         return Refusal(longest, lasting=True, context=largest)
     return None
+
+
+def allowed(restriction: str, call: Call) -> bool:
+    """Whether the call may go to an engine that is restricted so."""
+    return restriction in call.allows or ANY in call.allows
 
 
 def barred(node: Node, standing: Standing, spot: Spot) -> Refusal | None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from coordinator.core.call import Place, Target
 from coordinator.core.cordon import Cordon
+from coordinator.core.engine_events import EngineEvents
 from coordinator.core.expected_contexts import ExpectedContexts
 from coordinator.core.limits import Limits
 from coordinator.core.node_load import NO_LOAD
@@ -71,6 +72,7 @@ class Node:
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
         """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
+        self.events = EngineEvents()
         self.load = NO_LOAD
         """As it was when the index last took in what has changed; another object whenever it is another."""
         self.running = 0
@@ -123,6 +125,7 @@ class Node:
 
     def _accept(self, heartbeat: Heartbeat, address: str, now: float) -> None:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
+        self.events.heard(heartbeat)
         self._targets.clear()
         if not heartbeat.leaving:
             self.spots = spots_of(heartbeat)

@@ -15,6 +15,7 @@ GroupKey: TypeAlias = tuple[
     frozenset[Place],
     tuple[int, int, bool],
     bool | None,
+    frozenset[str],
 ]
 
 LEVELS = {"interactive": 0, "batch": 1, "background": 2}
@@ -97,6 +98,7 @@ class OpenCall:
             self.passed_over,
             (bucket(self.needed), prompt_bucket(call), call.asks_thinking),
             call.may_substitute,
+            call.allows,
         )
 
     def may_try(self, place: Place) -> bool:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from coordinator.core.call import Call, Place
 from coordinator.core.candidate import Candidate
-from coordinator.core.eligibility import Refusal
+from coordinator.core.eligibility import Refusal, allowed
 from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
@@ -35,9 +35,12 @@ class Kind(Struct, frozen=True):
     max_context: int | None
     fixed_context: bool
     abilities: frozenset[str]
+    restricted: str = ""
 
     def can(self, call: Call) -> bool:
         """Unknown abilities and contexts refuse nothing."""
+        if self.restricted and not allowed(self.restricted, call):
+            return False
         if self.abilities and not call.abilities <= self.abilities:
             return False
         largest = self.context_length if self.fixed_context else self.max_context
@@ -71,7 +74,8 @@ class Fixed(Struct, frozen=True):
             candidate.default_context,
             candidate.max_context,
             candidate.fixed_context,
-            self.spot.model.abilities,
+            self.spot.abilities,
+            self.spot.engine.restricted,
         )
 
 

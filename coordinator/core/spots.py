@@ -5,7 +5,7 @@ from collections import defaultdict
 from msgspec import Struct
 
 from shared.names import ModelName, normalise
-from shared.wire import Engine, Heartbeat, Model, Replica
+from shared.wire import ABILITIES, Engine, Heartbeat, Model, Replica
 
 ELSEWHERE = ("-cloud", ":cloud")
 """Ends of the names of models that an Ollama only passes on."""
@@ -17,6 +17,14 @@ class Spot(Struct, frozen=True):
     engine: Engine
     model: Model
     replicas: tuple[Replica, ...]
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """That may be asked for, of `shared.wire.ABILITIES`; empty: any. What chats completes, if its engine does."""
+        told = self.model.abilities
+        if not self.engine.completes:
+            return told or ABILITIES - {"completion"}
+        return told | {"completion"} if "chat" in told else told
 
     @property
     def slots(self) -> int:

@@ -60,7 +60,7 @@ def _offer(chosen: Chosen) -> substitution.Offer:
     fixed = chosen.entry.fixed
     return substitution.Offer(
         place=fixed.place,
-        abilities=fixed.spot.model.abilities,
+        abilities=fixed.spot.abilities if fixed.spot.model.abilities else frozenset(),
         context_length=fixed.candidate.context_length,
         parameter_size=fixed.spot.model.parameter_size,
         score=chosen.total,

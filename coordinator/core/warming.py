@@ -95,7 +95,7 @@ class RunnersUp:
     def _is_busy(self, seen: Situation, model: ModelName, depth: int) -> bool:
         if not self._rules.threshold or depth < self._rules.threshold:
             return False
-        warm = sum(spot.slots for _, spot in seen.fleet.having(model) if spot.replicas)
+        warm = sum(spot.slots for spot in _loaded(seen.fleet, model))
         return 0 < warm <= depth
 
 
@@ -105,7 +105,7 @@ def preloads(seen: Situation, used: Iterable[tuple[ModelName, int]], rules: Warm
     there = [model for _, model in often if seen.fleet.has(model)]
     orders: list[Load] = []
     for model in there[: rules.preloads]:
-        loaded = any(spot.replicas for _, spot in seen.fleet.having(model))
+        loaded = _loaded(seen.fleet, model)
         if not loaded and not any(model == key[1] for key in seen.barred):
             taken = Counter({order.node_id: order.size for order in orders})
             found = _spare(seen, model, rules.min_availability, taken)
@@ -129,9 +129,7 @@ def pins_missing(
             if wanting and spot is not None and needs(spot) <= room.roomy:
                 orders.append(_order(room, spot, f"{model} is pinned", for_ever=True))
     for model in sorted(anywhere):
-        if any(spot.replicas for _, spot in seen.fleet.having(model)) or any(
-            model == key[1] for key in seen.barred
-        ):
+        if _loaded(seen.fleet, model) or any(model == key[1] for key in seen.barred):
             continue
         found = _spare(seen, model, 0.0)
         if found:
@@ -163,6 +161,11 @@ def needs(spot: Spot) -> int:
     """Bytes of memory for it: what it takes, where it is loaded, else an estimate."""
     loaded = sum(replica.size_bytes for replica in spot.replicas)
     return loaded or int(spot.model.size_bytes * MEMORY_FACTOR)
+
+
+def _loaded(fleet: Fleet, model: ModelName) -> list[Spot]:
+    """Where it is in memory, for any call."""
+    return [spot for _, spot in fleet.having(model) if spot.replicas and not spot.engine.restricted]
 
 
 def _depths(fleet: Fleet, held: Mapping[ModelName, int]) -> Counter[ModelName]:

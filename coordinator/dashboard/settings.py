@@ -31,6 +31,7 @@ def shown(
                 **dict.fromkeys(OFF, False),
                 "auto_pull": settings.auto_pull,
                 "vram_fallback": settings.vram_fallback,
+                "allow_restricted": settings.allow_restricted,
                 "dynamic_num_ctx": settings.dynamic_num_ctx,
                 "num_ctx_auto_calculate": settings.num_ctx_auto_calculate,
             },

@@ -37,9 +37,12 @@ class BadLine(Exception):
 class Callers:
     """Keys are known by their SHA-256 only."""
 
-    def __init__(self, owners: Mapping[str, KeyOwner]) -> None:
-        """`owners`: by the key's SHA-256 in small hexadecimal digits."""
+    def __init__(self, owners: Mapping[str, KeyOwner], *, allow_restricted: bool = False) -> None:
+        """`owners`: by the key's SHA-256 in small hexadecimal digits. `allow_restricted`: whether calls that say
+        nothing of it may use engines that cost money or serve batches only.
+        """
         self.owners = owners
+        self.allow_restricted = allow_restricted
         self._strangers: OrderedDict[str, set[str]] = OrderedDict()
         """Keys that the file does not have, by the address from which they came, that of the last call at the end."""
 

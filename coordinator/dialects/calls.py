@@ -7,8 +7,8 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from coordinator.core.call import Call, Operation, Origin
+from coordinator.dialects.allowances import ALLOW, allows, asks_thinking, may_substitute
 from coordinator.dialects.allowances import HEADER as NO_FALLBACK
-from coordinator.dialects.allowances import asks_thinking, may_substitute
 from coordinator.dialects.body import ABSENT, characters_of, context_asked, fallback_names, model_name
 from coordinator.dialects.callers import Callers
 from coordinator.dialects.conversation import HEADER as SESSION
@@ -28,6 +28,7 @@ class CommonHead(msgspec.Struct):
     tools: list[msgspec.Raw] | None = None
     fallback_models: list[str] | UnsetType | None = UNSET
     fallback: bool | UnsetType | None = UNSET
+    allow_restricted: bool | UnsetType | None = UNSET
     metadata: msgspec.Raw = ABSENT
     user: msgspec.Raw = ABSENT
     keep_alive: msgspec.Raw = ABSENT
@@ -35,9 +36,14 @@ class CommonHead(msgspec.Struct):
     truncate: msgspec.Raw = ABSENT
 
     @property
-    def names_fallbacks(self) -> bool:
+    def has_ours(self) -> bool:
         """Whether it has fields that are ours, and no engine's."""
-        return self.fallback_models is not UNSET or self.fallback is not UNSET
+        return not (self.fallback_models is self.fallback is self.allow_restricted is UNSET)
+
+    @property
+    def allows_restricted(self) -> bool | None:
+        """`allow_restricted`, None where the caller leaves it open."""
+        return None if self.allow_restricted is UNSET else self.allow_restricted
 
     @property
     def allows_fallback(self) -> bool | None:
@@ -68,6 +74,12 @@ def call_of(
     """
     asked, name = model_name(head.model)
     client, priority = callers.of(request)
+    restrictions = allows(
+        head.allows_restricted,
+        request.headers.get(ALLOW),
+        priority,
+        by_fleet=callers.allow_restricted,
+    )
     tags = tags_of(request.headers.get(HEADER, ""), head.metadata, head.user)
     named = session_named(request.headers.get(SESSION), tags) if operation != "embed" else ""
     session, prefix, continues = names_of(opening, name, client, named, prompt_cache_key)
@@ -91,6 +103,7 @@ def call_of(
         prefix=prefix,
         continues=continues,
         may_substitute=may_substitute(head.allows_fallback, request.headers.get(NO_FALLBACK)),
+        allows=restrictions,
         asks_thinking=asks_thinking(head.think, effort),
         origin=Origin(request.path, request.remote or "", tags),
     )

@@ -63,6 +63,7 @@ class _Head(CommonHead):
     suffix: str | None = None
     input: Raw = ABSENT
     images: list[Raw] | None = None
+    raw: Raw = ABSENT
     options: _Options | None = None
 
 
@@ -132,7 +133,7 @@ class OllamaExchange:
         return EngineRequest(path, body, self._headers, whole=not self.stream, context=context)
 
     def _own_body(self, placement: Placement) -> bytes:
-        if not (placement.fallback or self._head.names_fallbacks or placement.protection.changes):
+        if not (placement.fallback or self._head.has_ours or placement.protection.changes):
             return self._body
         name = placement.engine_model if placement.fallback else self.call.asked_name
         values = said_in(self._body, placement.protection)
@@ -270,7 +271,7 @@ class Ollama:
 
 
 def _abilities(operation: Operation, head: _Head) -> frozenset[str]:
-    needed = {"embedding"} if operation == "embed" else {"chat"}
+    needed = {"embedding" if operation == "embed" else "completion" if _is_raw(operation, head) else "chat"}
     if head.tools:
         needed.add("tools")
     if head.suffix:
@@ -278,6 +279,11 @@ def _abilities(operation: Operation, head: _Head) -> frozenset[str]:
     if _images(head):
         needed.add("vision")
     return frozenset(needed)
+
+
+def _is_raw(operation: Operation, head: _Head) -> bool:
+    """A generate whose prompt goes to the model as it is; another is a chat of one message."""
+    return operation == "generate" and bytes(head.raw) == b"true"
 
 
 def _images(head: _Head) -> int:

@@ -48,7 +48,7 @@ def show(entry: Entry) -> dict[str, Any]:
 
 def capabilities(model: Model) -> list[str]:
     """Our abilities in Ollama's words."""
-    return sorted("completion" if ability == "chat" else ability for ability in model.abilities)
+    return sorted({"completion" if ability == "chat" else ability for ability in model.abilities})
 
 
 def _tag(entry: Entry) -> dict[str, Any]:

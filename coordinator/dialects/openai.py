@@ -53,6 +53,7 @@ class _Head(CommonHead):
     prompt_cache_key: Raw = ABSENT
 
 
+_ABILITY: dict[Operation, str] = {"chat": "chat", "generate": "completion", "embed": "embedding"}
 _TRANSLATED = {
     "/v1/chat/completions": openai_request.chat,
     "/v1/completions": openai_request.completions,
@@ -70,7 +71,7 @@ class OpenAiExchange:
         self.stream = call.stream
         self._path = path
         self._body = body
-        self._drop = allowances.FIELDS if head.names_fallbacks else ()
+        self._drop = allowances.FIELDS if head.has_ours else ()
         self._for_ollama = given(head.keep_alive) or given(head.options)
         """Ollama's own /v1 drops these two, llama.cpp ignores them."""
         self._headers = headers
@@ -247,7 +248,7 @@ def _error(error: FleetError) -> dict[str, object]:
 
 
 def _abilities(operation: Operation, head: _Head, images: int) -> frozenset[str]:
-    needed = {"embedding"} if operation == "embed" else {"chat"}
+    needed = {_ABILITY[operation]}
     if head.tools:
         needed.add("tools")
     if given(head.suffix) and operation == "generate":

@@ -1,11 +1,11 @@
-"""`herd describe model|request`: what the coordinator knows of one thing."""
+"""`herd describe node|model|request`: what the coordinator knows of one thing."""
 
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from coordinator.verbs.completion import models
+from coordinator.verbs.completion import models, nodes
 from coordinator.verbs.lazy import LazyGroup
 from coordinator.verbs.telling import ended, json_option, rendered, url_option
 
@@ -18,9 +18,26 @@ def describe() -> None:
     """What the coordinator knows of one thing.
 
     \b
+    herd describe node laptop
     herd describe model llama3.2
     herd describe request 0190c7e2-...
     """
+
+
+@describe.command()
+@click.argument("name", shell_complete=nodes)
+@url_option
+@json_option
+def node(*, name: str, url: str, output: Any) -> None:
+    """A node: its machine, its engines and their models, and what happened to them.
+
+    \b
+    herd describe node laptop
+    herd describe node laptop -o json
+    """
+    from coordinator.verbs.describe import describe_node
+
+    ended(lambda: describe_node(name, url=url, output=output))
 
 
 @describe.command()

@@ -2,7 +2,14 @@
 
 import pytest
 
-from agent.backoff import FORGOTTEN_AFTER_S, LONGEST_S, wait_before_start
+from agent.backoff import (
+    FORGOTTEN_AFTER_S,
+    LONGEST_S,
+    MOST_EXITS,
+    QUARANTINE_S,
+    Restarts,
+    wait_before_start,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +43,31 @@ def test_while_exits_keep_coming_the_wait_never_falls_back(lives_s: float) -> No
     waits = waits_of_a_process_that_ends_after(lives_s, starts=30)
     assert waits == sorted(waits)
     assert waits[-1] == LONGEST_S
+
+
+def after(exits_at: list[float], lived_s: float = 0.0) -> Restarts:
+    restarts = Restarts()
+    for at in exits_at:
+        restarts = restarts.after_exit(lived_s, at)
+    return restarts
+
+
+def test_five_exits_in_five_minutes_are_quarantine() -> None:
+    assert not after([0.0, 70.0, 140.0, 210.0]).quarantined
+    assert after([0.0, 70.0, 140.0, 210.0, 280.0]).quarantined
+    assert not after([0.0, 80.0, 160.0, 240.0, 320.0]).quarantined
+    assert after([0.0] * MOST_EXITS).wait_s(0.0) == QUARANTINE_S
+
+
+def test_one_that_is_quarantined_stays_so_until_it_has_lived_for_a_while() -> None:
+    restarts = after([0.0] * MOST_EXITS)
+    again = restarts.after_exit(5.0, 1000.0)
+    assert again.quarantined
+    assert again.wait_s(1000.0) == QUARANTINE_S
+    assert not again.after_exit(FORGOTTEN_AFTER_S, 2000.0).quarantined
+
+
+def test_a_hopeless_one_is_quarantined_by_its_first_exit() -> None:
+    restarts = Restarts().after_exit(0.1, 5.0, hopeless=True)
+    assert restarts.wait_s(5.0, 60.0) == 60.0
+    assert Restarts().after_exit(0.1, 5.0).wait_s(5.0) == 0.0

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from agent.engines.ollama import Ollama
 from agent.gateway import Gateway
+from agent.swapping.roster import Roster
 from shared.wire import GATEWAY_FAULT_HEADER, engine_path
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
@@ -27,7 +28,7 @@ async def nothing() -> None:
 @asynccontextmanager
 async def gateway_before(url: str) -> AsyncIterator[tuple[Gateway, str, aiohttp.ClientSession]]:
     async with aiohttp.ClientSession() as session:
-        gateway = Gateway("n", SECRET, {"ollama": Ollama(url, session, 2.0, {})}, session, 10_000, nothing)
+        gateway = Gateway("n", SECRET, Roster([Ollama(url, session, 2.0, {})]), session, 10_000, nothing)
         runner = web.AppRunner(gateway.app, handler_cancellation=True)
         await runner.setup()
         try:

@@ -11,10 +11,16 @@ from aiohttp import web
 
 from agent.link import REPLY_BYTES, Link
 from shared.serving import cancelled, listening
-from shared.wire import Heartbeat
+from shared.wire import Heartbeat, HeartbeatReply
 from tests.fakes.waiting import eventually
 
-GOOD = {"status": "ok", "node_status": "online", "state": "ready", "coordinator_id": "a" * 32}
+GOOD = {
+    "status": "ok",
+    "node_status": "online",
+    "state": "ready",
+    "coordinator_id": "a" * 32,
+    "events_taken": 7,
+}
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -95,6 +101,14 @@ async def test_a_beat_that_is_taken_is_taken() -> None:
     async with coordinator(good) as way, link(way, Beats()) as line:
         assert await line.announce()
         assert way.silences == 0
+
+
+@pytest.mark.parametrize(("answer", "known"), [(good, [7]), (someone_else, []), (refusing, [])])
+async def test_what_a_coordinator_knows_is_passed_on(answer: Answer, known: list[int]) -> None:
+    heard: list[HeartbeatReply] = []
+    async with coordinator(answer) as way, aiohttp.ClientSession() as session:
+        await Link(way, Beats(), session, 1.0, asyncio.Event(), heard.append).announce()
+    assert [reply.events_taken for reply in heard] == known
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ def test_a_running_program_is_found(tmp_path: Path) -> None:
 
 def test_one_that_was_killed_is_not(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        tell(tmp_path, msgspec.structs.replace(own(), pid=child.pid))
+        mine = own()
+        tell(tmp_path, msgspec.structs.replace(mine, pid=child.pid, started=mine.started - 60))
         assert found(tmp_path) is None, "its number was another's before"
         child.kill()
     tell(tmp_path, msgspec.structs.replace(own(), pid=child.pid))

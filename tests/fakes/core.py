@@ -46,6 +46,7 @@ class Engine:
         self._expiries: dict[str, datetime] = {}
         self._lasting_s: dict[str, float] = {}
         self._ready_at: dict[str, float] = {}
+        self._renewed: Counter[str] = Counter()
 
     def patch(self, patch: dict[str, Any]) -> None:
         """Merges switches; naming `fail_first_n` starts its count anew."""
@@ -103,6 +104,12 @@ class Engine:
         if self.find(name) is None:
             self.switches.models.append(name if ":" in name.rpartition("/")[2] else f"{name}:latest")
 
+    def renew(self, model: str) -> None:
+        """What a pull of a model does that is listed already."""
+        if model in self.switches.newer:
+            self.switches.newer.remove(model)
+            self._renewed[model] += 1
+
     def remove(self, model: str) -> None:
         """Deletes a listed model."""
         self.unload(model)
@@ -157,7 +164,7 @@ class Engine:
             "model": model,
             "modified_at": MODIFIED_AT,
             "size": self._size(),
-            "digest": digest(model),
+            "digest": digest(model + "@newer" * self._renewed[model]),
             "details": DETAILS,
         }
 

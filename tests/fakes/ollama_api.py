@@ -263,6 +263,7 @@ async def pull(call: Call) -> web.StreamResponse:
     response = await send_stream(call, [Step(framed(call, line), pause) for line in lines])
     if not call.failed and switches.pull_error is None:
         call.engine.add(name)
+        call.engine.renew(call.engine.find(name) or name)
     return response
 
 

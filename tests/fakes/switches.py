@@ -47,6 +47,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     pull_bytes: int = 1 << 20
     pull_delay_s: float = 0.0
     pull_error: str | None = None
+    # Models of which the registry has a newer version: a pull gives them another digest.
+    newer: list[str] = []
     # How much is answered, and how fast.
     slots: int = 1
     tokens: int = 5

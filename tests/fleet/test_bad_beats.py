@@ -29,6 +29,7 @@ NO_BEAT = {
     "too deep": b'{"more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
 }
 
+EVENT = {"number": 1, "at": 1.0, "engine": "e", "kind": "crashed", "rung": "as it was", "then": "again"}
 MISSING = ("node_id", "epoch", "seq", "gateway_port", "gateway_secret")
 
 BAD_FIELDS: dict[str, tuple[dict[str, Any], str]] = {
@@ -65,6 +66,13 @@ BAD_FIELDS: dict[str, tuple[dict[str, Any], str]] = {
         {"engines": [ENGINE | {"replicas": [{"model": "m", "slots_total": 0}]}]},
         "$.engines[0].replicas[0].slots_total",
     ),
+    "too many events": ({"events": [EVENT] * 9}, "$.events"),
+    "an event of no engine": ({"events": [EVENT | {"engine": ""}]}, "$.events[0].engine"),
+    "an event that commands a terminal": (
+        {"events": [EVENT | {"lines": ["\x1b[2J"]}]},
+        "$.events[0].lines[0]",
+    ),
+    "an event of long words": ({"events": [EVENT | {"then": "x" * 257}]}, "$.events[0].then"),
 }
 
 IMPOSSIBLE_HOSTS = (

@@ -68,7 +68,7 @@ async def test_the_model_tells_what_it_is_and_what_it_cannot(herd: Herd) -> None
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
-    [("missing.gguf", None, "missing.gguf"), ("other.gguf", b"PK not a model", "cannot serve")],
+    [("missing.gguf", None, "missing.gguf"), ("other.gguf", b"PK not a model", "it is no GGUF file")],
 )
 async def test_a_file_that_cannot_be_served_is_told_in_the_status(
     tmp_path: Path, name: str, content: bytes | None, reason: str

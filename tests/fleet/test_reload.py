@@ -1,143 +1,138 @@
-"""SIGHUP to running programs: what can change does, and a file that is wrong changes nothing."""
+"""engines.toml is changed under calls: the engine with other settings takes the old one's place, and no call fails.
 
-import asyncio
-import contextlib
-import os
-import pty
+The engine is a double of vLLM, run as its program; the agent, its supervisor and the coordinator are real.
+"""
+
+import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from tests.fakes.control import FakeEngine
+import pytest
+
+from tests.agent.supervised import free_port
+from tests.fakes.doubles.running import PROGRAMS
 from tests.fakes.waiting import eventually
-from tests.fleet.asking import DIALECTS, ask
-from tests.fleet.harness import REPOSITORY, Program, herd, node
+from tests.fleet.harness import Herd, herd, node
+from tests.fleet.swapping import Clients
+from tests.fleet.verbs import verb
 
-STARTED = """
-import os, signal, sys
-os.setsid()
-signal.signal(signal.SIGHUP, signal.SIG_IGN if NOHUP else signal.SIG_DFL)
-os.close(os.open(os.ttyname(0), os.O_RDWR))
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-"""A program at its own terminal."""
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a script stands in for a Python")
 
-
-async def hung_up(program: Program, words: str) -> None:
-    """Sends it, and waits until its log says these words once more."""
-    before = program.log.read_text().count(words)
-    program.signal(signal.SIGHUP)
-    await eventually(lambda: program.log.read_text().count(words) > before, 10)
+BROKEN, LONELY = "--no-such-thing", "--lonely"
+"""Words with which the engine never starts, or not while another runs."""
+GREEDY = "--max-num-seqs 32"
+"""With these it wants more memory than there is."""
 
 
-async def test_a_coordinator_takes_what_can_change(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text("[herd]\nhold_timeout = 60\n")
-    async with herd(tmp_path, config_file=config, settle_time=0) as fleet:
-        shown = await fleet.get("/dashboard/api/settings")
-        assert shown["config"]["server"]["hold_timeout"] == 60
-        await hung_up(fleet, "reloaded: no setting has changed")
-
-        config.write_text("[herd]\nhold_timeout = 0.2\nstop_grace = 1\n[herd-node]\nnode_id = 'x'\n")
-        await hung_up(fleet, f"reloaded: hold_timeout 60.0 -> 0.2 (file {config})")
-        assert f"not before a restart: stop_grace 5.0 -> 1.0 (file {config})" in fleet.log.read_text()
-        shown = await fleet.get("/dashboard/api/settings")
-        assert shown["config"]["server"]["hold_timeout"] == 0.2
-
-        config.write_text("[herd]\nhold_timeuot = 5\n")
-        await hung_up(fleet, "not reloaded, everything stays as it was")
-        assert "unknown key hold_timeuot in [herd]; did you mean hold_timeout?" in fleet.log.read_text()
-        config.write_text("[herd]\nmax_retries = 7\nhold_timeout = 0.2\nconsole_log_level = 'ERROR'\n")
-        (tmp_path / "herd" / "priorities").write_text("nonsense\n")
-        await hung_up(fleet, "priorities: line 1")
-        shown = await fleet.get("/dashboard/api/settings")
-        assert shown["config"]["server"]["max_retries"] == 2
-        (tmp_path / "herd" / "priorities").unlink()
-        fleet.signal(signal.SIGHUP)
-
-        async def taken() -> bool:
-            now = await fleet.get("/dashboard/api/settings")
-            return bool(now["config"]["server"]["max_retries"] == 7)
-
-        await eventually(taken)
-        assert "max_retries" not in fleet.log.read_text(), "the terminal's level has changed too"
+def a_python(directory: Path) -> Path:
+    """Runs the double whatever module it is asked for; but with BROKEN among its words it ends."""
+    path = directory / "python"
+    lines = [
+        "#!/bin/sh",
+        f'case "$*" in *{BROKEN}*) echo "worker: it is broken" >&2; exit 1;; esac',
+        f'case "$*" in *"{GREEDY}"*) echo "CUDA error: out of memory" >&2; exit 1;; esac',
+        f"running={directory}/running",
+        f'case "$*" in *{LONELY}*) if [ -e "$running" ] && kill -0 "$(cat "$running")"; then',
+        'echo "CUDA error: out of memory" >&2; exit 1; fi;; esac',
+        'echo $$ > "$running"',
+        f'shift 2; exec {sys.executable} {PROGRAMS / "vllm.py"} "$@"',
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    path.chmod(0o755)
+    return path
 
 
-async def test_a_new_limit_holds_for_the_next_call(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text("[herd]\nhold_limit = 1000\nhold_timeout = 30\n")
-    async with (
-        FakeEngine.run(["m"], loaded=["m"], token_delay_s=0.4, tokens=60) as fake,
-        herd(tmp_path, config_file=config) as fleet,
-        node(tmp_path, fleet.address, "node-1", ollama=fake.address),
-    ):
-        await fleet.ready("node-1")
-        first = asyncio.create_task(ask(fleet, DIALECTS[0]))
-        await eventually(fleet.in_flight)
-        config.write_text("[herd]\nhold_limit = 0\n")
-        await hung_up(fleet, "reloaded: hold_limit 1000 -> 0")
-        assert (await ask(fleet, DIALECTS[0])).status == 503
-        await fake.switch(hurry=True)
-        assert (await first).status == 200
+def says(directory: Path, context: int, *, port: int = 0, further: str = "", slots: int = 4) -> None:
+    """What engines.toml says."""
+    text = f'[v]\nkind = "vllm"\nmodel = "m"\ncontext = {context}\nport = {port}\nslots = {slots}\n'
+    text += f'python = "{directory / "python"}"\narguments = ["{further}"]\n'
+    (directory / "n" / "engines.toml").write_text(text)
 
 
-async def test_an_agent_takes_what_can_change(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text("[herd-node]\nengine = ['ollama']\n")
-    async with (
-        FakeEngine.run(["m"], loaded=["m"]) as fake,
-        herd(tmp_path) as fleet,
-        node(tmp_path, fleet.address, "node-1", ollama=fake.address, config_file=config) as agent,
-    ):
-        await fleet.ready("node-1")
-        config.write_text("[herd-node]\ndrain_timeout = 5\nembedded_slots = 3\n")
-        await hung_up(agent, f"reloaded: drain_timeout 600.0 -> 5.0 (file {config})")
-        assert f"not before a restart: embedded_slots 2 -> 3 (file {config})" in agent.log.read_text()
-        config.write_text("[herd-nod]\n")
-        await hung_up(agent, "unknown table herd-nod; did you mean herd-node?")
-        assert agent.process.returncode is None
+async def context_of(fleet: Herd) -> int | None:
+    """Of the engine's model, as the fleet knows it."""
+    (engine,) = (await fleet.nodes())["n"]["engines"]
+    found: int | None = engine["models"][0]["max_context"]
+    return found
 
 
-@contextlib.asynccontextmanager
-async def in_a_terminal(
-    data_dir: Path, *, nohup: bool
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, Callable[[], None]]]:
-    """`herd`, and what closes its terminal."""
-    ours, theirs = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", STARTED.replace("NOHUP", str(nohup))),
-        *(sys.executable, "-m", "coordinator"),
-        *("--host", "127.0.0.1", "--port", "0", "--data-dir", str(data_dir)),
-        cwd=REPOSITORY,
-        env=dict(os.environ) | {"FLEET_CONFIG_FILE": os.devnull, "FLEET_ENV_FILE": os.devnull},
-        stdin=theirs,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    try:
-        assert process.stdout is not None
-        assert b"listening" in await process.stdout.readline()
-        yield process, lambda: os.close(ours)
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
+async def kinds(fleet: Herd) -> list[str]:
+    """Of the events."""
+    return [each["kind"] for each in (await fleet.nodes())["n"]["events"]]
 
 
-async def test_a_terminal_that_is_closed_stops_what_was_started_in_it(tmp_path: Path) -> None:
-    async with in_a_terminal(tmp_path, nohup=False) as (process, close):
-        close()
-        async with asyncio.timeout(20):
-            assert await process.wait() == 0
-        assert "stopping" in (tmp_path / "logs" / "herd.jsonl").read_text()
+@pytest.mark.parametrize("fixed", [False, True])
+async def test_other_settings_under_calls(tmp_path: Path, fixed: bool) -> None:
+    """With a fixed port two cannot run at once: then the new one comes after the old."""
+    a_python(tmp_path)
+    (tmp_path / "n").mkdir()
+    port = free_port() if fixed else 0
+    says(tmp_path, 1024, port=port)
+    async with herd(tmp_path) as fleet, node(tmp_path, fleet.address, "n", engine="v") as agent:
+        await fleet.ready("n")
+        assert await context_of(fleet) == 1024
+        clients = Clients(fleet, "m")
+        async with clients.calling():
+            await clients.more()
+            says(tmp_path, 2048, port=port)
+            said = await verb("agent", "reload", f"--data-dir={tmp_path / 'n'}")
+            await clients.more()
+            how = "after" if fixed else "beside"
+            assert (said.code, said.out) == (0, f"v swapped: the new one was started {how} the old\n"), said
+            await eventually(lambda: now_has(fleet, 2048))
+            says(tmp_path, 4096, port=port)
+            agent.signal(signal.SIGHUP)
+            await eventually(lambda: now_has(fleet, 4096), 20)
+            await clients.more()
+            says(tmp_path, 512, port=port, further=BROKEN)
+            said = await verb("agent", "reload", f"--data-dir={tmp_path / 'n'}")
+            await clients.more()
+            assert (said.code, said.out) == (1, "")
+            assert ("the old one was started again" if fixed else "the old one goes on") in said.err
+            (tmp_path / "n" / "engines.toml").write_text("[v\n")
+            said = await verb("agent", "reload", f"--data-dir={tmp_path / 'n'}", "-ojson")
+            assert said.code == 1
+            assert "engines.toml" in json.loads(said.out)["refused"]
+            await clients.more()
+        assert clients.bad == []
+        assert await context_of(fleet) == 4096
+        told = [each for each in await kinds(fleet) if "swapped" in each]
+        assert told == ["swapped", "swapped", "not swapped"]
 
 
-async def test_but_not_what_was_to_outlive_it(tmp_path: Path) -> None:
-    async with in_a_terminal(tmp_path, nohup=True) as (process, close):
-        close()
-        log = tmp_path / "logs" / "herd.jsonl"
-        await eventually(lambda: "reloaded: no setting has changed" in log.read_text(), 20)
-        assert process.returncode is None
+async def test_what_finds_no_memory_beside_the_old_comes_after_it_and_down_the_ladder(tmp_path: Path) -> None:
+    a_python(tmp_path)
+    (tmp_path / "n").mkdir()
+    says(tmp_path, 1024)
+    async with herd(tmp_path) as fleet, node(tmp_path, fleet.address, "n", engine="v"):
+        await fleet.ready("n")
+        clients = Clients(fleet, "m")
+        async with clients.calling():
+            await clients.more()
+            says(tmp_path, 2048, further=LONELY, slots=32)
+            said = await verb("agent", "reload", f"--data-dir={tmp_path / 'n'}")
+            await clients.more()
+        assert clients.bad == []
+        assert (said.code, said.out) == (0, "v swapped: the new one was started after the old\n"), said
+        assert await context_of(fleet) == 2048
+        told = await kinds(fleet)
+        assert (told[0], told[-1]) == ("out of memory", "swapped")
+
+
+async def now_has(fleet: Herd, context: int) -> bool:
+    """Whether the fleet knows of the new settings."""
+    return await context_of(fleet) == context
+
+
+async def test_what_a_reload_cannot_do_it_says(tmp_path: Path) -> None:
+    a_python(tmp_path)
+    (tmp_path / "n").mkdir()
+    says(tmp_path, 1024)
+    async with herd(tmp_path) as fleet, node(tmp_path, fleet.address, "n"):
+        await eventually((tmp_path / "n" / "nodes" / "n" / "agent.json").exists, 20)
+        said = await verb("agent", "reload", f"--data-dir={tmp_path / 'n'}")
+        assert said.code == 0, said  # --engine embedded stands, whatever the file says
+        assert said.out == "embedded already the newest: it is already the newest\n"
+    said = await verb("agent", "reload", f"--data-dir={tmp_path / 'n'}")
+    assert (said.code, said.out) == (3, "")

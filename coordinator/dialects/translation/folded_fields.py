@@ -31,6 +31,7 @@ def _embed_options(value: Any, source: Source) -> dict[str, Any]:
 _FOLDED: dict[str, Rule] = {
     "fallback_models": Ours("names other models that may serve"),
     "fallback": Ours("allows another model of the same kind, or forbids it"),
+    "allow_restricted": Ours("allows engines that cost money or serve batches only, or forbids them"),
     "keep_alive": Inert("the engine's model stays loaded"),
 }
 GENERATION = Table(

@@ -29,6 +29,7 @@ _OURS: dict[str, Rule] = {
     "stream": Ours("sent, and an answer of that kind is expected"),
     "fallback_models": Ours("names other models that may serve"),
     "fallback": Ours("allows another model of the same kind, or forbids it"),
+    "allow_restricted": Ours("allows engines that cost money or serve batches only, or forbids them"),
     "metadata": Ours("its tags are kept for the trace"),
     "user": Ours("kept as a tag for the trace"),
     "keep_alive": Inert("the engine's model stays loaded"),

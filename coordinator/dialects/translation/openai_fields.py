@@ -32,6 +32,7 @@ _OURS: dict[str, Rule] = {
     "model": Ours("sent as the engine spells it"),
     "fallback_models": Ours("names other models that may serve"),
     "fallback": Ours("allows another model of the same kind, or forbids it"),
+    "allow_restricted": Ours("allows engines that cost money or serve batches only, or forbids them"),
     "metadata": Ours("its tags are kept for the trace"),
     "user": Ours("kept as a tag for the trace"),
 }

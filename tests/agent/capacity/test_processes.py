@@ -58,6 +58,12 @@ async def test_what_the_agent_started_is_its_own(burner: subprocess.Popen[str]) 
     assert processor_pct(before, after, carried=False) is not None
 
 
+async def test_an_engine_that_was_adopted_is_the_agents_own() -> None:
+    """It is not below the agent: here the process above it."""
+    assert os.getppid() not in {number for number, _ in Processes(None).look().own}
+    assert os.getppid() in {number for number, _ in Processes(None, lambda: [os.getppid()]).look().own}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only root may know who listens")
 def test_an_engine_is_found_by_its_port_and_its_ended_children_count() -> None:
     """Not below the agent, or it would be the agent's own: so it is looked at from a process beside it."""

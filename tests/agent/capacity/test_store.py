@@ -48,7 +48,7 @@ def test_a_corrupt_file_is_put_aside(
     (aside,) = tmp_path.iterdir()
     assert aside.name.startswith(f"{FILE}.corrupt-20")
     assert aside.read_bytes() == content
-    assert "is corrupt; learning begins anew" in caplog.text
+    assert "is corrupt; learning the owner's use begins anew" in caplog.text
     store.write(encoded(new_week(T0)))
     assert (tmp_path / FILE).exists()
 

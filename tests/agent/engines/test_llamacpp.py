@@ -13,6 +13,7 @@ from agent.engines import llamacpp
 from agent.engines.embedded_model import ModelFile
 from agent.engines.engine import EngineError
 from agent.engines.llamacpp import LlamaCpp
+from scripts.train import gguf
 from shared.wire import Engine
 
 WORKER = """
@@ -57,7 +58,7 @@ async def before(directory: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     """The driver, ready, before a program that makes sense."""
     worker, model = directory / "worker.py", directory / "m.gguf"
     worker.write_text(WORKER)
-    model.write_bytes(b"GGUF")
+    model.write_bytes(gguf.file_bytes([], []))
     for path, value in SENSE.items():
         answers(directory, path, json.dumps(value).encode())
     monkeypatch.setattr(llamacpp, "WORKER", worker)

@@ -268,3 +268,10 @@ async def test_the_contract_holds_with_the_real_ollama(
     finally:
         process.terminate()
         await process.wait()
+
+
+async def test_a_model_leaves_memory_when_it_is_told_to(session: aiohttp.ClientSession) -> None:
+    async with FakeEngine.run(models=["m", "n"], loaded=["m", "n"]) as fake:
+        engine = driver(fake.address, session)
+        await engine.unload("m")
+        assert [each.model for each in (await engine.look()).replicas] == ["n"]

@@ -37,6 +37,18 @@ def test_the_tightest_limit_around_counts(tmp_path: Path) -> None:
     assert left(tmp_path, "0::/a.slice/b.service\n") == 0
 
 
+def test_files_are_given_up_where_that_counts(tmp_path: Path) -> None:
+    group(tmp_path, 256 * MIB, 250 * MIB)
+    (tmp_path / "own").write_text("0::/\n")
+    (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {100 * MIB}\nactive_file {20 * MIB}\nodd\n")
+    assert memory_left(tmp_path / "own", tmp_path) == 6 * MIB
+    assert memory_left(tmp_path / "own", tmp_path, with_files=True) == 126 * MIB
+    group(tmp_path / "memory", 256 * MIB, 250 * MIB, LIMIT_AND_USE_V1)
+    (tmp_path / "memory/memory.stat").write_text(f"inactive_file 1\ntotal_inactive_file {64 * MIB}\n")
+    (tmp_path / "own").write_text("4:memory:/\n")
+    assert memory_left(tmp_path / "own", tmp_path, with_files=True) == 70 * MIB
+
+
 @pytest.mark.parametrize("path", ["/docker/abc", "/"])
 def test_version_1(tmp_path: Path, path: str) -> None:
     """A container's own group lies at the root, whatever the path says."""

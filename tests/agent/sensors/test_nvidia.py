@@ -21,8 +21,9 @@ nvidia = Nvidia()
 for world in json.loads(sys.argv[1]):
     os.environ.update(world)
     gpus, reason = nvidia.read()
+    taken = list(nvidia.by_process.values())
     entered = pynvml.nvmlLib.standin_entered() if pynvml.nvmlLib else 0
-    print(msgspec.json.encode({"gpus": gpus, "reason": reason, "entered": entered}).decode())
+    print(msgspec.json.encode({"gpus": gpus, "reason": reason, "entered": entered, "taken": taken}).decode())
 """
 DRIVER_NOT_LOADED, UNKNOWN, UNINITIALISED = "9", "999", "1"
 
@@ -33,6 +34,8 @@ class Reading(msgspec.Struct):
     gpus: list[Gpu]
     reason: str
     entered: int
+    taken: list[dict[int, int]] = []
+    """Bytes of each card by process."""
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,13 @@ def test_two_gpus(library: Path) -> None:
     first, second = read(library, {"STANDIN_GPUS": "2"}, {})
     assert (first.gpus, first.reason) == (pair(), "")
     assert second == first  # entered once
+
+
+def test_what_each_process_takes(library: Path) -> None:
+    (reading,) = read(library, {"STANDIN_GPUS": "3"})
+    assert reading.taken == [{}, {1000: GIB}, {1000: GIB, 1001: GIB}]
+    (refused,) = read(library, {"STANDIN_GPUS": "3", "STANDIN_REFUSES": "processes,"})
+    assert refused.taken == [{}, {}, {}]
 
 
 def test_links_are_asked_about_once_a_minute(library: Path) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from agent.config import Settings
 from agent.verbs import doctor_checks
-from agent.verbs.doctor import _nvidia_on_bus
+from agent.verbs.doctor import _kinds, _nvidia_on_bus
 from agent.verbs.doctor_checks import CoordinatorSeen, GpusSeen, OllamaSeen
 from shared.finding import Finding
 from shared.wire import Gpu
@@ -36,11 +38,26 @@ def the(check_id: str, findings: object) -> Finding:
         (DOWN, (), True, {"engine_found": "info"}),
         (DOWN, (), False, {"no_engine": "critical"}),
         (DOWN, ("ollama",), True, {"engine_down": "critical"}),
+        (DOWN, ("vllm",), False, {}),
         (DOWN, ("ollama", "embedded"), True, {"engine_down": "critical", "engine_found": "info"}),
     ],
 )
 def test_engines(seen: OllamaSeen, wanted: tuple[str, ...], embedded: bool, expected: dict[str, str]) -> None:
     assert told(doctor_checks.engines(seen, wanted, embedded=embedded)) == expected
+
+
+def test_an_ollama_that_the_agent_starts_may_be_down() -> None:
+    assert told(doctor_checks.engines(DOWN, ("ollama",), embedded=False, startable=True)) == {}
+
+
+def test_engines_that_are_named_are_those_of_the_file_too(tmp_path: Path) -> None:
+    (tmp_path / "engines.toml").write_text('[big]\nkind = "vllm"\nmodel = "m"\n')
+    settings = Settings(data_dir=str(tmp_path))
+    assert _kinds(settings) == (("vllm",), "")
+    assert _kinds(msgspec.structs.replace(settings, engine=("ollama", "big"))) == (("ollama", "vllm"), "")
+    (tmp_path / "engines.toml").write_text("[vlm]\n")
+    kinds, wrong = _kinds(settings)
+    assert (kinds, "vllm" in wrong) == ((), True)
 
 
 @pytest.mark.parametrize(

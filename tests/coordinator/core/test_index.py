@@ -54,7 +54,8 @@ def _engine(chance: random.Random) -> Engine:
         for name in names
         if chance.random() < 0.5
     ]
-    return an_engine(*models, replicas=replicas, slots=chance.randint(1, 2))
+    made = an_engine(*models, replicas=replicas, slots=chance.randint(1, 2))
+    return msgspec.structs.replace(made, restricted=chance.choice(["", "", "", "cost", "batch"]))
 
 
 class Town:
@@ -99,6 +100,8 @@ class Town:
             num_ctx=self.chance.choice([None, 4_096, 32_768, 65_536]),
             abilities=self.chance.choice([(), (), ("tools",)]),
         )
+        allows = self.chance.choice([(), (), ("cost",), ("restricted",)])
+        call = msgspec.structs.replace(call, allows=frozenset[str](allows))
         self.check(call)
         self._apply(self.desk.arrived(call, self.now))
 

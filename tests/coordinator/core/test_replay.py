@@ -133,10 +133,13 @@ NEW = st.fixed_dictionaries({}, optional={name: st.floats(0, 100) for name in SI
 
 
 def scaled(weights: Mapping[str, float]) -> Weights:
-    """Each signal as a whole: all tiers of residency keep their ratio."""
+    """Each signal as a whole: all tiers of residency keep their ratio, and a call its part of the queue's points."""
     ratio = weights.get("thermal", WEIGHTS["thermal"]) / WEIGHTS["thermal"]
     tiers = [name for name in Weights.__struct_fields__ if name.startswith("thermal_")]
-    return Weights(**WEIGHTS | dict(weights) | {name: getattr(Weights(), name) * ratio for name in tiers})
+    each = weights.get("queue_depth", WEIGHTS["queue_depth"]) / WEIGHTS["queue_depth"]
+    kept = {name: getattr(Weights(), name) * ratio for name in tiers}
+    kept["queue_depth_per"] = Weights().queue_depth_per * each
+    return Weights(**WEIGHTS | dict(weights) | kept)
 
 
 def decided(candidates: list[Candidate], weights: Mapping[str, float]) -> Explanation:

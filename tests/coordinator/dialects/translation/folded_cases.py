@@ -5,6 +5,7 @@ from tests.coordinator.dialects.translation.cases import Case, Cases, refused, s
 _OURS: dict[str, list[Case]] = {
     "fallback_models": [unsaid({"fallback_models": ["other"]})],
     "fallback": [unsaid({"fallback": True}), unsaid({"fallback": False})],
+    "allow_restricted": [unsaid({"allow_restricted": True}), unsaid({"allow_restricted": False})],
     "keep_alive": [unsaid({"keep_alive": value}) for value in ("5m", 0, -1)],
 }
 _OTHER_WORDS = "another field says something else of max_tokens"

@@ -27,6 +27,7 @@ _OURS: dict[str, list[Case]] = {
     "stream": [unsaid({"stream": True}), unsaid({"stream": False})],
     "fallback_models": [unsaid({"fallback_models": ["other"]})],
     "fallback": [unsaid({"fallback": True}), unsaid({"fallback": False})],
+    "allow_restricted": [unsaid({"allow_restricted": True}), unsaid({"allow_restricted": False})],
     "metadata": [unsaid({"metadata": {"tags": ["a"]}})],
     "user": [unsaid({"user": "ada"})],
     "keep_alive": [unsaid({"keep_alive": value}) for value in ("5m", 0, -1)],

@@ -24,6 +24,7 @@ _OURS: dict[str, list[Case]] = {
     "model": [unsaid({"model": "m"})],
     "fallback_models": [unsaid({"fallback_models": ["other"]})],
     "fallback": [unsaid({"fallback": True}), unsaid({"fallback": False})],
+    "allow_restricted": [unsaid({"allow_restricted": True}), unsaid({"allow_restricted": False})],
     "metadata": [unsaid({"metadata": {"tags": ["a"]}})],
     "user": [unsaid({"user": "ada"})],
 }
