@@ -1,7 +1,6 @@
 """engines.toml read again while the agent runs: on SIGHUP, or when a verb asks by the control file."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
@@ -64,9 +63,8 @@ class Reloading:
 
     async def run(self) -> None:
         """For ever."""
-        with contextlib.suppress(NotImplementedError):  # Windows has none: there is the verb
-            if sys.platform != "win32":
-                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
+        if sys.platform != "win32":  # which has no such signal: there is the verb
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         while True:
             await self._wanted.wait()
             self._wanted.clear()
