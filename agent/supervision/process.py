@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+import psutil
+
 from agent.supervision import lifeline
 from agent.supervision.engine_log import EngineLog
 from agent.supervision.evidence import ProcessState
@@ -53,7 +55,7 @@ class Child:
         self._held = held
         try:
             self.started = started_at(process.pid)
-        except Exception:
+        except psutil.Error:  # it has ended already, which its exit tells
             self.started = time.time()
 
     async def wait(self) -> int | None:
@@ -116,7 +118,7 @@ async def spawned(launch: Launch, log: EngineLog, name: str, pipe: Path) -> Chil
                 env=_environment(launch, mark),
                 start_new_session=sys.platform != "win32",
             )
-    except BaseException:
+    except BaseException:  # a cancellation, too
         if ours is not None:
             os.close(ours)
         raise

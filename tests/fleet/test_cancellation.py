@@ -162,7 +162,7 @@ async def is_working(fake: FakeEngine) -> bool:
 
 def engine_address(log: Path) -> str:
     """What the agent's log tells of its engine."""
-    found = re.findall(r"llama\.cpp is ready at (http://\S+)", log.read_text())
+    found = re.findall(r"embedded is ready at (http://\S+)", log.read_text())
     assert found, "the agent has not told of its engine"
     return str(found[-1])
 

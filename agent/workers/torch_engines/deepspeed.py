@@ -100,7 +100,7 @@ def work(chosen: argparse.Namespace, output: int) -> NoReturn:
 
         try:
             follow(batch, group)
-        except BaseException:
+        except BaseException:  # whatever it is: an orderly end would wait for torch's threads
             broken(NAME)
     slots = chosen.slots if joinable(new_cache()) else 1
     token = memory.kv_bytes(config, next(model.parameters()).element_size())

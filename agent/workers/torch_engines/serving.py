@@ -91,7 +91,7 @@ def serve(
     report(output(), f"http://{HOST}:{opened.server_address[1]}", pid, f"{version}, {how}")
     try:
         turns.run()
-    except BaseException:
+    except BaseException:  # whatever it is: an orderly end would wait for torch's threads
         broken(engine)
 
 

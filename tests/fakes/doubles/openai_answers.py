@@ -73,8 +73,15 @@ def chunks(model: str) -> list[dict[str, Any]]:
     return [*said, {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": USAGE}]
 
 
+BACKLOG = 128
+
+
 def serve(server: HTTPServer) -> None:
-    """For ever; the first line of standard output says where, which no real engine does."""
+    """For ever; the first line of standard output says where, which no real engine does.
+
+    The library lets five connections wait to be taken; what comes beyond is tried again seconds later, as at no engine.
+    """
+    server.socket.listen(BACKLOG)
     line = {"address": f"http://127.0.0.1:{server.server_address[1]}", "pid": os.getpid()}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
