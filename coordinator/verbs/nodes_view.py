@@ -62,7 +62,7 @@ def _row(node: dict[str, Any], wide: bool) -> tuple[str, ...]:
     narrow = (
         node["node_id"],
         standing(node),
-        ",".join(_engine(engine) for engine in node["engines"]),
+        ",".join(_engine(engine) for engine in _there(node["engines"])),
         str(len(loaded)),
         str(node["requests_active"]),
         number(node["cpu"]["utilization_pct"]),
@@ -83,6 +83,12 @@ def _row(node: dict[str, Any], wide: bool) -> tuple[str, ...]:
         node["gateway_url"],
         node["reason"],
     )
+
+
+def _there(engines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without one that is only looked for: never seen up, beside one that is."""
+    serving = any(each["up"] for each in engines)
+    return [each for each in engines if each["up"] or each["version"] or not serving]
 
 
 def _engine(engine: dict[str, Any]) -> str:

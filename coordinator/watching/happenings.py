@@ -85,7 +85,10 @@ def _kind(marks: Marks) -> str:
 def _engines(node_id: str, then: Marks | None, now: Marks) -> Iterable[tuple[str, str, str]]:
     was_up = {name: up for name, up, _ in then.engines} if then else {}
     for name, up, reason in now.engines:
-        if was_up.get(name, True) and not up:
-            yield "crash", node_id, f"{name} is down" + (f": {reason}" if reason else "")
-        elif up and was_up.get(name) is False:
-            yield "engine", node_id, f"{name} is up again"
+        before, why = was_up.get(name), f": {reason}" if reason else ""
+        if before and not up:
+            yield "crash", node_id, f"{name} is down{why}"
+        elif before is None and not up:  # it has still to start
+            yield "engine", node_id, f"{name} is not up{why}"
+        elif up and not before and then is not None:
+            yield "engine", node_id, f"{name} is up"

@@ -1,6 +1,6 @@
 """The nodes of a picture, one row each. Sizes in bytes; null: not told. No clock, no IO."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from coordinator.core.limits import Limits
@@ -55,10 +55,18 @@ def node_row(node: Node, standing: Standing, tokens_per_s: float, ttft_s: float 
         "requests_active": node.in_flight.total(),
         "tokens_per_s": round(tokens_per_s, 1),
         "ttft_s": ttft_s,
-        "engines": [_engine(each, node) for each in beat.engines],
+        "engines": [_engine(each, node) for each in there(beat.engines)],
         "models_on_disk": len(node.spots),
         **_machine(beat),
     }
+
+
+def there(engines: Sequence[Engine]) -> list[Engine]:
+    """Without an Ollama that is only looked for: never seen up, beside another engine, so that nobody misses it."""
+    alone = len(engines) == 1
+    return [
+        each for each in engines if alone or each.up or each.version or each.models or each.kind != "ollama"
+    ]
 
 
 def _machine(beat: Heartbeat) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from coordinator.watching.difference import Picture
 from coordinator.watching.figures import LastMinute, firsts_by_node, rates, sums
 from coordinator.watching.happenings import Happenings, Marks
 from coordinator.watching.models import model_rows
-from coordinator.watching.nodes import NodeRows, by_node
+from coordinator.watching.nodes import NodeRows, by_node, there
 from shared import __version__
 from shared.names import CallId
 from shared.wire import Heartbeat
@@ -69,7 +69,7 @@ class Watch:
         standing, beat = node.standing(now, self._limits), node.heartbeat
         if before is not None and before[0] is beat and before[1].state == standing.state:
             return before
-        engines = tuple((each.name, each.up, each.reason) for each in beat.engines)
+        engines = tuple((each.name, each.up, each.reason) for each in there(beat.engines))
         return beat, Marks(standing.status, standing.state, standing.reason, engines)
 
     def picture(self) -> Picture:

@@ -76,3 +76,15 @@ def test_copies_that_differ_are_told() -> None:
     assert (row["NODES"], row["DRIFT"]) == ("2/2", "yes")
     wide = cells(models_table({"models": models_of(told)}, True))
     assert (wide["NODES"], wide["ID"]) == ("0/2", f"{'a' * 12},{'b' * 12}")
+
+
+def test_an_ollama_that_is_only_looked_for_is_no_engine_of_the_node() -> None:
+    """Beside the one that stands in for it; where nothing else serves, it is told."""
+    absent = an_engine(up=False, reason="connection refused")
+    serving = msgspec.structs.replace(with_loaded(), name="embedded", kind="llama.cpp")
+    row = cells(nodes_table(status(a_beat("n1", absent, serving)), False))
+    assert row["ENGINES"] == "llama.cpp"
+    assert cells(nodes_table(status(a_beat("n1", absent)), False))["ENGINES"] == "ollama(down)"
+    known = msgspec.structs.replace(absent, version="0.30.0")
+    row = cells(nodes_table(status(a_beat("n1", known, serving)), False))
+    assert row["ENGINES"] == "ollama(down),llama.cpp"

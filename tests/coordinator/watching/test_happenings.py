@@ -39,8 +39,14 @@ def test_a_reason_that_counts_seconds_is_no_event() -> None:
 
 def test_engines_break_and_come_back() -> None:
     assert of(marks(), marks(engines=DOWN)) == [("crash", "ollama is down: connection refused")]
-    assert of(marks(engines=DOWN), marks()) == [("engine", "ollama is up again")]
+    assert of(marks(engines=DOWN), marks()) == [("engine", "ollama is up")]
     assert of(marks(engines=DOWN), marks(engines=DOWN)) == []
+    assert of(None, marks(engines=DOWN)) == [
+        ("join", "ready"),
+        ("engine", "ollama is not up: connection refused"),
+    ], "it never was"
+    assert of(marks(engines=()), marks()) == [("engine", "ollama is up")]
+    assert of(None, marks()) == [("join", "ready")]
 
 
 def test_only_trouble_of_calls_is_an_event() -> None:

@@ -8,6 +8,7 @@ from coordinator.core.call import Origin, Placed, Tokens
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.journal import CallRecord
+from coordinator.top.header import alerts_of
 from coordinator.watching.watch import Watch
 from shared.names import CallId
 from shared.wire import Gpu
@@ -119,6 +120,19 @@ def test_looks_make_events() -> None:
     scene.watch.look()
     kinds = [each["kind"] for each in scene.watch.picture()["events"]]
     assert kinds == ["join", "leave"]
+
+
+def test_an_ollama_that_is_only_looked_for_is_missed_by_nobody() -> None:
+    """It never was there, and another engine stands in for it."""
+    absent = an_engine(up=False, reason="connection refused")
+    embedded = msgspec.structs.replace(with_loaded(), name="embedded", kind="llama.cpp")
+    scene = Scene(a_desk(a_beat("n1", absent, embedded), a_beat("n2", absent)))
+    scene.watch.look()
+    picture = scene.watch.picture()
+    told = {name: [each["name"] for each in node["engines"]] for name, node in picture["nodes"].items()}
+    assert told == {"n1": ["embedded"], "n2": ["ollama"]}
+    assert alerts_of(picture) == 1
+    assert [each["kind"] for each in picture["events"]] == ["join", "join", "engine"]
 
 
 def test_no_picture_holds_a_secret() -> None:
