@@ -39,9 +39,9 @@ def figures_line(fleet: Mapping[str, Any], alerts: int, width: int) -> list[Piec
         ("run", str(fleet["requests_active"]), "bold"),
         ("held", str(held), "bold magenta" if held else ""),
         ("tok/s", rate(fleet["tokens_per_s"]), "cyan"),
-        ("TTFT", f"{lasting(fleet['ttft_p50_s'])}/{lasting(fleet['ttft_p95_s'])}", ""),
         ("err", f"{ratio * 100:.0f}%", "bold red" if ratio >= BAD else "yellow" if ratio >= FAILING else ""),
         ("alerts", str(alerts), "bold red" if alerts else ""),
+        ("TTFT", f"{lasting(fleet['ttft_p50_s'])}/{lasting(fleet['ttft_p95_s'])}", ""),
         ("req/s", rate(fleet["requests_per_s"]), ""),
     ]
     if fleet["power_watts"] is not None:

@@ -51,7 +51,9 @@ def test_the_header() -> None:
     assert len(told) == 100
     figures = text(figures_line(picture["fleet"], 0, 200))
     assert figures.startswith("nodes 3/3  models 1  run 3  held 0  tok/s ")
-    assert "TTFT 1.5s/1.5s  err 0%" in figures
+    assert "err 0%  alerts 0  TTFT 1.5s/1.5s" in figures
+    busy = a_picture(30, calls=20)["fleet"] | {"ttft_p50_s": 0.459, "ttft_p95_s": 0.459}
+    assert "alerts 1" in text(figures_line(busy, 1, 80)), "whether all is well stands there in any case"
     assert all(len(text(figures_line(picture["fleet"], 0, width))) <= width for width in range(5, 120))
 
 
