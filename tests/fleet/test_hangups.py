@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
-from tests.fleet.asking import DIALECTS, ask
+from tests.fleet.asking import DIALECTS, Streaming, ask
 from tests.fleet.harness import REPOSITORY, Program, herd, node
 
 STARTED = """
@@ -73,13 +73,13 @@ async def test_a_new_limit_holds_for_the_next_call(tmp_path: Path) -> None:
         node(tmp_path, fleet.address, "node-1", ollama=fake.address),
     ):
         await fleet.ready("node-1")
-        first = asyncio.create_task(ask(fleet, DIALECTS[0]))
-        await eventually(fleet.in_flight)
+        first = await Streaming.begin(fleet, "ollama")
         config.write_text("[herd]\nhold_limit = 0\n")
         await hung_up(fleet, "reloaded: hold_limit 1000 -> 0")
         assert (await ask(fleet, DIALECTS[0])).status == 503
         await fake.switch(hurry=True)
-        assert (await first).status == 200
+        rest = await first.rest()
+        assert (rest.status, rest.frames[-1]["done"]) == (200, True)
 
 
 async def test_an_agent_takes_what_can_change(tmp_path: Path) -> None:

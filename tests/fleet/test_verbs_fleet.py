@@ -50,7 +50,7 @@ async def test_a_node_that_is_gone_is_removed(tmp_path: Path) -> None:
 async def test_orders_are_not_taken_from_pages_of_others(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         foreign = {"Origin": "http://elsewhere.example", "Content-Type": "application/json"}
         for method, path in (("POST", "/fleet/stop"), ("DELETE", "/fleet/nodes/node-1")):
@@ -66,7 +66,7 @@ async def test_orders_are_not_taken_from_pages_of_others(tmp_path: Path) -> None
 async def test_the_log_from_elsewhere(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         await ask(fleet, call_id="one")
         said = await herd(fleet, "logs", "--request", "one")
@@ -93,7 +93,7 @@ async def test_the_log_from_elsewhere(tmp_path: Path) -> None:
 async def test_figures_and_versions(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         await ask(fleet)
         await traced(tmp_path, 1)
@@ -119,7 +119,7 @@ async def test_figures_and_versions(tmp_path: Path) -> None:
 async def test_what_clients_are_told(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m", "other"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         said = await herd(fleet, "connect", "aider")
         assert said.out == f"export OLLAMA_API_BASE={fleet.address}\naider --model ollama_chat/m\n"
@@ -171,7 +171,7 @@ async def test_settings_and_where_they_come_from(tmp_path: Path) -> None:
 async def test_tab_completes_nodes_and_models(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         asked = {"FLEET_URL": fleet.address, "_HERD_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
         herd_itself = ("-c", "from coordinator.cli import main; main(prog_name='herd')")

@@ -35,7 +35,7 @@ async def test_pull_onto_one_some_or_all(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], slots=4, name="node-1", pull_delay_s=0.1) as first,
         FakeEngine.run(["m"], slots=4, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second]) as fleet,
+        fleet_of_fakes(tmp_path, [first, second], settle_time=0) as fleet,
     ):
         said = await herd(fleet, "pull", "new", "--node", "node-1")
         assert (said.code, said.out) == (0, "pulled 'new' onto node-1\n")
@@ -67,7 +67,7 @@ async def test_pulls_that_fail(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], slots=4, name="node-1", pull_error="disk full") as first,
         FakeEngine.run(["m"], slots=4, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second]) as fleet,
+        fleet_of_fakes(tmp_path, [first, second], settle_time=0) as fleet,
     ):
         said = await herd(fleet, "pull", "new", "--all")
         assert (said.code, said.out) == (1, "pulled 'new' onto node-2\n")
@@ -85,7 +85,7 @@ async def test_pulls_that_fail(tmp_path: Path) -> None:
 async def test_ctrl_c_ends_a_pull(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], slots=4, name="node-1", pull_delay_s=1) as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         pull = await Verb.begin("coordinator", "pull", "new", "--node", "node-1", "--url", fleet.address)
         assert await pull.first_line() == "node-1: pulling manifest\n"
@@ -99,7 +99,7 @@ async def test_stop_and_rm(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m", "x"], loaded=["m"], slots=4, name="node-1") as first,
         FakeEngine.run(["m", "x"], loaded=["m"], slots=4, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second]) as fleet,
+        fleet_of_fakes(tmp_path, [first, second], settle_time=0) as fleet,
     ):
         said = await herd(fleet, "stop", "m", "--node", "node-1")
         assert said == Said(0, "stopped 'm' on node-1\n", "")
@@ -129,7 +129,7 @@ async def is_loaded_on(fleet: Herd, *nodes: str) -> bool:
 async def test_show_and_one_answer(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         said = await herd(fleet, "show", "m")
         assert (said.code, said.err) == (0, "")

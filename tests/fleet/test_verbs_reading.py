@@ -43,7 +43,7 @@ async def test_what_is_loaded_and_what_there_is(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m", "llama3.2:latest"], loaded=["m"], slots=4, name="node-1") as first,
         FakeEngine.run(["m"], slots=4, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second]) as fleet,
+        fleet_of_fakes(tmp_path, [first, second], settle_time=0) as fleet,
     ):
         heads, loaded = await rows(fleet, "ps")
         assert heads[:6] == ["NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"]
@@ -72,7 +72,7 @@ async def test_the_machines(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as first,
         FakeEngine.run(["m"], slots=4, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second]) as fleet,
+        fleet_of_fakes(tmp_path, [first, second], settle_time=0) as fleet,
     ):
         assert (await herd(fleet, "cordon", "node-2")).code == 0
         heads, *nodes = await rows(fleet, "nodes")
@@ -97,7 +97,7 @@ async def test_the_machines(tmp_path: Path) -> None:
 async def test_calls_that_run_and_calls_that_ended(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         await ask(fleet, call_id="ended-1")
         await traced(tmp_path, 1)
@@ -128,7 +128,7 @@ async def test_calls_that_run_and_calls_that_ended(tmp_path: Path) -> None:
 async def test_one_model_in_full(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         await ask(fleet)
         await traced(tmp_path, 1)
@@ -147,7 +147,7 @@ async def test_one_model_in_full(tmp_path: Path) -> None:
 async def test_watching_tells_what_changes_until_ctrl_c(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], slots=4, name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as fleet,
+        fleet_of_fakes(tmp_path, [fake], settle_time=0) as fleet,
     ):
         watch = await Verb.begin("coordinator", "ps", "-w", "-o", "json", "--url", fleet.address)
         assert msgspec.json.decode(await watch.line()) == {"models": []}

@@ -1,5 +1,6 @@
 """`herd doctor` and `herd-node doctor` in a network of several machines."""
 
+import asyncio
 import contextlib
 import json
 import sys
@@ -29,24 +30,24 @@ async def test_a_network_that_is_well_then_two_coordinators(tmp_path: Path) -> N
         await stack.enter_async_context(agent(beta))
         await eventually(lambda: online(herd), 20)
 
-        found = await doctor(alpha, "coordinator")
+        found, of_beta = await asyncio.gather(doctor(alpha, "coordinator"), doctor(beta, "agent"))
         assert {"coordinator_runs", "mdns_heard"} <= set(found)
         assert found["mdns_heard"]["data"]["heard"] == [beta.address]
         assert not {"second_coordinator", "node_elsewhere", "clock_skew"} & set(found)
-        found = await doctor(beta, "agent")
-        assert {"coordinator_found", "node_member", "engine_found", "mdns_heard"} <= set(found)
-        assert found["coordinator_found"]["data"]["url"] == f"http://{alpha.address}:11435"
-        assert not {"second_coordinator", "port_taken", "clock_skew"} & set(found)
+        assert {"coordinator_found", "node_member", "engine_found", "mdns_heard"} <= set(of_beta)
+        assert of_beta["coordinator_found"]["data"]["url"] == f"http://{alpha.address}:11435"
+        assert not {"second_coordinator", "port_taken", "clock_skew"} & set(of_beta)
 
         await stack.enter_async_context(coordinator(delta))
-        found = await doctor(alpha, "coordinator")
+        found, of_beta, of_delta = await asyncio.gather(
+            doctor(alpha, "coordinator"), doctor(beta, "agent"), doctor(delta, "coordinator")
+        )
         assert (
             found["second_coordinator"]["command"] == f"herd-node --router-url http://{delta.address}:11435"
         )
-        assert "second_coordinator" in await doctor(beta, "agent")
-        found = await doctor(delta, "coordinator")
-        assert found["node_elsewhere"]["node_id"] == "beta"
-        assert found["node_elsewhere"]["command"] == f"herd-node --router-url http://{delta.address}:11435"
+        assert "second_coordinator" in of_beta
+        assert of_delta["node_elsewhere"]["node_id"] == "beta"
+        assert of_delta["node_elsewhere"]["command"] == f"herd-node --router-url http://{delta.address}:11435"
 
 
 async def test_a_network_that_drops_multicast(tmp_path: Path) -> None:
