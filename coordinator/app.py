@@ -179,7 +179,11 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     kept = KeptCordons(settings.directory() / "nodes.json", clock)
     node_orders = NodeOrders(desk, dispatcher.apply, status, kept, bodies, settings.drain_deadline, clock)
     log_file = settings.directory() / "logs" / "herd.jsonl"
-    fleet = FleetRoutes(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file, clock)
+    fleet = FleetRoutes(
+        *(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file),
+        dispatcher.open_records,
+        clock,
+    )
     swapping = SwapOrders(desk, limits, swaps, bodies, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),

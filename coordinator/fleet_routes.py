@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,12 +19,13 @@ from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.forward import EngineRequest
+from coordinator.journal import CallRecord
 from coordinator.kept_cordons import KeptCordons
 from coordinator.kept_file import NotKept
 from coordinator.log_pages import MOST_LINES, Page, Wanted, after, is_level, newest
 from coordinator.open_requests import open_requests
 from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
-from shared.names import ModelName, NodeId, is_model_name, near, normalise
+from shared.names import CallId, ModelName, NodeId, is_model_name, near, normalise
 
 PAGE = 200
 """Lines of the log that are told where nobody says how many."""
@@ -51,6 +52,7 @@ class FleetRoutes:
         bodies: Bodies,
         kept: KeptCordons,
         log_file: Path,
+        records: Callable[[], Mapping[CallId, CallRecord]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._desk = desk
@@ -60,6 +62,7 @@ class FleetRoutes:
         self._bodies = bodies
         self._kept = kept
         self._log_file = log_file
+        self._records = records
         self._clock = clock
 
     def routes(self) -> list[web.RouteDef]:
@@ -73,7 +76,7 @@ class FleetRoutes:
 
     async def requests(self, _request: web.Request) -> web.Response:
         """GET /fleet/requests: the calls that wait or run."""
-        return answer(open_requests(self._desk, self._clock()))
+        return answer(open_requests(self._desk, self._records(), self._clock()))
 
     async def logs(self, request: web.Request) -> web.Response:
         """GET /fleet/logs?lines=200&node_id=&request_id=&level=&after=: the newest, or those written since."""

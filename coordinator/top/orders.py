@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from coordinator.verbs.connection import NoAnswer, ask
+from coordinator.verbs.describe import engine_events
 from coordinator.verbs.logs import log_line
+from shared.printable import printable
 
 LOG_LINES = 200
 
@@ -65,6 +67,12 @@ def log_lines(about: dict[str, str], url: str) -> list[str]:
     told = ask("GET", f"/fleet/logs?{urlencode(about | {'lines': LOG_LINES})}", url=url)
     lines = told.get("lines", []) if isinstance(told, dict) else []
     return [line for each in lines if isinstance(each, dict) for line in log_line(each).splitlines()]
+
+
+def engine_words(node_id: str, url: str) -> list[str]:
+    """What happened to a node's engines, and what they said last. Raises NoAnswer."""
+    told = ask("GET", f"/fleet/nodes/{quote(node_id, safe='')}", url=url)
+    return [printable(line) for line in engine_events(told)] if isinstance(told, dict) else []
 
 
 def _path(node_id: str, what: str) -> str:

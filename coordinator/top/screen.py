@@ -22,7 +22,7 @@ from coordinator.verbs.explain_view import call_lines
 from shared.printable import printable
 
 LAST_LINES = 10
-"""Of the log, in the panel of a node."""
+"""Of the log, and of what its engines said, in the panel of a node."""
 
 
 class Top(Live):
@@ -157,21 +157,26 @@ class Top(Live):
             self._describe_node(found[0]["node_id"])
 
     def _describe_node(self, node_id: str) -> None:
-        log: list[str] = []
+        more: list[str] = []
         self._live_panel(
             f"Node {node_id}",
-            lambda seen: (*node_lines(seen[0], node_id, seen[1], self._glyphs), "", "LOG", *log),
+            lambda seen: (*node_lines(seen[0], node_id, seen[1], self._glyphs), "", *more),
         )
-        self._last_lines(node_id, log)
+        self._last_lines(node_id, more)
 
     @work(exclusive=True, group="log")
-    async def _last_lines(self, node_id: str, log: list[str]) -> None:
+    async def _last_lines(self, node_id: str, more: list[str]) -> None:
         """Into the panel that is open, at its next turn."""
+        url = self._follower.url
         try:
-            told = await asyncio.to_thread(orders.log_lines, {"node_id": node_id}, self._follower.url)
-            log += [f"  {each}" for each in told[-LAST_LINES:]] or ["  nothing of it is in the log"]
+            words = await asyncio.to_thread(orders.engine_words, node_id, url)
+            told = await asyncio.to_thread(orders.log_lines, {"node_id": node_id}, url)
         except NoAnswer as error:
-            log.append(f"  {error}")
+            more += ["LOG", f"  {error}"]
+            return
+        if words:
+            more += ["LAST WORDS OF ITS ENGINES", *words[-LAST_LINES:], ""]
+        more += ["LOG", *(f"  {each}" for each in told[-LAST_LINES:] or ["nothing of it is in the log"])]
 
     def action_explain(self) -> None:
         """Why a request went where it went: the seven signals, and who lost."""

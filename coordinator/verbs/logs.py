@@ -30,7 +30,8 @@ MOST_LINES = 1_000
 )
 @url_option
 def logs(*, follow: bool, lines: int, node: str, request: str, level: str, output: str, url: str) -> None:
-    """The coordinator's log. An agent's own is on its machine, in logs/herd-node.jsonl of its data directory.
+    """The coordinator's log. An agent's own is on its machine, in logs/herd-node.jsonl of its data directory, and so
+    are those of its engines, which may repeat what callers said: herd describe node tells their last words.
 
     \b
     herd logs -f

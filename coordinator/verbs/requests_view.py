@@ -5,14 +5,14 @@ from typing import Any
 from coordinator.verbs.columns import Table, number
 from coordinator.verbs.human import short
 
-OPEN = ("ID", "AGE", "MODEL", "NODE", "PRIORITY", "CLIENT", "PHASE", "IN", "RETRIES")
+OPEN = ("ID", "AGE", "MODEL", "NODE", "PRIORITY", "CLIENT", "PHASE", "IN", "OUT", "TOK/S", "RETRIES")
 OPEN_WIDE = ("ENGINE", "API", "OPERATION", "FIRST BYTE", "TAGS")
 ENDED = ("ID", "MODEL", "NODE", "STATUS", "CODE", "SECONDS", "FIRST", "IN", "OUT", "TOK/S", "RETRIES")
 ENDED_WIDE = ("ASKED FOR", "API", "SCORE", "TAGS", "ERROR")
 
 
 def open_table(told: dict[str, Any], wide: bool) -> Table:
-    """Of those that wait or run. IN: estimated tokens of the prompt."""
+    """Of those that wait or run. IN: estimated tokens of the prompt. OUT, TOK/S: of what was streamed so far."""
     return Table(OPEN + OPEN_WIDE * wide, [_open(each, wide) for each in told["requests"]])
 
 
@@ -36,6 +36,8 @@ def _open(call: dict[str, Any], wide: bool) -> tuple[str, ...]:
         call["client"],
         call["phase"],
         f"~{call['estimated_tokens']}",
+        number(call["tokens_out"]),
+        number(call["tokens_per_s"], 1),
         str(call["retries"]),
     ) + (
         call["engine"] or "",

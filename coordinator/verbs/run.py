@@ -164,7 +164,7 @@ def _history(keeps: bool) -> Iterator[None]:
     except ImportError:
         yield
         return
-    file = Path(os.environ.get("FLEET_DATA_DIR") or "~/.fleet-manager").expanduser() / HISTORY
+    file = _data_dir() / HISTORY
     if keeps:
         with contextlib.suppress(OSError):
             readline.read_history_file(file)
@@ -177,6 +177,17 @@ def _history(keeps: bool) -> Iterator[None]:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
                 readline.write_history_file(file)
+
+
+def _data_dir() -> Path:
+    """The coordinator's on this machine, as its settings say; where they are wrong, the default: doctor tells that."""
+    from coordinator.config import PREFIX, Settings
+    from shared.settings import DEFAULT_DATA_DIR, SettingsError, resolve
+
+    try:
+        return resolve(Settings, PREFIX, {}, other_prefixes=("FLEET_NODE_",)).values.directory()
+    except SettingsError:
+        return Path(DEFAULT_DATA_DIR).expanduser()
 
 
 @contextlib.contextmanager

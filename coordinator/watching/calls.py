@@ -6,7 +6,7 @@ from typing import Any
 from coordinator.core.loads import Loads
 from coordinator.core.open_call import OpenCall
 from coordinator.journal import CallRecord, Trace
-from coordinator.open_requests import phase
+from coordinator.open_requests import phase, tokens_out, tokens_per_s
 from coordinator.watching.figures import Ended, Spell
 from shared.names import CallId
 
@@ -30,8 +30,7 @@ def call_rows(
 def _row(
     each: OpenCall, record: CallRecord | None, loads: Loads, now: float, wall_offset: float
 ) -> dict[str, Any]:
-    call, place, written = each.call, each.place, record.pieces_out if record else 0
-    begun = record.first_byte_at if record else None
+    call, place = each.call, each.place
     counted = record.tokens if record else None
     arrived = record.arrived_at if record else each.arrived_at
     return {
@@ -45,17 +44,10 @@ def _row(
         "tags": list(call.origin.tags[:TAGS_TOLD]),
         "phase": phase(each, loads),
         "tokens_in": (counted.prompt if counted else None) or call.estimated_tokens,
-        "tokens_out": (counted.completion if counted else None) or written,
-        "tokens_per_s": _rate(written, begun, now),
+        "tokens_out": tokens_out(record),
+        "tokens_per_s": tokens_per_s(record, now),
         "retries": len(record.excluded) if record else 0,
     }
-
-
-def _rate(written: int, begun: float | None, now: float) -> float | None:
-    """Of less than a second, or of nothing written, none is told."""
-    if begun is None or now - begun < 1.0 or not written:
-        return None
-    return round(written / (now - begun), 1)
 
 
 def running_spells(records: Iterable[CallRecord], now: float) -> list[Spell]:

@@ -19,6 +19,7 @@ class Streamed:
         self.orders: list[str] = []
         self.explanation: dict[str, Any] | None = None
         self.log: list[dict[str, Any]] = []
+        self.node_events: list[dict[str, Any]] = []
         self.url = ""
         self._feed = Feed(lambda: self.picture, lambda: None, epoch)
 
@@ -32,6 +33,7 @@ class Streamed:
                 web.post("/fleet/{tail:.*}", self._order),
                 web.get("/fleet/explain/{request_id}", self._explain),
                 web.get("/fleet/logs", self._logs),
+                web.get("/fleet/nodes/{node_id}", self._node),
             ]
         )
         async with listening(
@@ -53,6 +55,9 @@ class Streamed:
         if self.explanation is None:
             return web.json_response({"error": "no such call"}, status=404)
         return web.json_response(self.explanation)
+
+    async def _node(self, _request: web.Request) -> web.Response:
+        return web.json_response({"events": self.node_events})
 
     async def _logs(self, _request: web.Request) -> web.Response:
         return web.json_response({"lines": self.log, "after": ""})

@@ -32,13 +32,13 @@ class Terminal:
         os.set_blocking(descriptor, False)
 
     @classmethod
-    async def begin(cls, data_dir: Path, *arguments: str) -> "Terminal":
-        """`data_dir`: where the verb keeps its history."""
+    async def begin(cls, data_dir: Path, *arguments: str, **environment: str) -> "Terminal":
+        """`data_dir`: where the verb keeps its history, unless `environment` says otherwise."""
         ours, theirs = pty.openpty()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "coordinator", *arguments),
             cwd=REPOSITORY,
-            env={**os.environ, "FLEET_DATA_DIR": str(data_dir), "TERM": "xterm"},
+            env={**os.environ, **(environment or {"FLEET_DATA_DIR": str(data_dir)}), "TERM": "xterm"},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

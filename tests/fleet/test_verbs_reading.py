@@ -110,6 +110,12 @@ async def test_calls_that_run_and_calls_that_ended(tmp_path: Path) -> None:
         stream = await Streaming.begin(fleet)
         (running,) = (await told(fleet, "get", "requests"))["requests"]
         assert (running["node_id"], running["phase"], running["retries"]) == ("node-1", "decode", 0)
+
+        async def written() -> bool:
+            (now,) = (await told(fleet, "get", "requests"))["requests"]
+            return bool(now["tokens_out"] > 1 and now["tokens_per_s"])
+
+        await eventually(written)
         _, row = await rows(fleet, "get", "requests", running["request_id"])
         assert row[0] == running["request_id"]
         stream.abort()

@@ -53,6 +53,28 @@ async def test_ctrl_c_ends_an_answer_and_not_the_chat(tmp_path: Path) -> None:
         assert not (tmp_path / "run-history").exists()
 
 
+async def test_what_was_typed_is_kept_where_config_toml_says(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[herd]\ndata_dir = "{tmp_path / "kept"}"\n')
+    async with (
+        FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
+        fleet_of_fakes(tmp_path, [fake]) as fleet,
+    ):
+        terminal = await Terminal.begin(
+            tmp_path,
+            "run",
+            "m",
+            "--url",
+            fleet.address,
+            FLEET_CONFIG_FILE=str(file),
+            FLEET_ENV_FILE="/dev/null",
+        )
+        await terminal.shows(">>> ")
+        terminal.types("/bye")
+        assert await terminal.ended() == 0
+    assert (tmp_path / "kept" / "run-history").read_text() == "/bye\n"
+
+
 async def test_a_pull_shows_bars(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], slots=4, name="node-1", pull_delay_s=0.2) as fake,

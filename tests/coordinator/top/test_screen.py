@@ -143,6 +143,21 @@ async def test_the_log_of_a_node() -> None:
         await screen.sees("Node laptop-01", "LOG", "WARNING it")
 
 
+async def test_the_last_words_of_a_nodes_engines() -> None:
+    crash = {
+        "at": NOW,
+        "engine": "vllm",
+        "kind": "crashed",
+        "code": -9,
+        "rung": "as it was",
+        "then": "again in 2 s",
+    }
+    async with a_screen() as screen:
+        screen.fleet.node_events = [crash | {"lines": ["CUDA \x1b[2J error"]}]
+        await screen.press("d")
+        await screen.sees("LAST WORDS", "vllm: crashed, signal 9 (as it was)", "CUDA \\x1b[2J error")
+
+
 async def test_orders_are_asked_about_first() -> None:
     async with a_screen(a_picture(cordoned="workstation-02")) as screen:
         await screen.press("u")
