@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from agent.answers import TooLong, read_at_most
 from agent.route import Route
+from shared.sockets import why_not
 from shared.wire import Heartbeat, HeartbeatReply
 
 SEND_TIMEOUT_S = 4.0
@@ -125,7 +126,7 @@ class Link:
         except _Refused as error:
             self._tell(f"the coordinator at {url} refused the heartbeat: {error}")
         except (aiohttp.ClientError, TimeoutError, OSError, TooLong) as error:
-            self._tell(f"no coordinator at {url}: {str(error) or 'timed out'}")
+            self._tell(f"no coordinator at {url}: {why_not(error)}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._tell(f"{url} is not a herd coordinator: {error}")
         else:
