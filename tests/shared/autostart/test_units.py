@@ -54,6 +54,13 @@ def test_a_service_of_the_system(program: str) -> None:
     assert made.restart == ("systemctl", "restart", program)
 
 
+def test_engines_may_write_at_home() -> None:
+    """Caches of compiled kernels, models that they fetch: a user made for the service has no home of its own."""
+    (told,) = values(unit("herd-node"), "Service", "Environment")
+    (state,) = values(unit("herd-node"), "Service", "StateDirectory")
+    assert f"HOME=/var/lib/{state}" in told.split()
+
+
 def test_an_agent_has_the_time_to_drain_and_a_coordinator_to_write_its_traces() -> None:
     given = {each: float(values(unit(each), "Service", "TimeoutStopSec")[0]) for each in PROGRAMS}
     assert given == launchd.STOP_S
