@@ -7,8 +7,9 @@ from collections.abc import Callable
 import aiohttp
 
 from coordinator.top.sse import Event, EventReader, NotEvents
-from coordinator.verbs.connection import NOT_FOUND, NoAnswer
+from coordinator.verbs.connection import ERROR_BYTES, NOT_FOUND, SHOWN, NoAnswer, error_words
 from coordinator.watching.difference import Picture, applied
+from shared.sockets import why_not
 
 CONNECT_S = 5.0
 SILENT_S = 25.0
@@ -50,7 +51,9 @@ class Follower:
         except TimeoutError:
             raise NoAnswer(f"no coordinator answers at {self.url}: timed out", reached=False) from None
         except (OSError, aiohttp.ClientError, NotEvents) as error:
-            raise NoAnswer(f"no coordinator answers at {self.url}: {_why(error)}", reached=False) from error
+            raise NoAnswer(
+                f"no coordinator answers at {self.url}: {why_not(error)}", reached=False
+            ) from error
         if self.picture is None:
             raise NoAnswer(f"{self.url} told nothing of its fleet")
         return self.picture
@@ -65,7 +68,7 @@ class Follower:
                 except TimeoutError:
                     self.trouble = "the coordinator is silent"
                 except (OSError, aiohttp.ClientError, NotEvents, NoAnswer) as error:
-                    self.trouble = f"no coordinator answers: {_why(error)}"
+                    self.trouble = f"no coordinator answers: {why_not(error)}"
                 await asyncio.sleep(AGAIN_S[min(self._failures, len(AGAIN_S) - 1)])
                 self._failures += 1
 
@@ -77,7 +80,7 @@ class Follower:
         )
         async with session.get(f"{self.url}/fleet/events", headers=headers, timeout=limits) as response:
             if response.status != 200:
-                raise _refused(self.url, response.status)
+                raise _refused(self.url, response.status, await response.content.read(ERROR_BYTES))
             reader = EventReader()
             if self.picture is not None and self._last_id:
                 self._well()
@@ -104,14 +107,9 @@ class Follower:
         self.trouble, self._failures = "", 0
 
 
-def _refused(url: str, status: int) -> NoAnswer:
+def _refused(url: str, status: int, content: bytes) -> NoAnswer:
     if status == 404:
         return NoAnswer(
             f"{url} has no /fleet/events: it is no herd coordinator, or an older one", code=NOT_FOUND
         )
-    return NoAnswer(f"{url} answered {status}")
-
-
-def _why(error: BaseException) -> str:
-    cause = getattr(error, "os_error", error)
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return NoAnswer(f"{url}: {(error_words(content) or f'it answered {status}')[:SHOWN]}")

@@ -64,7 +64,7 @@ def ask_lines(
             told = _decoded(line, where)
             if not isinstance(told, dict):
                 raise NoAnswer(f"{where} is not a herd coordinator")
-            if words := _words(line):
+            if words := error_words(line):
                 raise NoAnswer(words[:SHOWN])
             yield response.headers, told
 
@@ -152,7 +152,7 @@ def _refused(response: http.client.HTTPResponse, where: str) -> NoAnswer:
         content = response.read(ERROR_BYTES)
     except (OSError, http.client.HTTPException):
         content = b""
-    text = _words(content) or f"it answered {response.status}"
+    text = error_words(content) or f"it answered {response.status}"
     return NoAnswer(f"{where}: {text[:SHOWN]}", code=NOT_FOUND if response.status == 404 else FAILED)
 
 
@@ -163,7 +163,7 @@ def _decoded(content: bytes, where: str) -> Any:
         raise NoAnswer(f"{where} is not a herd coordinator: {error}") from error
 
 
-def _words(content: bytes) -> str:
+def error_words(content: bytes) -> str:
     """Of an error in either dialect; empty: it is in none."""
     try:
         told = msgspec.json.decode(content)

@@ -29,6 +29,9 @@ VERBS = (
     "uncordon n",
     "drain n",
     "explain r",
+    "describe node n",
+    "swap m",
+    "top --once",
 )
 AT_ONCE = 3
 
