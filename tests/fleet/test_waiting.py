@@ -91,6 +91,7 @@ async def placed_on(herd: Herd) -> set[str]:
     return {name for name, node in (await herd.nodes()).items() if node["requests_active"]}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("listed", [True, False])
 async def test_a_flood_of_one_client_leaves_another_its_share(tmp_path: Path, listed: bool) -> None:
     """One client has 200 calls waiting, the other asks one by one. Slots: 2; a call takes about 0.12 s. Both are told
