@@ -21,11 +21,11 @@ MOST_CROWDING = 3.0
 LEAST_CROWDING = 0.02
 CROWDED = 0.5
 """Calls beside one, on average, from which it tells how much they slow it."""
-LEAST_ALONE = 8
+LEAST_ALONE = 3
 """Calls that ran alone, from which those beside others are told from calls of a slow node."""
 SILENT = 15
-"""Calls in a row that tell nothing of the crowding, from which on it fades: of a node that is thought to suffer much
-from it nothing more would be learned, since no second call is sent there.
+"""Calls alone, since one beside others told of the crowding, from which on it fades: of a node that is thought to suffer
+much from it nothing more would be learned, since no second call is sent there.
 """
 LEAST_TOKENS = 8
 """An answer of fewer tells nothing of a pace."""
@@ -92,7 +92,7 @@ class NodePaces:
         self.reading_over_claim = Figure()
         self.crowding = Figure()
         self.silent = 0
-        """Calls that told nothing of it, since one did."""
+        """Calls alone, since one beside others told of it."""
 
 
 _NOTHING = NodePaces()
@@ -211,13 +211,12 @@ def _learn_crowding(known: NodePaces, model: ModelName, beside: float, token_s: 
     alone = known.alone.setdefault(model, Figure())
     if beside < CROWDED:
         alone.add(token_s)
+        known.silent += 1
+        if known.silent > SILENT:
+            known.crowding.fade()
     elif alone.count >= LEAST_ALONE:
         known.silent = 0
         known.crowding.add(min(MOST_CROWDING, max(LEAST_CROWDING, (token_s / alone.value - 1) / beside)))
-        return
-    known.silent += 1
-    if known.silent > SILENT:
-        known.crowding.fade()
 
 
 def claimed_s(model_bytes: int, bandwidth_gbps: float) -> float:
