@@ -24,8 +24,8 @@ CROWDED = 0.5
 LEAST_ALONE = 3
 """Calls that ran alone, from which those beside others are told from calls of a slow node."""
 SILENT = 15
-"""Calls alone, since one beside others told of the crowding, from which on it fades: of a node that is thought to suffer
-much from it nothing more would be learned, since no second call is sent there.
+"""Calls alone, since one beside others told of the crowding, from which on it fades: of a node that is thought to
+suffer much from it nothing more would be learned, since no second call is sent there.
 """
 LEAST_TOKENS = 8
 """An answer of fewer tells nothing of a pace."""
