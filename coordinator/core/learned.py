@@ -42,6 +42,13 @@ class Figure:
             return prior
         return math.exp((math.log(prior) + self.count * math.log(self.value)) / (self.count + 1))
 
+    def fade(self) -> None:
+        """The oldest sample counts no more."""
+        if self._samples:
+            self._samples.popleft()
+            self.count = len(self._samples)
+            self.value = self._median() if self._samples else 0.0
+
     def kept(self) -> Kept:
         """All there is to keep."""
         return (float(f"{self.value:.4g}"), self.count)

@@ -21,8 +21,12 @@ MOST_CROWDING = 3.0
 LEAST_CROWDING = 0.02
 CROWDED = 0.5
 """Calls beside one, on average, from which it tells how much they slow it."""
-LEAST_KNOWN = 8
-"""Samples of a pace, from which slower calls are told from a slow node."""
+LEAST_ALONE = 3
+"""Calls that ran alone, from which those beside others are told from calls of a slow node."""
+SILENT = 15
+"""Calls alone, since one beside others told of the crowding, from which on it fades: of a node that is thought to
+suffer much from it nothing more would be learned, since no second call is sent there.
+"""
 LEAST_TOKENS = 8
 """An answer of fewer tells nothing of a pace."""
 SETUP_TOKENS = 40
@@ -60,11 +64,13 @@ class NodePaces:
     """What is known of one node."""
 
     __slots__ = (
+        "alone",
         "crowding",
         "known",
         "learned",
         "reading",
         "reading_over_claim",
+        "silent",
         "writing",
         "writing_over_claim",
     )
@@ -76,11 +82,17 @@ class NodePaces:
         """What was worked out since something was learned, by model and what is claimed."""
         self.writing: dict[ModelName, Figure] = {}
         """Seconds for a token of an answer, alone."""
+        self.alone: dict[ModelName, Figure] = {}
+        """The same, of calls that had none beside them: only they tell how much the others are slowed, since their own
+        time alone was worked out by what was thought of that.
+        """
         self.reading: dict[ModelName, Figure] = {}
         """Seconds for a token of a prompt, alone."""
         self.writing_over_claim = Figure()
         self.reading_over_claim = Figure()
         self.crowding = Figure()
+        self.silent = 0
+        """Calls alone, since one beside others told of it."""
 
 
 _NOTHING = NodePaces()
@@ -151,8 +163,7 @@ class Paces:
         wrote_s = _writing_seconds(read_s, crowding, run)
         if run.answer_tokens is not None and run.answer_tokens >= LEAST_TOKENS and wrote_s is not None:
             crowded_s = wrote_s / run.answer_tokens
-            if (slower := _crowding(known.writing.get(model), crowded_s, run.writing_beside)) is not None:
-                known.crowding.add(slower)
+            _learn_crowding(known, model, run.writing_beside, crowded_s)
             alone_s = crowded_s / (1 + crowding * run.writing_beside)
             known.writing.setdefault(model, Figure()).add(alone_s)
             known.writing_over_claim.add(alone_s / claim)
@@ -200,11 +211,17 @@ def _writing_seconds(read_s: float, crowding: float, run: Run) -> float | None:
     return run.seconds - min(run.seconds / 2, reading_s)
 
 
-def _crowding(alone: Figure | None, crowded_s: float, beside: float) -> float | None:
-    """By how much each call beside it slowed one; None where that cannot be told."""
-    if beside < CROWDED or alone is None or alone.count < LEAST_KNOWN:
-        return None
-    return min(MOST_CROWDING, max(LEAST_CROWDING, (crowded_s / alone.value - 1) / beside))
+def _learn_crowding(known: NodePaces, model: ModelName, beside: float, token_s: float) -> None:
+    """By how much each call beside it slowed one, where that can be told."""
+    alone = known.alone.setdefault(model, Figure())
+    if beside < CROWDED:
+        alone.add(token_s)
+        known.silent += 1
+        if known.silent > SILENT:
+            known.crowding.fade()
+    elif alone.count >= LEAST_ALONE:
+        known.silent = 0
+        known.crowding.add(min(MOST_CROWDING, max(LEAST_CROWDING, (token_s / alone.value - 1) / beside)))
 
 
 def claimed_s(model_bytes: int, bandwidth_gbps: float) -> float:

@@ -72,13 +72,19 @@ def measured(policy: str, ran: Ran, bounds: Sequence[Alone]) -> Measures:
     )
 
 
-def of_bound(bounds: Sequence[Alone]) -> Measures:
-    """Each call alone on its best machine, with its model loaded."""
+def of_bound(bounds: Sequence[Alone], ran: Sequence[Ran] = ()) -> Measures:
+    """Each call alone on its best machine, with its model loaded. A call that some policy lost is left out: it would be
+    in no mean but this.
+    """
+    calls, bounds = (
+        len(bounds),
+        [each for at, each in enumerate(bounds) if all(_answered(one, at) for one in ran)],
+    )
     return Measures(
         policy=BOUND,
-        calls=len(bounds),
+        calls=calls,
         completed=len(bounds),
-        lost=0,
+        lost=calls - len(bounds),
         ttft_s=times([each.ttft_s for each in bounds]),
         total_s=times([each.total_s for each in bounds]),
         cold_loads=0,
@@ -88,6 +94,10 @@ def of_bound(bounds: Sequence[Alone]) -> Measures:
         slowdown=1.0,
         seconds=0.0,
     )
+
+
+def _answered(ran: Ran, at: int) -> bool:
+    return ran.records[at].end == "completed"
 
 
 def times(seconds: Iterable[float]) -> Times:

@@ -136,17 +136,18 @@ def _of_seed(asked: Asked, fleet: FleetSpec, seed: int, told: Progress) -> list[
         saturated = saturation(there, jobs, bounded)
     outcomes = []
     for load, timed in _timed(asked, jobs, saturated):
-        alone, found = bounds(there, timed), []
+        alone, ran = bounds(there, timed), []
         for name in asked.policies:
             told(f"seed {seed}: {name}" + ("" if load is None else f" at load {load:g}"))
-            found.append(measured(name, run(there, timed, entered(name, there, timed), bounded), alone))
+            ran.append(run(there, timed, entered(name, there, timed), bounded))
+        found = [measured(name, each, alone) for name, each in zip(asked.policies, ran, strict=True)]
         outcomes.append(
             Outcome(
                 seed=seed,
                 load=load,
                 rate=rate(timed),
                 saturation=saturated,
-                policies=[*found, of_bound(alone)],
+                policies=[*found, of_bound(alone, ran)],
             )
         )
     return outcomes

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from coordinator.simulate.compare import Gain
 from coordinator.simulate.measures import BOUND, Measures, Times
 from coordinator.simulate.study import BASE, Outcome, Report, averaged
 
@@ -81,13 +82,19 @@ def _seconds(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def _gain(gain: Gain, *, sure: bool) -> str:
+    return f"{gain.mean:.2f} ({gain.low:.2f} to {gain.high:.2f})" if sure else f"{gain.mean:.2f}"
+
+
 def _gains(report: Report) -> Iterator[RenderableType]:
-    yield Text(f"times less than {BASE}, geometric means over loads and seeds, 95 % intervals", style="bold")
+    sure = len(report.asked.seeds) > 1
+    intervals = ", 95 % intervals" if sure else "; more --seeds tell how sure that is"
+    yield Text(f"times less than {BASE}, geometric means over loads and seeds{intervals}", style="bold")
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("POLICY", no_wrap=True)
     for text in FIGURES.values():
         table.add_column(text.upper(), justify="right")
     for policy, found in report.gains.items():
-        told = {each.figure: f"{each.mean:.2f} ({each.low:.2f} to {each.high:.2f})" for each in found}
+        told = {each.figure: _gain(each, sure=sure) for each in found}
         table.add_row(policy, *(told[figure] for figure in FIGURES))
     yield table

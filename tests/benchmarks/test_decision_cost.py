@@ -19,6 +19,8 @@ from shared.names import CallId
 from shared.wire import Hardware, Heartbeat
 from tests.fakes.builders import a_beat, a_call, a_model, a_replica, an_address, an_engine, join
 
+pytestmark = pytest.mark.alone
+
 MODELS = [f"model{number}:latest" for number in range(20)]
 LOADED = 6
 """Models in memory of each node: every model is loaded on some, on disk on all."""

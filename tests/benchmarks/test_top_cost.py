@@ -15,6 +15,8 @@ import pytest
 from tests.fakes.imagining import imagined
 from tests.fakes.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 MOST_SHARE = 0.03
 WARM_S, MEASURED_S = 4.0, 15.0
 ROWS, COLUMNS = 48, 160

@@ -12,6 +12,8 @@ from coordinator.core.limits import Limits, Weights
 from shared.names import CallId
 from tests.fakes.builders import MODEL, a_beat, a_call, an_address, join, with_loaded
 
+pytestmark = pytest.mark.alone
+
 NODES = 1_000
 AT_MOST_US = 500.0
 """A walk over so many nodes took 14,500."""

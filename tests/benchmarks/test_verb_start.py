@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.alone
+
 MOST_S = 0.25
 RUNS = 5
 ANSWER = b'{"models": []}'

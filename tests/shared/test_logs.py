@@ -68,7 +68,12 @@ def test_an_exception_stays_one_line() -> None:
     assert "ValueError: broken" in json.loads(text)["exception"]
 
 
-def test_no_message_steers_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_message_steers_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        logging.getLogger(), "handlers", []
+    )  # pytest's own keep what cannot be sent to its parent
     odd = "\x1b]0;owned\x07\x1b[2J\r\n12:00:00 INFO fake\x9b\u202e\u2028\ud800 über 日本 \\"
     with logging_to(tmp_path, "herd", "INFO", "INFO"):
         log.info("it said %s", odd)

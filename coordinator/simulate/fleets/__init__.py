@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 SHIPPED = Path(__file__).parent
 GB = 1e9
+Above0 = Annotated[float, Meta(gt=0, le=1e9)]
+From0 = Annotated[float, Meta(ge=0, le=1e9)]
+Part = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 
 class BadFleet(ValueError):
@@ -18,23 +23,23 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
     """A way to use a model. Lengths are those that half of its calls exceed, in tokens."""
 
     name: str = "chat"
-    share: float = 1.0
+    share: From0 = 1.0
     """Of the model's calls, beside the other apps' shares."""
-    prompt: int = 400
-    answer: int = 200
+    prompt: Count = 400
+    answer: Count = 200
 
 
 class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """A model that some machines have on disk."""
 
     name: str
-    size_gb: float
-    share: float = 1.0
+    size_gb: Above0
+    share: From0 = 1.0
     """Of all calls, beside the other models' shares."""
-    context: int = 8_192
+    context: Count = 8_192
     """Tokens with which it is loaded for a call that needs no more."""
-    max_context: int = 131_072
-    cache_kb_per_token: float = 32.0
+    max_context: Count = 131_072
+    cache_kb_per_token: From0 = 32.0
     apps: tuple[App, ...] = (App(),)
 
     @property
@@ -47,32 +52,32 @@ class MachineSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """A class of machines: what each claims, and how likely it is that the truth is another one."""
 
     name: str
-    count: int = 1
-    memory_gb: float
-    gpus_gb: list[float] = []
+    count: Count = 1
+    memory_gb: Above0
+    gpus_gb: list[Above0] = []
     """VRAM of each discrete GPU; empty: models live in the host's memory."""
     unified: bool = False
     """Whether CPU and GPU share that memory."""
-    bandwidth_gbps: float
+    bandwidth_gbps: Above0
     """GB/s, of the memory where models live: what its beats claim."""
-    disk_gbps: float = 1.0
+    disk_gbps: Above0 = 1.0
     """GB/s at which models are read, before the spread."""
-    slots: int = 1
+    slots: Count = 1
     """Calls at once for a model."""
     models: list[str] = []
     """On its disk; empty: all that fit."""
     loaded: list[str] = []
     """In memory at the beginning."""
-    liars: float = 0.0
+    liars: Part = 0.0
     """Probability that a machine has a third of the bandwidth that it claims."""
-    throttling: float = 0.0
+    throttling: Part = 0.0
     """Probability that it becomes slower when it is busy for long."""
-    deaths_per_hour: float = 0.0
-    down_s: float = 120.0
+    deaths_per_hour: From0 = 0.0
+    down_s: From0 = 120.0
     """How long a machine that died is away."""
-    owner_per_hour: float = 0.0
+    owner_per_hour: From0 = 0.0
     """How often its owner comes back to it."""
-    owner_s: float = 600.0
+    owner_s: From0 = 600.0
     """How long the owner stays."""
 
 
@@ -82,11 +87,11 @@ class FleetSpec(Struct, frozen=True, forbid_unknown_fields=True):
     about: str
     machine: list[MachineSpec]
     model: list[ModelSpec]
-    spread: tuple[float, float] = (0.5, 1.6)
+    spread: tuple[Above0, Above0] = (0.5, 1.6)
     """True speeds are what is claimed times a factor between these two."""
-    keep_alive_s: float = 300.0
+    keep_alive_s: From0 = 300.0
     """How long a model stays in memory that nobody uses."""
-    beat_s: float = 5.0
+    beat_s: Above0 = 5.0
     """Between two beats of a machine."""
 
     def machines(self) -> Iterator[tuple[str, MachineSpec]]:
@@ -152,8 +157,6 @@ def _check(fleet: FleetSpec) -> None:
                 raise BadFleet(f"machine {spec.name}: there is no model {name!r}")
             if known[name].size_bytes > memory_bytes(spec):
                 raise BadFleet(f"machine {spec.name}: {name} does not fit into its memory")
-        if min(spec.bandwidth_gbps, spec.disk_gbps, spec.slots, spec.count) <= 0:
-            raise BadFleet(f"machine {spec.name}: speeds, slots and count are above 0")
     _check_mix(fleet)
 
 

@@ -39,9 +39,13 @@ def a_run(
 
 def learned(*runs: Run) -> Paces:
     paces = Paces()
+    learn(paces, *runs)
+    return paces
+
+
+def learn(paces: Paces, *runs: Run) -> None:
     for run in runs:
         paces.learn(NODE, SMALL, GIB, GBPS, run)
-    return paces
 
 
 def write_s(paces: Paces) -> float:
@@ -76,6 +80,38 @@ def test_how_much_calls_slow_each_other_is_learned_where_some_ran_alone() -> Non
     alone, crowded = a_run(0.02), a_run(0.02, beside=2.0, crowding=1.0)
     paces = learned(*[alone] * 12, *[crowded, alone] * 30)
     assert paces.crowding(NODE) == pytest.approx(1.0, rel=0.25)
+
+
+def test_a_slowdown_that_came_while_calls_ran_in_pairs_is_not_taken_for_crowding_for_ever() -> None:
+    """The engine became slower just as they did; nobody sends it a second call now."""
+    alone, pairs = a_run(0.02, crowding=0.0), a_run(0.05, crowding=0.0, beside=1.0)
+    slow_alone = a_run(0.05, crowding=0.0)
+    paces = learned(*[alone] * 20, *[pairs] * 20)
+    assert paces.crowding(NODE) > 1.0
+    learn(paces, *[slow_alone] * 10)
+    assert write_s(paces) == pytest.approx(0.05, rel=0.15)
+    learn(paces, *[slow_alone] * 20)
+    assert paces.crowding(NODE) == PRIOR_CROWDING
+    learn(paces, *[pairs] * 15)
+    assert paces.crowding(NODE) < 0.1
+
+
+def test_crowding_of_which_nothing_is_heard_any_more_fades() -> None:
+    paces = learned(*[a_run(0.02, crowding=2.0, beside=each % 2) for each in range(40)])
+    assert paces.crowding(NODE) > 1.5
+    learn(paces, *[a_run(0.02)] * 15)
+    assert paces.crowding(NODE) > 1.5
+    learn(paces, *[a_run(0.02)] * 15)
+    assert paces.crowding(NODE) == PRIOR_CROWDING
+
+
+@pytest.mark.parametrize("crowding", [0.0, 0.2, 1.0, 2.0])
+def test_where_no_call_ever_runs_alone_what_is_told_of_crowded_ones_is_right(crowding: float) -> None:
+    """Pace and crowding cannot be told apart there; they may not drift away together either."""
+    paces = learned(*[a_run(0.02, crowding=crowding, beside=2 + each % 3) for each in range(300)])
+    told = write_s(paces) * (1 + 3 * paces.crowding(NODE))
+    assert told == pytest.approx(0.02 * (1 + 3 * crowding), rel=0.15)
+    assert paces.crowding(NODE) == PRIOR_CROWDING
 
 
 def test_what_one_model_showed_corrects_the_claim_for_the_others() -> None:

@@ -13,7 +13,7 @@ from coordinator.simulate.measures import Measures, Times, fairness, of_bound, p
 from coordinator.simulate.run import run
 from coordinator.simulate.workloads import workload
 from coordinator.simulate.workloads.jobs import rate
-from coordinator.simulate.world import Alone
+from coordinator.simulate.world import Alone, bounds
 from tests.coordinator.simulate.worlds import a_fleet, a_job, a_world, nodes
 
 
@@ -29,6 +29,20 @@ def test_fairness_is_by_client_and_not_by_call() -> None:
     assert fairness(["a", "b", "b"], [2.0, 1.0, 3.0]) == pytest.approx(1.0)
     assert fairness(["a", "b"], [1.0, 3.0]) == pytest.approx(16 / 20)
     assert fairness([], []) == 1.0
+
+
+def test_the_bound_leaves_out_what_a_policy_lost() -> None:
+    there = a_world(a_fleet(nodes(1)))
+    jobs = [a_job(at=float(number)) for number in range(6)]
+    alone = bounds(there, jobs)
+    whole, part = (run(there, jobs, Weighted, Limits(), until) for until in (math.inf, 3.0))
+    answered = sum(record.end == "completed" for record in part.records)
+    assert 0 < answered < 6
+    assert (of_bound(alone, [whole]).completed, of_bound(alone, [whole]).lost) == (6, 0)
+    assert (of_bound(alone, [whole, part]).completed, of_bound(alone, [whole, part]).lost) == (
+        answered,
+        6 - answered,
+    )
 
 
 def a_measure(policy: str, mean: float, p95: float) -> Measures:
