@@ -18,7 +18,7 @@ ELSEWHERE = "## Lines to try"
 PROMPT = re.compile(r"^\w+\$ +")
 COMMENT = re.compile(r"\s+# .*$")
 PROGRAMS = {"herd": "coordinator", "herd-node": "agent"}
-ENDS_S = 60.0
+ENDS_S = 90.0
 
 
 def commands() -> list[str]:

@@ -167,7 +167,7 @@ def can_be_run(line: str) -> bool:
     return shutil.which(shlex.split(line)[0]) is not None or line.startswith("herd")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 async def test_each_command_does_what_readme_says(tmp_path: Path) -> None:
     async with household(tmp_path) as (fleet, shell):
         (tmp_path / "my.toml").write_text(FLEET_FILE)

@@ -77,6 +77,7 @@ def is_json(line: str, said: Said) -> None:
     assert isinstance(msgspec.json.decode(said.out), dict)
 
 
+@pytest.mark.timeout(240)
 async def test_tables_and_json(fleet: Herd) -> None:
     def is_table(line: str, said: Said) -> None:
         assert said.code == 0
