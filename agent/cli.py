@@ -196,6 +196,7 @@ def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
 
     from agent.app import run_agent
     from agent.config import PREFIX, Settings, StartError
+    from shared.lifetime import let_go_of_terminal
     from shared.logs import logging_to
     from shared.settings import SettingsError, resolve
 
@@ -221,6 +222,7 @@ def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
         except StartError as error:
             log.error("%s", error)  # noqa: TRY400 - a person reads this, not a traceback
             return 1
+    let_go_of_terminal()
     return 0
 
 

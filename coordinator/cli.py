@@ -77,6 +77,7 @@ def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
     from pathlib import Path
 
     from coordinator.config import PREFIX, Settings
+    from shared.lifetime import let_go_of_terminal
     from shared.logs import logging_to
     from shared.settings import SettingsError, resolve
 
@@ -91,7 +92,9 @@ def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
     settings = resolved.values
     directory = Path(settings.data_dir).expanduser() / "logs"
     with logging_to(directory, "herd", settings.log_level, settings.console_log_level) as set_levels:
-        return asyncio.run(_run(resolved, read, set_levels, with_parent=with_parent))
+        code = asyncio.run(_run(resolved, read, set_levels, with_parent=with_parent))
+    let_go_of_terminal()
+    return code
 
 
 async def _run(

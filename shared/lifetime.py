@@ -44,6 +44,16 @@ async def told_to_stop(*, with_parent: bool, unless: asyncio.Task[None] | None =
     return await ended
 
 
+def let_go_of_terminal() -> None:
+    """What a terminal that was closed does not take any more is dropped: else the interpreter ends with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of a file
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
 @asynccontextmanager
 async def hangups(reload: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Within the block: `reload` at each SIGHUP, one after the other.

@@ -22,6 +22,8 @@ class Marks(Struct, frozen=True):
     reason: str
     engines: tuple[tuple[str, bool, str], ...]
     """Name, whether it is up, why not."""
+    never_up: frozenset[str] = frozenset()
+    """Names of those that have still to start."""
 
 
 class Happenings:
@@ -86,9 +88,9 @@ def _engines(node_id: str, then: Marks | None, now: Marks) -> Iterable[tuple[str
     was_up = {name: up for name, up, _ in then.engines} if then else {}
     for name, up, reason in now.engines:
         before, why = was_up.get(name), f": {reason}" if reason else ""
-        if before and not up:
-            yield "crash", node_id, f"{name} is down{why}"
-        elif before is None and not up:  # it has still to start
+        if before is None and name in now.never_up:
             yield "engine", node_id, f"{name} is not up{why}"
+        elif before is not False and not up:
+            yield "crash", node_id, f"{name} is down{why}"
         elif up and not before and then is not None:
             yield "engine", node_id, f"{name} is up"

@@ -64,9 +64,12 @@ def node_row(node: Node, standing: Standing, tokens_per_s: float, ttft_s: float 
 def there(engines: Sequence[Engine]) -> list[Engine]:
     """Without an Ollama that is only looked for: never seen up, beside another engine, so that nobody misses it."""
     alone = len(engines) == 1
-    return [
-        each for each in engines if alone or each.up or each.version or each.models or each.kind != "ollama"
-    ]
+    return [each for each in engines if alone or each.kind != "ollama" or not never_was_up(each)]
+
+
+def never_was_up(engine: Engine) -> bool:
+    """Since its agent's start, which remembers what it knew of one that was."""
+    return not (engine.up or engine.version or engine.models)
 
 
 def _machine(beat: Heartbeat) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from coordinator.watching.difference import Picture
 from coordinator.watching.figures import LastMinute, firsts_by_node, rates, sums
 from coordinator.watching.happenings import Happenings, Marks
 from coordinator.watching.models import model_rows
-from coordinator.watching.nodes import NodeRows, by_node, there
+from coordinator.watching.nodes import NodeRows, by_node, never_was_up, there
 from shared import __version__
 from shared.names import CallId
 from shared.wire import Heartbeat
@@ -69,8 +69,10 @@ class Watch:
         standing, beat = node.standing(now, self._limits), node.heartbeat
         if before is not None and before[0] is beat and before[1].state == standing.state:
             return before
-        engines = tuple((each.name, each.up, each.reason) for each in there(beat.engines))
-        return beat, Marks(standing.status, standing.state, standing.reason, engines)
+        present = there(beat.engines)
+        engines = tuple((each.name, each.up, each.reason) for each in present)
+        never_up = frozenset(each.name for each in present if never_was_up(each))
+        return beat, Marks(standing.status, standing.state, standing.reason, engines, never_up)
 
     def picture(self) -> Picture:
         """The fleet now."""

@@ -13,6 +13,8 @@ from tests.fleet.harness import REPOSITORY
 
 THERE = shutil.which("tmux") is not None
 SEEN_S = 30.0
+NOT_ITS_OWN = ("TMUX", "COLUMNS", "LINES")
+"""What a test's own terminal, or a runner of tests side by side, says of another."""
 ENDED = "ended with "
 """What stands there then, and the exit code: tmux itself does not always know it."""
 
@@ -79,7 +81,7 @@ class Terminal:
             *("tmux", "-L", self._name, "-f", os.devnull, *arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name != "TMUX"},
+            env={name: value for name, value in os.environ.items() if name not in NOT_ITS_OWN},
         )
         told, wrong = await process.communicate()
         assert process.returncode == 0, wrong.decode()
