@@ -11,6 +11,7 @@ from shared.lifetime import let_go_of_terminal
 ours, theirs = pty.openpty()
 os.dup2(theirs, 1)
 os.close(ours)
+sys.stdout = open(1, "w", closefd=False)
 sys.stdout.write("to nobody")
 """
 
