@@ -14,6 +14,7 @@ import pytest
 
 from coordinator.core.lessons import Lessons
 from coordinator.lessons_file import LESSONS
+from shared.names import NodeId
 from tests.fakes.control import FakeEngine
 from tests.fleet.harness import Herd, fleet_of_fakes
 
@@ -123,7 +124,7 @@ def _told(figures: Mapping[str, Figures], slots: int) -> str:
         )
         for node_id, paces in sorted(each.paces().items()):
             told = ", ".join(f"{model} {1000 * pace:.1f}" for model, pace in sorted(paces.items()))
-            crowding, samples = each.lessons.nodes[node_id].crowding
+            crowding, samples = each.lessons.nodes[NodeId(node_id)].crowding
             beside = f"{crowding:.2f} by {samples}; true {CROWDING}"
             lines.append(f"  {node_id}: {told or 'none'}; true {1000 * TRUTHS[node_id].pace_s:.1f}; {beside}")
     return "\n".join(lines)
