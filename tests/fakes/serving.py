@@ -196,10 +196,16 @@ async def send_stream(call: Call, steps: list[Step]) -> web.StreamResponse:
     for number, step in enumerate(steps):
         if call.fault is not None and number == call.fault.value:
             return await _cut(call, call.fault, response, step)
-        due += 0.0 if call.engine.switches.hurry else step.delay_s
+        due += step.delay_s * _slower(call)
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         await _write(call, response, step.data)
     return response
+
+
+def _slower(call: Call) -> float:
+    """Times that a pause takes longer now than one of a call alone."""
+    switches = call.engine.switches
+    return 0.0 if switches.hurry else 1 + switches.crowding * max(0, call.engine.slots.active - 1)
 
 
 async def _cut(call: Call, fault: Fault, response: web.StreamResponse, step: Step) -> web.StreamResponse:

@@ -54,6 +54,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tokens: int = 5
     token_delay_s: float = 0.0
     first_token_delay_s: float = 0.0
+    # Part by which each call beside it makes the pauses of a stream longer.
+    crowding: float = 0.0
     # What is left of streams that have begun comes without further pauses.
     hurry: bool = False
     # How long a chat waits for a model that is not loaded.

@@ -14,6 +14,7 @@ import pytest
 
 from coordinator.core.lessons import Lessons
 from coordinator.lessons_file import LESSONS
+from shared.names import NodeId
 from tests.fakes.control import FakeEngine
 from tests.fleet.harness import Herd, fleet_of_fakes
 
@@ -21,9 +22,10 @@ MODELS = ["a", "b"]
 CALLS, PER_S, TOKENS = 500, 12.0, 20
 BURST = 250
 """Calls at once for each model, after the others: with so many before it a call is done sooner on the slowest engine,
-so that all five are used. For one model at a time: a fake engine is not slowed by calls beside each other, as a real
-one is, so what such calls tell of it is not its truth.
+so that all five are used.
 """
+CROWDING = 0.5
+"""Part by which each call beside it makes one longer, on each engine."""
 AGAIN = 120
 """Calls like the first, at the end: what is known of the fast ones shall come from calls of every day."""
 NOISE = 0.15
@@ -87,7 +89,7 @@ async def _by_chance(herd: Herd, chance: random.Random, calls: int) -> list[floa
     return await asyncio.gather(*running)
 
 
-async def _figures(data_dir: Path, policy: str) -> Figures:
+async def _figures(data_dir: Path, policy: str, slots: int) -> Figures:
     chance = random.Random(1)
     async with contextlib.AsyncExitStack() as stack:
         fakes = [
@@ -100,26 +102,31 @@ async def _figures(data_dir: Path, policy: str) -> Figures:
                     token_delay_s=truth.token_s,
                     first_token_delay_s=3 * truth.token_s,
                     load_s=truth.load_s,
+                    slots=8,
+                    crowding=CROWDING,
                 )
             )
             for name, truth in TRUTHS.items()
         ]
-        async with fleet_of_fakes(data_dir, fakes, slots=1, policy=policy) as herd:
+        async with fleet_of_fakes(data_dir, fakes, slots=slots, policy=policy) as herd:
             seconds = sorted(await _by_chance(herd, chance, CALLS))
-            for model in MODELS:
-                await asyncio.gather(*(_one(herd, model) for _ in range(BURST)))
+            await asyncio.gather(*(_one(herd, model) for model in MODELS * BURST))
             await _by_chance(herd, chance, AGAIN)
     kept = msgspec.json.decode((data_dir / "herd" / LESSONS).read_bytes(), type=Lessons)
     return Figures(statistics.mean(seconds), seconds[int(0.95 * CALLS)], kept)
 
 
-def _told(figures: Mapping[str, Figures]) -> str:
-    lines = ["", f"{CALLS} calls, {PER_S:.0f}/s, five engines"]
+def _told(figures: Mapping[str, Figures], slots: int) -> str:
+    lines = ["", f"{CALLS} calls, {PER_S:.0f}/s, five engines, calls of a model at once: {slots}"]
     for name, each in figures.items():
-        lines.append(f"{name:10}: mean {each.mean:.3f} s, p95 {each.p95:.3f} s; learned ms a token:")
+        lines.append(
+            f"{name:10}: mean {each.mean:.3f} s, p95 {each.p95:.3f} s; learned ms a token, crowding:"
+        )
         for node_id, paces in sorted(each.paces().items()):
             told = ", ".join(f"{model} {1000 * pace:.1f}" for model, pace in sorted(paces.items()))
-            lines.append(f"  {node_id}: {told or 'none'}; true {1000 * TRUTHS[node_id].pace_s:.1f}")
+            crowding, samples = each.lessons.nodes[NodeId(node_id)].crowding
+            beside = f"{crowding:.2f} by {samples}; true {CROWDING}"
+            lines.append(f"  {node_id}: {told or 'none'}; true {1000 * TRUTHS[node_id].pace_s:.1f}; {beside}")
     return "\n".join(lines)
 
 
@@ -134,17 +141,19 @@ def _strayed(paces: Mapping[str, Mapping[str, float]]) -> dict[tuple[str, str], 
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("slots", [1, 2])
 async def test_seconds_beat_points_where_claims_are_wrong(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], slots: int
 ) -> None:
     # Side by side: whatever else slows this machine slows both.
     async with asyncio.TaskGroup() as both:
         names = ("weighted", "predictive")
-        running = {name: both.create_task(_figures(tmp_path / name, name)) for name in names}
+        running = {name: both.create_task(_figures(tmp_path / name, name, slots)) for name in names}
     figures = {name: task.result() for name, task in running.items()}
     with capsys.disabled():
-        print(_told(figures))  # noqa: T201
+        print(_told(figures, slots))  # noqa: T201
     assert figures["predictive"].mean <= figures["weighted"].mean
     assert figures["predictive"].p95 <= figures["weighted"].p95
     for name, each in figures.items():

@@ -121,7 +121,7 @@ async def test_a_stream_ends_on_the_old_one_and_is_cut_where_it_outstays_the_dra
             fleet.session.post(url, json=body | {"max_tokens": 60}) as short,
         ):
             await endless.content.readany()
-            await short.content.readany()
+            began = await short.content.readany()
             replaced(path, seed=7)
             begun = await Verb.begin("coordinator", "swap", RANDOM_MODEL_NAME, f"--url={fleet.address}")
             assert (await begun.first_line()).startswith("node-1: ")
@@ -129,7 +129,7 @@ async def test_a_stream_ends_on_the_old_one_and_is_cut_where_it_outstays_the_dra
             said = await begun.ended()
             assert (said.code, said.out) == (130, "")
             assert f"the swap of {RANDOM_MODEL_NAME} goes on" in said.err
-            assert (await short.read()).rstrip().endswith(b"[DONE]")
+            assert (began + await short.read()).rstrip().endswith(b"[DONE]")
             assert b"[DONE]" not in await endless.read()
         await eventually(lambda: events(fleet), 10)
         assert (await events(fleet))[0]["then"].endswith("; its last calls outstayed the drain and were cut")
