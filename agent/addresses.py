@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+COORDINATOR_PORT = 11435
 OLLAMA_PORT = 11434
 
 

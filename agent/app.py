@@ -12,11 +12,11 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from agent.addresses import NoAddress, base_url, ollama_url
+from agent.addresses import COORDINATOR_PORT, NoAddress, base_url, ollama_url
 from agent.capacity.sampling import Sampler
 from agent.capacity.watch import Watch
 from agent.choosing import Choice
-from agent.config import Settings
+from agent.config import Settings, StartError
 from agent.control import FILE as CONTROL
 from agent.control import ControlFile, watched
 from agent.drain import OwnDrain
@@ -25,6 +25,7 @@ from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
 from agent.granting import Account, machine
 from agent.link import Link
+from agent.live import Live
 from agent.presence import own
 from agent.reloading import Reloading
 from agent.report import Reporter
@@ -40,13 +41,15 @@ from agent.swapping.roster import Roster
 from shared import __version__
 from shared.adverts import node_advert
 from shared.identity import kept_id
-from shared.lifetime import told_to_stop
+from shared.lifetime import hangups, told_to_stop
+from shared.live_settings import LiveSettings
 from shared.mdns import Mdns
+from shared.notices import notify
 from shared.serving import cancelled, listening
+from shared.settings import Resolved
 from shared.sockets import is_loopback, only_address
 from shared.wire import HeartbeatReply
 
-COORDINATOR_PORT = 11435
 LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 """Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
 GATEWAY_KEEPALIVE_S = 75.0
@@ -58,12 +61,14 @@ PARSER_LIMIT = 256 * 2**10
 log = logging.getLogger("herd-node")
 
 
-class StartError(Exception):
-    """The agent cannot start; the text says why and what to do."""
-
-
-async def run_agent(settings: Settings, *, with_parent: bool) -> None:
-    """Until it is told to stop; then drains. Raises StartError."""
+async def run_agent(
+    settings: Settings,
+    read: Callable[[], Resolved[Settings]],
+    set_levels: Callable[[str, str], None],
+    *,
+    with_parent: bool,
+) -> None:
+    """Until it is told to stop; then drains. `read` gives the settings anew, at SIGHUP. Raises StartError."""
     try:
         router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
     except NoAddress as error:
@@ -91,11 +96,7 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 
         change = _change(settings, engines, host, gpu, gateway, announce, events)
-
-        def changed() -> None:
-            link.wake()
-
-        orders = Orders(engines, change, account.reports, session, changed)
+        orders = Orders(engines, change, account.reports, session, lambda: link.wake())  # noqa: PLW0108 - made below
         reporter = Reporter(
             settings.name,
             time.time_ns() // 1_000_000,
@@ -143,7 +144,10 @@ async def run_agent(settings: Settings, *, with_parent: bool) -> None:
         await watch.begin(sampler, link.wake)
         if settings.mdns and not is_loopback(router_url):
             stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
-        await _serve(settings, engines, gateway, reporter, link, port, with_parent=with_parent)
+
+        live = Live(settings, read, set_levels, link, change, reloading)
+        await stack.enter_async_context(hangups(live.hung_up))
+        await _serve(live.settings, engines, gateway, reporter, link, port, with_parent=with_parent)
 
 
 def _change(
@@ -190,7 +194,7 @@ def _node_directory(settings: Settings) -> Path:
 
 
 async def _serve(
-    settings: Settings,
+    live: LiveSettings[Settings],
     engines: Roster,
     gateway: Gateway,
     reporter: Reporter,
@@ -201,11 +205,14 @@ async def _serve(
 ) -> None:
     beating = asyncio.create_task(link.run(), name="link")
     starting = asyncio.create_task(_start(engines, link), name="engines")
-    log.info("node %s: gateway on port %d, engines: %s", settings.name, port, ", ".join(engines) or "none")
+    names = ", ".join(engines) or "none"
+    log.info("node %s: gateway on port %d, engines: %s", live.running.name, port, names)
+    notify("READY")
     try:
         why = await told_to_stop(with_parent=with_parent, unless=beating)
+        notify("STOPPING")
         log.info("stopping: %s; %d calls are running", why, gateway.running)
-        await _drain(gateway, link, settings.drain_timeout, with_parent=with_parent)
+        await _drain(gateway, link, live.running.drain_timeout, with_parent=with_parent)
     finally:
         for task in (beating, starting):
             await cancelled(task)

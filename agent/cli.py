@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared import __version__
+from shared.autostart.verb import commands
 
 if TYPE_CHECKING:
     from agent.config import Settings
@@ -162,33 +163,66 @@ def engines(context: click.Context, /, *, output: Any, **flags: str | None) -> N
     _ask(context, {"ollama_host": None, "engine": None, **flags}, lambda settings: listed(settings, output))
 
 
+@main.command()
+@click.option("--router-url", help="The coordinator.  [default: as for herd-node]")
+@click.option("--ollama-host", help="The Ollama to use.  [default: as for herd-node]")
+@click.option("--gateway-port", type=int, help="Port of the gateway.  [default: as for herd-node]")
+@click.option("--engine", multiple=True, help="Engines to use; repeatable.  [default: as for herd-node]")
+@click.option("--wait", default=3.0, show_default=True, help="Seconds to listen to mDNS; 0: not at all.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@_node_id
+@_data_dir
+@click.pass_context
+def doctor(context: click.Context, /, *, wait: float, output: Any, **flags: Any) -> None:
+    """What is wrong with this machine, its engines and its way to the fleet, and the command that mends it.
+
+    Changes nothing. Exit code 0: nothing is broken; 1: something is.
+    """
+    from agent.verbs.doctor import doctor as looked_at
+
+    before = dict(context.parent.params) if context.parent else {}
+    before.pop("with_parent", None)
+    given = {name: flag for name, flag in flags.items() if flag is not None and flag != ()}
+    sys.exit(looked_at(before | given, wait, output))
+
+
+main.add_command(commands("herd-node", "agent"))
+
+
 def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
     import asyncio
     import logging
     from pathlib import Path
 
-    from agent.app import StartError, run_agent
-    from agent.config import PREFIX, Settings
+    from agent.app import run_agent
+    from agent.config import PREFIX, Settings, StartError
+    from shared.lifetime import let_go_of_terminal
     from shared.logs import logging_to
     from shared.settings import SettingsError, resolve
 
+    def read() -> Any:
+        return resolve(Settings, PREFIX, flags)
+
     try:
-        resolved = resolve(Settings, PREFIX, flags)
+        resolved = read()
     except SettingsError as error:
         click.echo(f"herd-node: {error}", err=True)
         return 2
     settings = resolved.values
     directory = Path(settings.data_dir).expanduser() / "logs"
     always = {"node_id": settings.name}
-    with logging_to(directory, "herd-node", settings.log_level, settings.console_log_level, always):
+    with logging_to(
+        directory, "herd-node", settings.log_level, settings.console_log_level, always
+    ) as set_levels:
         log = logging.getLogger("herd-node")
         for warning in resolved.warnings:
             log.warning("%s", warning)
         try:
-            asyncio.run(run_agent(settings, with_parent=with_parent))
+            asyncio.run(run_agent(settings, read, set_levels, with_parent=with_parent))
         except StartError as error:
             log.error("%s", error)  # noqa: TRY400 - a person reads this, not a traceback
             return 1
+    let_go_of_terminal()
     return 0
 
 

@@ -16,6 +16,10 @@ Seconds = Annotated[float, Meta(ge=0)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
+class StartError(Exception):
+    """The agent cannot start; the text says why and what to do."""
+
+
 def _about(text: str) -> Meta:
     return Meta(description=text)
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from agent.answers import TooLong, read_at_most
 from agent.route import Route
+from shared.sockets import why_not
 from shared.wire import Heartbeat, HeartbeatReply
 
 SEND_TIMEOUT_S = 4.0
@@ -60,7 +61,7 @@ class Link:
         self._route = route
         self._beat = beat
         self._session = session
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._wake = wake
         self._taken = taken
         self._told = ""
@@ -80,9 +81,9 @@ class Link:
             except Exception:  # whatever was overlooked must not end the agent: told, and tried again
                 log.exception("a fault of ours")
                 taken = False
-            await asyncio.sleep(min(APART_S, self._interval_s))
+            await asyncio.sleep(min(APART_S, self.interval_s))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval_s if taken else min(RETRY_S, self._interval_s)):
+                async with asyncio.timeout(self.interval_s if taken else min(RETRY_S, self.interval_s)):
                     await self._wake.wait()
 
     async def announce(self) -> bool:
@@ -125,7 +126,7 @@ class Link:
         except _Refused as error:
             self._tell(f"the coordinator at {url} refused the heartbeat: {error}")
         except (aiohttp.ClientError, TimeoutError, OSError, TooLong) as error:
-            self._tell(f"no coordinator at {url}: {str(error) or 'timed out'}")
+            self._tell(f"no coordinator at {url}: {why_not(error)}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._tell(f"{url} is not a herd coordinator: {error}")
         else:

@@ -1,9 +1,7 @@
-"""engines.toml read again while the agent runs: on SIGHUP, or when a verb asks by the control file."""
+"""engines.toml read again while the agent runs: at SIGHUP, or when a verb asks by the control file."""
 
 import asyncio
 import logging
-import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,7 +33,7 @@ class Reloaded(Struct, frozen=True, kw_only=True):
 
 
 class Reloading:
-    """`run` carries out what `look` and SIGHUP ask for."""
+    """`run` carries out what `look` and `hung_up` ask for."""
 
     def __init__(
         self,
@@ -63,8 +61,6 @@ class Reloading:
 
     async def run(self) -> None:
         """For ever."""
-        if sys.platform != "win32":  # which has no such signal: there is the verb
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -73,7 +69,8 @@ class Reloading:
             except Exception:  # whatever was overlooked must not end it
                 log.exception("a fault of ours")
 
-    def _hung_up(self) -> None:
+    def hung_up(self) -> None:
+        """SIGHUP came."""
         log.info("SIGHUP: engines.toml is read again")
         self._wanted.set()
 

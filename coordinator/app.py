@@ -4,12 +4,11 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
-
-from aiohttp import web
 
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
@@ -35,10 +34,12 @@ from coordinator.dispatch import Dispatcher
 from coordinator.explain.recent import Recent
 from coordinator.explain.routes import Explain
 from coordinator.explain.stored import Stored
+from coordinator.fleet_routes import FleetRoutes
 from coordinator.forward import Forwarder
 from coordinator.journal import Trace, write
 from coordinator.kept_cordons import KeptCordons
 from coordinator.lessons_file import LESSONS, LessonsFile
+from coordinator.live import Live
 from coordinator.members import Members
 from coordinator.metrics import Metrics
 from coordinator.models.loader import Loader
@@ -49,22 +50,22 @@ from coordinator.models.registry import Registry
 from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
+from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import advertise, owners, remember
+from coordinator.startup import advertise, owners, remember, serving
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
 from coordinator.trace_reports import TraceReports
 from coordinator.traces import TraceStore
+from coordinator.watching.feed import Feed
+from coordinator.watching.routes import Events
+from coordinator.watching.watch import Watch
 from shared.identity import kept_id
 from shared.names import ModelName
-from shared.serving import cancelled, listening
-from shared.sockets import is_loopback, url_of
+from shared.serving import cancelled
+from shared.sockets import is_loopback
 
-PARSER_FACTOR = 8
-"""The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
-CLOSE_GRACE_S = 2.0
-"""After a stop: how long open answers may still be written."""
 TRACES_GRACE_S = 3.0
 """After a stop: how long the last traces may take to their file."""
 
@@ -76,6 +77,7 @@ class Running(NamedTuple):
 
     address: str
     watch: asyncio.Task[None]
+    live: Live
 
 
 class _Models(NamedTuple):
@@ -103,7 +105,9 @@ class _Parts(NamedTuple):
     models: _Models
     node_orders: NodeOrders
     lessons: LessonsFile
+    feed: Feed
     server: Server
+    live: Live
     identity: str
 
 
@@ -131,11 +135,14 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     def record(trace: Trace) -> None:
         write(trace)
         metrics.record(trace)
+        watch.record(trace)
         store.record(recent.noted(trace))
         desk.counted(ModelName(trace.model), trace.call.prompt_chars, trace.tokens.prompt)
 
     wishes = asyncio.Event()
     dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
+    watch = Watch(desk, limits, dispatcher.open_records, socket.gethostname(), clock)
+    feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     swaps = Swaps()
@@ -169,13 +176,12 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         "pins": models.pins.status,
     }
     status = StatusReader(desk, limits, told, clock)
-    node_orders = NodeOrders(
-        desk,
-        dispatcher.apply,
-        status,
-        KeptCordons(settings.directory() / "nodes.json", clock),
-        bodies,
-        settings.drain_deadline,
+    kept = KeptCordons(settings.directory() / "nodes.json", clock)
+    node_orders = NodeOrders(desk, dispatcher.apply, status, kept, bodies, settings.drain_deadline, clock)
+    log_file = settings.directory() / "logs" / "herd.jsonl"
+    fleet = FleetRoutes(
+        *(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file),
+        dispatcher.open_records,
         clock,
     )
     swapping = SwapOrders(desk, limits, swaps, bodies, clock)
@@ -201,7 +207,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         status,
         [
             route
-            for part in (*(past, present, usage, orders, node_orders, explain, models.pins, Page()), swapping)
+            for part in (
+                *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
+                *(models.pins, Page(), Events(feed), swapping),
+            )
             for route in part.routes()
         ],
         coordinator_id=identity,
@@ -222,7 +231,9 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         models,
         node_orders,
         LessonsFile(settings.directory() / LESSONS, desk.lessons),
+        feed,
         server,
+        Live(limits, callers, present),
         identity,
     )
 
@@ -241,17 +252,17 @@ async def _started(
     stack.push_async_callback(asyncio.to_thread, parts.store.close, TRACES_GRACE_S)
     stack.callback(parts.reads.close)
     stack.callback(parts.reader.close)
-    address = await stack.enter_async_context(_listening(parts.server.app, settings))
+    address = await stack.enter_async_context(serving(parts.server.app, settings))
     watch = asyncio.create_task(parts.members.run(), name="members")
     stack.push_async_callback(cancelled, watch)
-    for part in (parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
+    for part in (parts.feed, parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
         stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
     stack.push_async_callback(parts.dispatcher.close, settings.stop_grace)
     mdns = parts.neighbours.mdns
     if settings.mdns and not is_loopback(address):
         advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
-    return Running(address, watch)
+    return Running(address, watch, parts.live)
 
 
 def _models(
@@ -274,16 +285,3 @@ def _models(
         pins,
         Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
     )
-
-
-@asynccontextmanager
-async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[str]:
-    async with listening(
-        app,
-        settings.host,
-        settings.port,
-        logger="herd.http",
-        header_limit=PARSER_FACTOR * settings.header_limit,
-        shutdown_timeout=CLOSE_GRACE_S,
-    ) as (host, port):
-        yield url_of(host, port)

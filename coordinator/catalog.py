@@ -12,7 +12,7 @@ from coordinator.core.limits import Limits
 from coordinator.core.node import Node
 from coordinator.core.spots import Spot
 from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
-from shared.names import ModelName, NodeId, near
+from shared.names import ModelName, NodeId, near, normalise
 from shared.wire import Model, Replica
 
 
@@ -21,6 +21,10 @@ class Loaded(Struct, frozen=True):
 
     node_id: NodeId
     replica: Replica
+    in_flight: int = 0
+    """Calls of the fleet that run on it."""
+    tokens_per_s: float | None = None
+    """That it was seen to write for one call alone; None: nothing is known yet."""
 
 
 class Entry(Struct, kw_only=True):
@@ -56,7 +60,8 @@ class Catalog:
         for node in self._present():
             for name, spots in node.spots.items():
                 for spot in spots:
-                    _add(found.setdefault(name, Entry(name=spot.model.name, model=spot.model)), node, spot)
+                    entry = found.setdefault(name, Entry(name=spot.model.name, model=spot.model))
+                    _add(entry, node, spot, self._desk.fleet.paces.seen_tokens_per_s(node.node_id, name))
         return dict(sorted(found.items()))
 
     def targets(
@@ -132,8 +137,9 @@ def _has(node: Node, engine: str, model: ModelName) -> bool:
     return any(spot.engine.name == engine for spot in node.spots.get(model, ()))
 
 
-def _add(entry: Entry, node: Node, spot: Spot) -> None:
+def _add(entry: Entry, node: Node, spot: Spot, tokens_per_s: float | None) -> None:
     if node.node_id not in entry.nodes:
         entry.nodes.append(node.node_id)
     entry.kinds.add(spot.engine.kind)
-    entry.loaded.extend(Loaded(node.node_id, replica) for replica in spot.replicas)
+    in_flight = node.in_flight[spot.engine.name, normalise(spot.model.name)]
+    entry.loaded.extend(Loaded(node.node_id, each, in_flight, tokens_per_s) for each in spot.replicas)

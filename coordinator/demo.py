@@ -44,7 +44,8 @@ def run_demo(*, port: int, nodes: int, once: bool, data_dir: str) -> int:
             answered = True
             if once:
                 return 0
-            console.print("\nctrl-C stops everything.")
+            console.print(f"\nlook at it, in another terminal: {_itself()} top --url {address}", markup=False)
+            console.print("ctrl-C stops everything.")
             _stay()
         except (DemoFailed, OSError, http.client.HTTPException) as error:
             console.print("[red]herd demo failed:[/]", end=" ")
@@ -55,6 +56,11 @@ def run_demo(*, port: int, nodes: int, once: bool, data_dir: str) -> int:
                 return 130
         console.print("stopping")
     return 0
+
+
+def _itself() -> str:
+    """As it was called, which need not be on the path."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "herd" else "herd"
 
 
 def _start(stack: contextlib.ExitStack, console: Console, directory: Path, port: int, nodes: int) -> str:

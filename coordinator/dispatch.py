@@ -3,9 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TypeAlias
 
 import msgspec
@@ -108,6 +108,18 @@ class Dispatcher:
     def open_record(self, call_id: CallId) -> CallRecord | None:
         """What is known of a call that waits or runs."""
         return self._records.get(call_id)
+
+    def open_records(self) -> Mapping[CallId, CallRecord]:
+        """Of all calls that wait or run."""
+        return MappingProxyType(self._records)
+
+    def give_up(self, call_id: CallId, error: FleetError) -> bool:
+        """Ends a call that waits or runs, with this error for its caller. False: there is none."""
+        if call_id not in self._tasks:
+            return False
+        if call_id not in self._freed:
+            self._interrupt(Freed(call_id, error))
+        return True
 
     def apply(self, decisions: Decisions) -> None:
         """Wakes the calls that the decisions are about, and whoever fetches what they want."""
@@ -216,6 +228,8 @@ class Answer:
         self._reply = reply
         self._complete = False
         self._ended = False
+        events = "event-stream" in reply.headers.get("Content-Type", "")
+        self._end_of_piece = b"\n\n" if events else b"\n"
 
     async def read(self) -> bytes:
         """The engine's next bytes; empty at the end. Raises StreamBroken or Stuck where they end early."""
@@ -227,6 +241,7 @@ class Answer:
         if chunk:
             self._dispatcher.progressed(call_id, awaits_caller=True)
             self._record.bytes_out += len(chunk)
+            self._record.pieces_out += chunk.count(self._end_of_piece)
         else:
             self._complete = True
         return chunk

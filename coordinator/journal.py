@@ -73,6 +73,8 @@ class CallRecord:
     placed_at: float = 0.0
     first_byte_at: float | None = None
     bytes_out: int = 0
+    pieces_out: int = 0
+    """Lines or events of a stream so far: about its tokens, until the engine has counted them."""
     answered: int | None = None
     """The status of the engine's answer, once it has begun."""
     tokens: Tokens = NOT_COUNTED

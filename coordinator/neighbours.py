@@ -101,5 +101,6 @@ def _node(found: Found, coordinator_id: str) -> dict[str, Any]:
         "node_id": found.fields.get("id", ""),
         "addresses": list(found.addresses),
         "gateway_port": found.port,
+        "coordinator": theirs,
         "reason": reason,
     }

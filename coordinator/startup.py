@@ -1,11 +1,14 @@
-"""What is read before the first call: whose keys have which class, and what earlier calls took. And who is told."""
+"""What is read before the first call: whose keys have which class, what earlier calls took. And the door is opened."""
 
 import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
+
+from aiohttp import web
 
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
@@ -17,8 +20,14 @@ from shared import __version__
 from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
 from shared.mdns import Mdns
+from shared.serving import listening
 from shared.settings import SettingsError
-from shared.sockets import only_address
+from shared.sockets import only_address, url_of
+
+PARSER_FACTOR = 8
+"""The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
+CLOSE_GRACE_S = 2.0
+"""After a stop: how long open answers may still be written."""
 
 log = logging.getLogger("herd")
 
@@ -54,7 +63,7 @@ async def remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) 
 
 
 def advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> None:
-    """Tells the network where this coordinator is."""
+    """Over mDNS, from now on."""
     advert = coordinator_advert(
         settings.mdns_service_type,
         settings.mdns_service_name or socket.gethostname(),
@@ -64,3 +73,17 @@ def advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> No
         int(time.time()),
     )
     mdns.advertise(advert, only=only_address(settings.host))
+
+
+@asynccontextmanager
+async def serving(app: web.Application, settings: Settings) -> AsyncIterator[str]:
+    """The base URL under which `app` answers until the block ends. Raises OSError where the port is taken."""
+    async with listening(
+        app,
+        settings.host,
+        settings.port,
+        logger="herd.http",
+        header_limit=PARSER_FACTOR * settings.header_limit,
+        shutdown_timeout=CLOSE_GRACE_S,
+    ) as (host, port):
+        yield url_of(host, port)

@@ -56,8 +56,7 @@ class StatusReader:
 
     def queue(self) -> dict[str, Any]:
         """GET /fleet/queue"""
-        pending, running = len(self._desk.holding), self._running()
-        now = self._clock()
+        pending, running, now = len(self._desk.holding), self._running(), self._clock()
         return {
             "queue_depth": pending + running,
             "pending": pending,
@@ -101,7 +100,7 @@ class StatusReader:
 
     def _node(self, node: Node) -> dict[str, Any]:
         beat = node.heartbeat
-        standing = _with_owner(node.standing(self._clock(), self._limits), beat.capacity)
+        standing = with_owner(node.standing(self._clock(), self._limits), beat.capacity)
         return {
             "node_id": node.node_id,
             "status": standing.status,
@@ -112,7 +111,7 @@ class StatusReader:
             "drained": node.drained,
             "drain": _drain(node.cordon, self._clock()),
             **_machine(beat),
-            "engines": [_engine(engine, node) for engine in beat.engines],
+            "engines": [self._engine(engine, node) for engine in beat.engines],
             "ollama": _ollama(node),
             "capacity": _capacity(beat.capacity),
             "gateway_url": node.address,
@@ -123,6 +122,14 @@ class StatusReader:
             "agent_version": beat.agent_version,
             "heartbeat_age_s": round(self._clock() - node.last_heard, 3),
         }
+
+    def _engine(self, engine: Engine, node: Node) -> dict[str, Any]:
+        """With the tokens a second that one call alone was seen to get of each replica; null: nothing is known yet."""
+        told = _engine(engine, node)
+        for replica in told["replicas"]:
+            pace = self._desk.fleet.paces.seen_tokens_per_s(node.node_id, normalise(replica["model"]))
+            replica["tokens_per_s"] = None if pace is None else round(pace, 1)
+        return told
 
     def _circuits(self, node: Node) -> list[dict[str, Any]]:
         """The ones that are not closed."""
@@ -225,7 +232,7 @@ def _thermal(thermal: Thermal) -> dict[str, Any]:
     return {"state": state, "temperature_c": celsius, "source": thermal.source}
 
 
-def _with_owner(standing: Standing, capacity: Capacity | None) -> Standing:
+def with_owner(standing: Standing, capacity: Capacity | None) -> Standing:
     """`paused`, and until when, for a node that would take calls if its owner let it."""
     why = owner.refusal(capacity)
     return Standing(standing.status, "paused", why) if why and standing.state == "ready" else standing

@@ -19,6 +19,7 @@ FleetError                       status  another node may be tried
 │   ├── QueueFull                503
 │   └── Draining                 503     yes
 ├── CallerPaused                 408
+├── EndedByOperator              410     no: a person wanted it to end
 └── NodeFailure                  502     yes, while the caller has seen no byte
     ├── GatewayUnreachable       502     the node itself is suspect
     │   └── GatewayBroke         502     it had the call in its hands
@@ -240,6 +241,13 @@ class CallerPaused(FleetError):
 
     status = 408
     code = "caller_paused"
+
+
+class EndedByOperator(FleetError):
+    """A person who runs the fleet ended the call. No client tries again by itself after this status."""
+
+    status = 410
+    code = "ended_by_operator"
 
 
 class Stuck(NodeFailure):

@@ -8,7 +8,7 @@ import logging
 import logging.handlers
 import queue
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from types import MappingProxyType
 import msgspec
 
 from shared.log_file import DailyFile
+from shared.printable import printable
 
 KEPT_DAYS = 30
 QUEUE_LIMIT = 10_000
@@ -73,15 +74,6 @@ class ConsoleLines(logging.Formatter):
         return "\n".join(map(printable, super().format(record).split("\n")))
 
 
-def printable(text: str) -> str:
-    """One line: what cannot be printed, line ends too, as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
-    )
-
-
 class _DroppingQueue(logging.handlers.QueueHandler):
     """Drops rather than waits when the writer is behind; the count is told when there is room again."""
 
@@ -118,17 +110,16 @@ def logging_to(
     file_level: str,
     console_level: str,
     always: Mapping[str, object] = MappingProxyType({}),
-) -> Iterator[None]:
-    """Logs to `directory/<program>.jsonl` and to stderr until the block ends, then flushes.
+) -> Iterator[Callable[[str, str], None]]:
+    """Logs to `directory/<program>.jsonl` and to stderr until the block ends, then flushes. Gives what changes the two
+    levels, the file's and the terminal's.
 
     `always`: fields of every line, to tell apart the processes that share the file. While the file cannot be written,
     the terminal alone is used and says so.
     """
     console = logging.StreamHandler(sys.stderr)
-    console.setLevel(console_level)
     console.setFormatter(ConsoleLines())
     file = DailyFile(directory / f"{program}.jsonl", KEPT_DAYS, lambda text: console.handle(_warning(text)))
-    file.setLevel(file_level)
     file.setFormatter(JsonLines(always))
     records: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_LIMIT)
     door = _DroppingQueue(records)
@@ -137,10 +128,16 @@ def logging_to(
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)
     root.addHandler(door)
-    root.setLevel(min(logging.getLevelName(file_level), logging.getLevelName(console_level)))
+
+    def set_levels(of_file: str, of_console: str) -> None:
+        file.setLevel(of_file)
+        console.setLevel(of_console)
+        root.setLevel(min(file.level, console.level))
+
+    set_levels(file_level, console_level)
     listener.start()
     try:
-        yield
+        yield set_levels
     finally:
         root.removeHandler(door)
         listener.stop()

@@ -1,19 +1,28 @@
-"""Settings of either program: default < file < environment < flag, and where each value came from."""
+"""Settings of either program, and where each value came from: default < /etc/fleet-manager/config.toml <
+~/.fleet-manager/config.toml < the env file < environment < flag.
+"""
 
-import difflib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from shared.config_file import ConfigError, config_files, nearest, read_table
+
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 DEFAULT_DATA_DIR = "~/.fleet-manager"
+TABLES = {"FLEET_": "herd", "FLEET_NODE_": "herd-node"}
+"""Of config.toml, by the prefix of the same settings in the environment."""
 EXPECTED = "expected"
 """In the `extra` of a setting's Meta: what fits, in words; for a person a pattern is none."""
+
+
+_NO_SETTINGS = ("FLEET_ENV_FILE", "FLEET_CONFIG_FILE", "FLEET_URL")
+"""Names of the environment that say where settings, or a coordinator, are found."""
 
 
 class SettingsError(Exception):
@@ -65,30 +74,50 @@ def resolve(
 ) -> Resolved[Settings]:
     """Settings of `kind` from all sources. A flag of None (or an empty list) was left out and hides nothing.
 
-    Raises SettingsError for a value that does not fit its setting.
+    Raises SettingsError for a value that does not fit its setting, and for a config.toml with a name that nobody knows.
     """
     environment = os.environ if environment is None else environment
     path = env_file(environment)
     from_file = read_env_file(path)
     names = {field.name for field in msgspec.structs.fields(kind)}
     values: dict[str, Any] = {}
+    written = {name: prefix + name.upper() for name in names}
     origins = dict.fromkeys(names, "default")
+    for config, table in _tables(environment, TABLES[prefix], names):
+        values |= table
+        origins |= dict.fromkeys(table, f"file {config}")
+        written |= {name: name for name in table}
     for source, found in ((f"file {path}", from_file), ("environment", environment)):
         for name in names:
             text = found.get(prefix + name.upper())
             if text:
                 values[name], origins[name] = text, source
+                written[name] = prefix + name.upper()
     for name, value in flags.items():
         if value is not None and value != ():
             values[name], origins[name] = value, "flag"
+            written[name] = prefix + name.upper()
     warnings = (
         *_unknown(from_file, prefix, names, other_prefixes),
         *_unknown(environment, prefix, names, other_prefixes),
     )
-    return Resolved(_convert(kind, prefix, values, origins), origins, warnings)
+    return Resolved(_convert(kind, written, values, origins), origins, warnings)
 
 
-def _convert(kind: type[Settings], prefix: str, values: dict[str, Any], origins: dict[str, str]) -> Settings:
+def _tables(
+    environment: Mapping[str, str], table: str, names: set[str]
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    try:
+        for path in config_files(environment):
+            yield path, read_table(path, table, names)
+    except ConfigError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _convert(
+    kind: type[Settings], written: dict[str, str], values: dict[str, Any], origins: dict[str, str]
+) -> Settings:
+    """`written`: each setting's name as its source spells it, for a complaint."""
     for field in msgspec.structs.fields(kind):
         if field.name not in values:
             continue
@@ -100,9 +129,10 @@ def _convert(kind: type[Settings], prefix: str, values: dict[str, Any], origins:
             if isinstance(values[field.name], float) and not math.isfinite(values[field.name]):
                 raise msgspec.ValidationError("Expected a finite number")
         except msgspec.ValidationError as error:
-            name = prefix + field.name.upper()
             why = _expected(field.type) or str(error)
-            raise SettingsError(f"{name}={value!r} (from {origins[field.name]}): {why}") from error
+            raise SettingsError(
+                f"{written[field.name]}={value!r} (from {origins[field.name]}): {why}"
+            ) from error
     return kind(**values)
 
 
@@ -115,11 +145,10 @@ def _expected(annotated: Any) -> str:
 def _unknown(
     found: Mapping[str, str], prefix: str, names: set[str], other_prefixes: tuple[str, ...]
 ) -> list[str]:
-    known = {prefix + name.upper() for name in names} | {"FLEET_ENV_FILE", "FLEET_URL"}
+    known = {prefix + name.upper() for name in names} | set(_NO_SETTINGS)
     warnings = []
     for key in sorted(found):
         if not key.startswith(prefix) or key in known or key.startswith(other_prefixes or ("\0",)):
             continue
-        close = difflib.get_close_matches(key, known, n=1)
-        warnings.append(f"unknown setting {key}" + (f"; did you mean {close[0]}?" if close else ""))
+        warnings.append(f"unknown setting {key}{nearest(key, known)}")
     return warnings

@@ -2,7 +2,9 @@
 
 import asyncio
 import ipaddress
+import os
 import socket
+import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,3 +61,11 @@ def only_address(host: str) -> str | None:
 def url_of(host: str, port: int) -> str:
     """Base URL; an IPv6 address gets its brackets."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def why_not(error: BaseException) -> str:
+    """Why nobody was reached: in the system's words (`Connection refused`) where it gave a number, else the error's."""
+    cause = getattr(error, "os_error", error)
+    if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError | socket.gaierror):
+        return os.strerror(cause.errno)
+    return str(error) or "timed out"

@@ -8,11 +8,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
 from agent import config as agent_config
 from coordinator import config as coordinator_config
+from coordinator.cli import main as herd
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("coordinator", "agent", "shared")
@@ -169,6 +171,16 @@ def test_readme_names_every_verb_and_flag() -> None:
         )
         for flag in re.findall(r"^  (?:-\w, )?(--[a-z-]+)", told.stdout, re.MULTILINE):
             assert flag in readme, f"{program} {flag}"
+
+
+def test_readme_names_every_verb() -> None:
+    readme = (ROOT / "README.md").read_text()
+    context = click.Context(herd)
+    for verb in herd.list_commands(context):
+        command = herd.get_command(context, verb)
+        names = command.list_commands(context) if isinstance(command, click.Group) else []
+        for words in [f"{verb} {name}" for name in names] or [verb]:
+            assert f"herd {words}" in readme, words
 
 
 def test_starting_a_command_line_imports_no_server() -> None:

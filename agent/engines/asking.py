@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import aiohttp
 
 from agent.engines.engine import Answer, EngineError, decoded
+from shared.sockets import why_not
 
 LARGEST_ANSWER = 16 * 2**20
 """Bytes. A list of models is far shorter; whoever listens at a port may send without end."""
@@ -33,7 +34,7 @@ class Ask:
             ) as response:
                 return response.status, await _bounded(response, path)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
+            raise EngineError(f"{self._url}{path}: {why_not(error)}") from error
 
 
 async def _bounded(response: aiohttp.ClientResponse, path: str) -> bytes:

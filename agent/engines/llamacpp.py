@@ -43,6 +43,7 @@ from agent.supervision.progress import Progress
 from agent.supervisor import Supervisor
 from shared.names import is_model_name
 from shared.serving import cancelled
+from shared.sockets import why_not
 from shared.wire import Engine, Model, Replica
 
 WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
@@ -232,7 +233,7 @@ class LlamaCpp:
                 slots = await self._slots()
                 models = await self._get("/v1/models", Models)
         except (aiohttp.ClientError, TimeoutError, OSError, EngineError) as error:
-            return self._down(f"{ready.address}: {str(error) or 'timed out'}")
+            return self._down(f"{ready.address}: {why_not(error)}")
         meta = models.data[0].meta or Meta() if models.data else Meta()
         return Engine(
             name=self.name,

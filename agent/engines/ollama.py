@@ -32,6 +32,7 @@ from agent.engines.source import Adopted, Source
 from agent.engines.turn import Moved, uncounted
 from agent.models.gguf_shape import kv_bytes_per_token
 from shared.names import is_model_name
+from shared.sockets import why_not
 from shared.wire import ABILITIES, Engine, Model, Replica
 
 NATIVE_PATHS = frozenset(
@@ -214,7 +215,7 @@ class Ollama:
             async with self._session.get(self._url + path, allow_redirects=False) as response:
                 return response.status != 404
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
+            raise EngineError(f"{self._url}{path}: {why_not(error)}") from error
 
     async def _model(self, tag: Tag) -> Model:
         details = tag.details or Details()
@@ -266,7 +267,7 @@ class Ollama:
                 if response.status != 200:
                     raise EngineError(f"{path} answered {response.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EngineError(f"{self._url}{path}: {str(error) or 'timed out'}") from error
+            raise EngineError(f"{self._url}{path}: {why_not(error)}") from error
         return decoded(answer, kind, path)
 
 

@@ -107,6 +107,23 @@ class Nvidia:
         return self._totals.get(card, 0)
 
 
+def driver_version() -> str:
+    """Of NVIDIA's driver; empty: there is none that tells."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception:  # the binding, its library or the driver is missing
+        return ""
+    try:
+        return text(pynvml.nvmlSystemGetDriverVersion())
+    except pynvml.NVMLError:
+        return ""
+    finally:
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+
+
 def _sizes(processes: Iterable[Any]) -> dict[int, int]:
     """A process may be told of more than once."""
     found: dict[int, int] = {}

@@ -75,7 +75,7 @@ class Change:
         self._cut = cut
         self._announce = announce
         self._events = events
-        self._drain_s = drain_s
+        self.drain_s = drain_s
         self._beside = beside
         self._running: dict[str, _Running] = {}
         self._starting: set[asyncio.Task[None]] = set()
@@ -178,7 +178,7 @@ class Change:
 
     async def _emptied(self, engine: Engine) -> bool:
         """Whether its calls ended by themselves."""
-        if await self._roster.idle(engine, self._drain_s):
+        if await self._roster.idle(engine, self.drain_s):
             return True
         self._cut(self._roster.calls(engine))
         await self._roster.idle(engine, CUT_GRACE_S)

@@ -53,16 +53,8 @@ class Desk(Readable):
         self.holding = Holding(limits)
         self.loads = self.fleet.loads
         self._scorer = Scorer(self.fleet, limits, weights, policy, now)
-        self._waiting = Waiting(
-            limits,
-            self.holding,
-            self.loads,
-            self._scorer,
-            self.pulls,
-            self._decide,
-            self._apply,
-            self.fleet.wanted,
-        )
+        events = (self._decide, self._apply, self.fleet.wanted)
+        self._waiting = Waiting(limits, self.holding, self.loads, self._scorer, self.pulls, *events)
         self.completed = 0
         self.failures = 0
         self.budget = RetryBudget(limits.retry_floor, limits.retry_share)
@@ -202,6 +194,11 @@ class Desk(Readable):
     def cordoned(self, node_id: NodeId, now: float, *, on: bool, deadline: float | None = None) -> Decisions:
         """New calls go elsewhere, and what runs ends by the deadline, if there is one; with `on=False`, come again."""
         self.fleet.set_aside(node_id, on=on, deadline=deadline)
+        return self._release(now)
+
+    def removed(self, node_id: NodeId, now: float) -> Decisions:
+        """A person says it will not come back. Raises Conflict for one that is heard, or runs calls."""
+        self.fleet.remove(node_id, now)
         return self._release(now)
 
     def pulled(self, model: ModelName, setback: Setback | None, now: float) -> Decisions:

@@ -24,7 +24,7 @@ from coordinator.core.paces import Paces
 from coordinator.core.seats import Seats
 from coordinator.core.spots import Spot
 from coordinator.core.usage import Usage
-from shared.errors import CallerFault, NameTaken
+from shared.errors import CallerFault, Conflict, NameTaken
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
@@ -147,6 +147,22 @@ class Fleet:
             for node in self.nodes.values()
             if now - node.last_heard > self._limits.forget_s and not node.in_flight
         ]
+        if gone:
+            self._drop(gone)
+
+    def remove(self, node_id: NodeId, now: float) -> None:
+        """A person says it will not come back: its order to be set aside goes with it.
+
+        Raises Conflict for one that is heard, or runs calls.
+        """
+        node = self.nodes.get(node_id)
+        if node is not None and (node.in_flight or node.standing(now, self._limits).status != "offline"):
+            raise Conflict(f"{node_id} is not gone: end its herd-node first (herd drain {node_id})")
+        self.cordons.lifted(node_id)
+        if node is not None:
+            self._drop([node])
+
+    def _drop(self, gone: list[Node]) -> None:
         for node in gone:
             del self.nodes[node.node_id]
             self._copies.subtract(node.loaded())
@@ -159,9 +175,7 @@ class Fleet:
             self.circuits.forget(node.node_id)
             for model in node.spots:
                 self._having[model].discard(node.node_id)
-        self._having = (
-            {model: nodes for model, nodes in self._having.items() if nodes} if gone else self._having
-        )
+        self._having = {model: nodes for model, nodes in self._having.items() if nodes}
 
     def model_names(self) -> set[ModelName]:
         """Every model that some node has, reachable or not."""

@@ -31,8 +31,10 @@ class Weights(Struct, frozen=True, kw_only=True):
     """Likewise for a long beginning."""
 
 
-class Limits(Struct, frozen=True, kw_only=True):
-    """Defaults are those of the settings of the same meaning."""
+class Limits(Struct, kw_only=True):
+    """Defaults are those of the settings of the same meaning. One of them serves the whole coordinator: `take`
+    changes it for all, between two decisions.
+    """
 
     beat_late_s: float = 15.0
     """Silence after which a node is degraded."""
@@ -75,3 +77,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Between two probes of a gateway that does not answer."""
     context_protection: Mode = "strip"
     """strip: no reload for what is there already, and no prompt is cut; warn: tell of it only; passthrough: nothing."""
+
+    def take(self, other: "Limits") -> None:
+        """Everything as `other` has it. What was copied at the start (beats, budget, substitution) must not differ."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(other, name))

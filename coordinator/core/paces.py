@@ -141,6 +141,11 @@ class Paces:
             known.reading.get(model), claim * known.reading_over_claim.beside(self._hope_reading.value)
         )
 
+    def seen_tokens_per_s(self, node_id: NodeId, model: ModelName) -> float | None:
+        """That one call alone was seen to be written with there; None: no call has told yet."""
+        figure = self._nodes.get(node_id, _NOTHING).writing.get(model)
+        return 1 / figure.value if figure is not None and figure.count else None
+
     def crowding(self, node_id: NodeId) -> float:
         """A call with n others beside it takes 1 + n times this as long as alone."""
         return self._nodes.get(node_id, _NOTHING).crowding.beside(PRIOR_CROWDING)

@@ -53,7 +53,8 @@ class Present:
         self._store = store
         self._reports = reports
         self._read = reads
-        self._settings = settings
+        self.in_use = settings
+        """What /dashboard/api/settings shows."""
         self._hostname = hostname
         self._clock = clock
         self._wall_clock = wall_clock
@@ -95,7 +96,7 @@ class Present:
     async def settings(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/settings"""
         own = [each.ip for each in await asyncio.to_thread(own_addresses)]
-        return answer(shown(self._settings, self._hostname, self._port(request), self._nodes(), own))
+        return answer(shown(self.in_use, self._hostname, self._port(request), self._nodes(), own))
 
     async def _ask_figures(self) -> CallFigures:
         return await self._read(partial(self._reports.figures, self._wall_clock()))
@@ -112,7 +113,7 @@ class Present:
 
     def _port(self, request: web.Request) -> int:
         bound = request.get_extra_info("sockname")
-        return int(bound[1]) if bound else self._settings.port
+        return int(bound[1]) if bound else self.in_use.port
 
     def _address(self, request: web.Request) -> str:
         """By the name under which other machines know this one: where they read this, localhost is another."""

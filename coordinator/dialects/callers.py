@@ -41,7 +41,7 @@ class Callers:
         """`owners`: by the key's SHA-256 in small hexadecimal digits. `allow_restricted`: whether calls that say
         nothing of it may use engines that cost money or serve batches only.
         """
-        self._owners = owners
+        self.owners = owners
         self.allow_restricted = allow_restricted
         self._strangers: OrderedDict[str, set[str]] = OrderedDict()
         """Keys that the file does not have, by the address from which they came, that of the last call at the end."""
@@ -54,7 +54,7 @@ class Callers:
         key = _key_of(request.headers)
         if not key:
             return request.remote or "", asked or "interactive"
-        owner = self._owners.get(key)
+        owner = self.owners.get(key)
         if owner is None:
             return self._stranger(request.remote or "", key), asked or "interactive"
         return owner.name, max(owner.priority, asked or owner.priority, key=LEVELS.__getitem__)

@@ -1,7 +1,7 @@
 """Ollama's answers about models: /api/tags, /api/ps, /api/show, made from the catalogue.
 
 Field names and order as Ollama's server gives them (source read: fb30760, August 2026); what is ours is
-`fleet_nodes` and `fleet_node`.
+`fleet_nodes`, `fleet_node`, `fleet_in_flight` and `fleet_tokens_per_s` (null: not seen yet).
 """
 
 from collections.abc import Iterable
@@ -77,6 +77,8 @@ def _replicas(entry: Entry) -> list[dict[str, Any]]:
             "size_vram": loaded.replica.vram_bytes or 0,
             "context_length": loaded.replica.context_length or 0,
             "fleet_node": loaded.node_id,
+            "fleet_in_flight": loaded.in_flight,
+            "fleet_tokens_per_s": None if loaded.tokens_per_s is None else round(loaded.tokens_per_s, 1),
         }
         for loaded in entry.loaded
     ]

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from coordinator.health.finding import Finding, Severity, fewest_samples
+from coordinator.health.finding import fewest_samples
 from coordinator.health.snapshot import CallFigures, NodeSeen, Snapshot
+from shared.finding import Finding, Severity
 from shared.names import normalise
 
 ERROR_RATE = 0.05

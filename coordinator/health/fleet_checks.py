@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from coordinator.health.finding import Finding, Severity
 from coordinator.health.snapshot import Snapshot
+from shared.finding import Finding, Severity
 
 LOST_CRITICAL = 50
 """Traces that are in no file."""
@@ -20,6 +20,7 @@ def members(snapshot: Snapshot) -> Iterator[Finding]:
             title="No node has joined",
             description="There is nobody who could answer a call.",
             fix=f"On each machine: herd-node (if it finds nobody: herd-node --router-url {snapshot.address})",
+            command=f"herd-node --router-url {snapshot.address}",
         )
     elif snapshot.present and not any(
         engine.models or engine.replicas for node in snapshot.present for engine in node.beat.engines
@@ -30,6 +31,7 @@ def members(snapshot: Snapshot) -> Iterator[Finding]:
             title="No node has a model",
             description=f"{len(snapshot.present)} node(s) are there, and none has a model on disk.",
             fix=f"Pull one: OLLAMA_HOST={snapshot.address} ollama pull llama3.2",
+            command=f"OLLAMA_HOST={snapshot.address} ollama pull llama3.2",
         )
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from coordinator.health.finding import GIB, Finding, Severity, gib
 from coordinator.health.snapshot import NodeSeen
+from shared.finding import GIB, Finding, Severity, gib
 from shared.wire import Gpu, Replica
 
 WARM_C = 85.0

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from coordinator.health import call_checks, fleet_checks, machine_checks, standing_checks
-from coordinator.health.finding import Finding, score, worst_first
+from coordinator.health.finding import score
 from coordinator.health.snapshot import NodeSeen, Snapshot
+from shared.finding import Finding, worst_first
 
 
 def report(snapshot: Snapshot) -> dict[str, Any]:

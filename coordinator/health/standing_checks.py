@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from coordinator.health.finding import Finding
 from coordinator.health.snapshot import NodeSeen
+from shared.finding import Finding
 from shared.wire import Engine
 
 
@@ -74,6 +74,7 @@ def set_aside(node: NodeSeen) -> Iterator[Finding]:
             title=f"{node.beat.node_id} is {'drained' if node.drained else 'cordoned'}",
             description="A person set it aside: it takes no new calls, also after restarts.",
             fix=f"When that is over: herd uncordon {node.beat.node_id}",
+            command=f"herd uncordon {node.beat.node_id}",
             node_id=node.beat.node_id,
         )
 

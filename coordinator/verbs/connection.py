@@ -2,8 +2,8 @@
 
 import http.client
 import os
-import urllib.error
-import urllib.request
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ import msgspec
 
 OK, FAILED, USAGE, NOT_FOUND = 0, 1, 2, 3
 """Exit codes of every verb."""
+INTERRUPTED = 130
 PORT = 11435
 OLLAMA_PORT = 11434
 """What OLLAMA_HOST means where it names none."""
@@ -19,11 +20,10 @@ TIMEOUT_S = 10.0
 LOOK_TIMEOUT_S = 2.0
 ANSWER_BYTES = 256 * 2**20
 ERROR_BYTES = 64 * 2**10
+LINE_BYTES = 16 * 2**20
+"""Of one line of a stream."""
 SHOWN = 1_000
 """Characters of an error that are shown."""
-
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""A coordinator is a neighbour: no proxy stands before it."""
 
 
 class NoAnswer(Exception):
@@ -36,33 +36,55 @@ class NoAnswer(Exception):
         self.reached = reached
 
 
-def ask(method: str, path: str, body: object | None = None, *, url: str = "") -> Any:
-    """The decoded JSON of an answer below 300. `url`: the coordinator; empty: `found()`. Raises NoAnswer."""
+def ask(
+    method: str, path: str, body: object | None = None, *, url: str = "", timeout_s: float | None = TIMEOUT_S
+) -> Any:
+    """The decoded JSON of an answer below 300; None where it is empty. `url`: the coordinator; empty: `found()`.
+
+    `timeout_s`: of each step; None: as long as it takes. Raises NoAnswer.
+    """
     where = base_url(url) if url else found()
-    request = _request(method, where + path, body)
-    try:
-        with _DIRECT.open(request, timeout=TIMEOUT_S) as response:
-            content = response.read(ANSWER_BYTES + 1)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _refused(error, where) from None
-    except (OSError, http.client.HTTPException) as error:
-        raise NoAnswer(f"no coordinator answers at {where}: {_why(error)}", reached=False) from error
+    with _answered(method, where, path, body, timeout_s) as response:
+        content = response.read(ANSWER_BYTES + 1)
     if len(content) > ANSWER_BYTES:
         raise NoAnswer(f"{where} answered with more than {ANSWER_BYTES} bytes")
-    try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NoAnswer(f"{where} is not a herd coordinator: {error}") from error
+    return _decoded(content, where) if content else None
 
 
-def found() -> str:
-    """FLEET_URL, else OLLAMA_HOST where a coordinator answers there, else the one of this machine. Raises NoAnswer."""
+def ask_lines(
+    method: str, path: str, body: object, *, url: str = ""
+) -> Generator[tuple[http.client.HTTPMessage, dict[str, Any]], None, None]:
+    """Each line of JSON as it comes, with the headers of the answer. Closing it ends the call. Raises NoAnswer.
+
+    It waits as long as the coordinator does: for a place, a load, a pull.
+    """
+    where = base_url(url) if url else found()
+    with _answered(method, where, path, body, None) as response:
+        while line := _line(response, where):
+            told = _decoded(line, where)
+            if not isinstance(told, dict):
+                raise NoAnswer(f"{where} is not a herd coordinator")
+            if words := error_words(line):
+                raise NoAnswer(words[:SHOWN])
+            yield response.headers, told
+
+
+def found(*, listen: bool = True) -> str:
+    """The coordinator that nobody named. Raises NoAnswer.
+
+    1. FLEET_URL. 2. OLLAMA_HOST, where a coordinator answers there. 3. This machine's, where one answers. 4. The one
+    that mDNS shows (not without `listen`, nor with FLEET_MDNS=false). 5. This machine's, so that its silence is told.
+    """
     if told := os.environ.get("FLEET_URL"):
         return base_url(told)
-    if (host := os.environ.get("OLLAMA_HOST")) and (url := _coordinator_at(host)):
+    if (host := os.environ.get("OLLAMA_HOST")) and (url := coordinator_at(host)):
         return url
-    return LOCAL_URL
+    listen = listen and os.environ.get("FLEET_MDNS", "").lower() not in ("0", "false", "no", "off")
+    if not listen or coordinator_at(LOCAL_URL):
+        return LOCAL_URL
+    from coordinator.verbs.neighbourhood import shown
+
+    return shown(coordinator_at) or LOCAL_URL
 
 
 def base_url(text: str, port: int = PORT) -> str:
@@ -79,35 +101,69 @@ def base_url(text: str, port: int = PORT) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _coordinator_at(host: str) -> str:
+def coordinator_at(host: str) -> str:
     """Its base URL; empty where an Ollama lives there, or nobody. Whatever else it is, a coordinator tells its id."""
     try:
         url = base_url(host, OLLAMA_PORT)
-        with _DIRECT.open(_request("GET", f"{url}/health", None), timeout=LOOK_TIMEOUT_S) as response:
+        with _answered("GET", url, "/health", None, LOOK_TIMEOUT_S) as response:
             told = msgspec.json.decode(response.read(ERROR_BYTES))
-    except (NoAnswer, OSError, http.client.HTTPException, ValueError, RecursionError):
+    except (NoAnswer, ValueError, RecursionError):
         return ""  # an error of decoding is a ValueError
     return url if isinstance(told, dict) and "coordinator_id" in told else ""
 
 
-def _request(method: str, url: str, body: object | None) -> urllib.request.Request:
+@contextmanager
+def _answered(
+    method: str, where: str, path: str, body: object | None, timeout_s: float | None
+) -> Iterator[http.client.HTTPResponse]:
+    """An answer below 300, closed with the block. A coordinator is a neighbour: no proxy stands before it."""
     data = None if body is None else msgspec.json.encode(body)
     headers = {"Accept": "application/json"} | (
         {"Content-Type": "application/json"} if data is not None else {}
     )
-    return urllib.request.Request(url, data=data, headers=headers, method=method)
-
-
-def _refused(error: urllib.error.HTTPError, where: str) -> NoAnswer:
+    connection = _connection(where, timeout_s)
     try:
-        content = error.read(ERROR_BYTES)
+        connection.request(method, path, data, headers)
+        response = connection.getresponse()
+        if response.status >= 300:
+            raise _refused(response, where)
+        yield response
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"no coordinator answers at {where}: {_why(error)}", reached=False) from error
+    finally:
+        connection.close()
+
+
+def _line(response: http.client.HTTPResponse, where: str) -> bytes:
+    try:
+        return response.readline(LINE_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"{where} broke off its answer: {_why(error)}", reached=False) from error
+
+
+def _connection(where: str, timeout_s: float | None) -> http.client.HTTPConnection:
+    parts = urlsplit(where)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=timeout_s)
+
+
+def _refused(response: http.client.HTTPResponse, where: str) -> NoAnswer:
+    try:
+        content = response.read(ERROR_BYTES)
     except (OSError, http.client.HTTPException):
         content = b""
-    text = _words(content) or f"it answered {error.code}"
-    return NoAnswer(f"{where}: {text[:SHOWN]}", code=NOT_FOUND if error.code == 404 else FAILED)
+    text = error_words(content) or f"it answered {response.status}"
+    return NoAnswer(f"{where}: {text[:SHOWN]}", code=NOT_FOUND if response.status == 404 else FAILED)
 
 
-def _words(content: bytes) -> str:
+def _decoded(content: bytes, where: str) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NoAnswer(f"{where} is not a herd coordinator: {error}") from error
+
+
+def error_words(content: bytes) -> str:
     """Of an error in either dialect; empty: it is in none."""
     try:
         told = msgspec.json.decode(content)
@@ -119,7 +175,6 @@ def _words(content: bytes) -> str:
 
 
 def _why(error: BaseException) -> str:
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(reason, TimeoutError):
+    if isinstance(error, TimeoutError):
         return "timed out"
-    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -84,10 +84,13 @@ def _model(model: dict[str, Any], replica: dict[str, Any] | None) -> str:
 
 
 def _events(node: dict[str, Any]) -> Iterator[str]:
-    """Newest last, as in a log."""
-    events = node.get("events", [])
-    yield "events:" if events else "events: none"
-    for event in events:
+    yield "events:" if node.get("events") else "events: none"
+    yield from engine_events(node)
+
+
+def engine_events(node: dict[str, Any]) -> Iterator[str]:
+    """What happened to the engines that its agent runs, with their last words: newest last, as in a log."""
+    for event in node.get("events", []):
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
         code = "" if event["code"] is None else f", {_code(event['code'])}"
         yield f"  {when}  {event['engine']}: {event['kind']}{code} ({event['rung']}); {event['then']}"

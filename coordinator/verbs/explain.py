@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coordinator.verbs.telling import url_option
+
 if TYPE_CHECKING:
     from coordinator.core.explanation import Explanation
 
@@ -30,7 +32,7 @@ UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 )
 @click.option("--since", metavar="AGE", help="With --replay: not older than 30m, 24h, 7d.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="How it is told.")
-@click.option("--url", default="", help="The coordinator.  [default: FLEET_URL, OLLAMA_HOST, this machine]")
+@url_option
 def explain(
     request_id: str | None,
     *,
@@ -105,7 +107,7 @@ def _print(told: dict[str, Any], *, as_json: bool) -> None:
         return
     from coordinator.verbs.explain_view import call_lines
 
-    _draw(call_lines(told))
+    draw(call_lines(told))
 
 
 def _show_replay(
@@ -122,7 +124,7 @@ def _show_replay(
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(replayed)))
     else:
-        _draw(replay_lines(replayed, weights))
+        draw(replay_lines(replayed, weights))
 
 
 def decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Explanation]":
@@ -151,7 +153,7 @@ def decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Expl
             return
 
 
-def _draw(lines: Any) -> None:
+def draw(lines: Any) -> None:
     """No colour where nobody would see it; rich knows terminals and NO_COLOR."""
     from rich.console import Console
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from coordinator.core.replay import Replayed
 from coordinator.verbs.explain_seconds import MEANING, learned, seconds
-from shared.logs import printable
+from shared.printable import printable
 
 HEADINGS = {
     "thermal": "THERMAL",

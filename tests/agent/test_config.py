@@ -1,5 +1,6 @@
 """The agent's settings: its name, and the bounds of the others."""
 
+import os
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from agent.config import PREFIX, Settings
 from shared.settings import SettingsError, resolve
 from tests.fakes.builders import a_beat
 
-NOWHERE = {"FLEET_ENV_FILE": "/nonexistent/env"}
+NOWHERE = {"FLEET_ENV_FILE": "/nonexistent/env", "FLEET_CONFIG_FILE": os.devnull}
 
 
 @pytest.mark.parametrize(

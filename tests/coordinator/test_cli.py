@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator.cli import reachable
+from coordinator.reachable import reachable
 from shared.interfaces import Address, own_addresses
 
 LAN = Address("eth0", 2, "192.168.1.20", 24)

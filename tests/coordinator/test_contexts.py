@@ -1,5 +1,6 @@
 """Contexts chosen from what calls used, as a store really wrote it; and what an operator set."""
 
+import os
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, a_model, a_repli
 from tests.fakes.traces import a_trace, storing
 
 NAME = normalise(MODEL)
+NOWHERE = {"FLEET_ENV_FILE": os.devnull, "FLEET_CONFIG_FILE": os.devnull}
 LARGE = an_engine(a_model(), a_model("cold"), replicas=[a_replica(context=131_072)])
 
 
@@ -66,11 +68,11 @@ async def test_a_file_that_cannot_be_read_changes_nothing(tmp_path: Path) -> Non
 
 def test_overrides_are_set_by_name() -> None:
     text = "llama3.2=8192, qwen3:8b=4096"
-    settings = resolve(Settings, "FLEET_", {}, {"FLEET_NUM_CTX_OVERRIDES": text}).values
+    settings = resolve(Settings, "FLEET_", {}, NOWHERE | {"FLEET_NUM_CTX_OVERRIDES": text}).values
     assert settings.contexts() == {normalise("llama3.2"): 8192, normalise("qwen3:8b"): 4096}
     for wrong in ("llama3.2", "llama3.2=", "=8192", "m=-1", "m=0", "m=lots", "m=123456789"):
         with pytest.raises(SettingsError, match="model=tokens"):
-            resolve(Settings, "FLEET_", {}, {"FLEET_NUM_CTX_OVERRIDES": wrong})
+            resolve(Settings, "FLEET_", {}, NOWHERE | {"FLEET_NUM_CTX_OVERRIDES": wrong})
 
 
 def test_ten_thousand_calls_are_summed_up_in_a_moment(tmp_path: Path) -> None:

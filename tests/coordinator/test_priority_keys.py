@@ -26,7 +26,8 @@ def test_a_bad_file_ends_the_start_with_2_and_repeats_no_key(tmp_path: Path, nam
             "--data-dir",
             str(tmp_path),
         ],
-        env={**os.environ, "FLEET_PRIORITY_KEYS": str(path), "FLEET_ENV_FILE": str(tmp_path / "none")},
+        env={**os.environ, "FLEET_PRIORITY_KEYS": str(path), "FLEET_ENV_FILE": str(tmp_path / "none")}
+        | {"FLEET_CONFIG_FILE": os.devnull},
         capture_output=True,
         text=True,
         timeout=30,

@@ -53,6 +53,11 @@ int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
 
 int nvmlShutdown(void) { return OK; }
 
+int nvmlSystemGetDriverVersion(char *version, unsigned int size) {
+    snprintf(version, size, "570.86.15");
+    return OK;
+}
+
 int nvmlDeviceGetCount_v2(unsigned int *count) {
     sleep((unsigned int)number("STANDIN_HANG"));
     *count = (unsigned int)number("STANDIN_GPUS");

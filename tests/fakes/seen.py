@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from coordinator.core.node import Standing
-from coordinator.health.finding import Finding
 from coordinator.health.report import findings_of
 from coordinator.health.snapshot import CallFigures, NodeSeen, Snapshot, StatusCount
+from shared.finding import Finding
 from shared.wire import Engine, Heartbeat
 from tests.fakes.builders import a_beat, with_loaded
 

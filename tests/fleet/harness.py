@@ -157,6 +157,7 @@ async def node(
     slots: int = 1,
     port: int = 0,
     default_context: int = 4096,
+    config_file: Path | str = os.devnull,
     **settings: Any,
 ) -> AsyncIterator[Program]:
     """`herd-node` with the Ollama at `ollama`, or with the embedded engine; `settings` become FLEET_NODE_*.
@@ -173,7 +174,7 @@ async def node(
     settings.setdefault("measure_memory", False)
     settings.setdefault("start_ollama", False)
     ollamas = {"OLLAMA_NUM_PARALLEL": str(slots), "OLLAMA_CONTEXT_LENGTH": str(default_context)}
-    environment = _environment("FLEET_NODE_", settings) | ollamas
+    environment = _environment("FLEET_NODE_", settings) | ollamas | {"FLEET_CONFIG_FILE": str(config_file)}
     async with program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):
         yield Program(process, log)
 
@@ -225,6 +226,7 @@ async def real_fleet(
 def _environment(prefix: str, settings: dict[str, object]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
     kept["FLEET_ENV_FILE"] = str(Path(tempfile.gettempdir()) / "herd-tests-have-no-env-file")
+    kept["FLEET_CONFIG_FILE"] = os.devnull
     return kept | {prefix + name.upper(): str(value) for name, value in settings.items()}
 
 

@@ -116,7 +116,8 @@ async def test_demo_once_answers_and_leaves_nothing_behind(tmp_path: Path) -> No
 async def test_demo_stays_until_ctrl_c_and_then_leaves_nothing_running(tmp_path: Path) -> None:
     """The real llama.cpp. One coordinator, two agents, two engines."""
     async with started("coordinator", "demo", "--port", "0", home=tmp_path) as process:
-        await said_until(process, "ctrl-C stops everything")
+        said = await said_until(process, "ctrl-C stops everything")
+        assert re.search(r"look at it, in another terminal: herd top --url http://127\.0\.0\.1:\d+\n", said)
         children = family(process)
         assert len(living(children)) >= 5, living(children)
         process.send_signal(signal.SIGINT)

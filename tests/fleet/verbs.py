@@ -5,10 +5,14 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tests.fleet.harness import REPOSITORY
+
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 class Said(NamedTuple):
@@ -31,12 +35,15 @@ class Verb:
         self._process = process
 
     @classmethod
-    async def begin(cls, module: str, *arguments: str) -> "Verb":
-        """`module`: coordinator or agent."""
+    async def begin(
+        cls, module: str, *arguments: str, environment: Mapping[str, str] = NOTHING_MORE
+    ) -> "Verb":
+        """`module`: coordinator or agent; `environment`: what is set beside ours."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", module, *arguments),
             cwd=REPOSITORY,
-            env=_environment(),
+            env={**_environment(), **environment},
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=_heeds_ctrl_c,
@@ -48,21 +55,29 @@ class Verb:
         assert self._process.stderr is not None
         return (await self._process.stderr.readline()).decode()
 
+    async def line(self) -> str:
+        """The next one of its data."""
+        assert self._process.stdout is not None
+        return (await self._process.stdout.readline()).decode()
+
     def interrupt(self) -> None:
         """As ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
 
-    async def ended(self) -> Said:
-        """Waits for its end."""
-        out, err = await self._process.communicate()
+    async def ended(self, stdin: str = "") -> Said:
+        """Waits for its end. `stdin`: what it is given to read."""
+        out, err = await self._process.communicate(stdin.encode())
         return Said(self._process.returncode or 0, out.decode(), err.decode())
 
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
-    return kept | {"FLEET_ENV_FILE": str(Path(tempfile.gettempdir()) / "herd-tests-have-no-env-file")}
+    nowhere = str(Path(tempfile.gettempdir()) / "herd-tests-have-no-env-file")
+    return kept | {"FLEET_MDNS": "false", "FLEET_ENV_FILE": nowhere, "FLEET_CONFIG_FILE": os.devnull}
 
 
-async def verb(module: str, *arguments: str) -> Said:
+async def verb(
+    module: str, *arguments: str, stdin: str = "", environment: Mapping[str, str] = NOTHING_MORE
+) -> Said:
     """From its start to its end."""
-    return await (await Verb.begin(module, *arguments)).ended()
+    return await (await Verb.begin(module, *arguments, environment=environment)).ended(stdin)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import msgspec
 from shared.sockets import url_of
 from tests.fakes.control import FakeEngine
 from tests.fleet.asking import Dialect, Reply, ask
-from tests.fleet.harness import READY_S, TURNS, Herd, Program, program
+from tests.fleet.harness import READY_S, REPOSITORY, TURNS, Herd, Program, program
 from tests.lan.lab import Host
 
 PORT = 11435
@@ -59,6 +60,20 @@ async def ollama(host: Host) -> AsyncIterator[FakeEngine]:
         connector=host.connector(),
     ) as fake:
         yield fake
+
+
+async def said(host: Host, *arguments: str) -> tuple[int, str, str]:
+    """A verb of `herd` on this host, without any address: exit code, data, talk."""
+    process = await asyncio.create_subprocess_exec(
+        *(*host.namespace.enter, sys.executable, "-m", "coordinator", *arguments),
+        cwd=REPOSITORY,
+        env=_environment(host),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
 
 
 def url(host: Host) -> str:
@@ -111,4 +126,5 @@ def logged(host: Host, name: str) -> list[dict[str, Any]]:
 
 def _environment(host: Host) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
-    return kept | {"HOME": str(host.home), "OLLAMA_NUM_PARALLEL": str(AT_ONCE), "FLEET_POLICY": TURNS}
+    kept |= {"FLEET_CONFIG_FILE": os.devnull, "FLEET_POLICY": TURNS}
+    return kept | {"HOME": str(host.home), "OLLAMA_NUM_PARALLEL": str(AT_ONCE)}

@@ -1,5 +1,6 @@
 """default < file < environment < flag, and words that help where a setting is wrong."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +30,7 @@ def resolved(
     """Settings of `Some` from these sources and no others."""
     path = tmp_path / "env"
     path.write_text(file, encoding="utf-8")
-    found = {"FLEET_ENV_FILE": str(path), **(environment or {})}
+    found = {"FLEET_ENV_FILE": str(path), "FLEET_CONFIG_FILE": os.devnull, **(environment or {})}
     return resolve(Some, "FLEET_", flags or {}, found, ("FLEET_NODE_",))
 
 

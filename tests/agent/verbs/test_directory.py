@@ -1,5 +1,6 @@
 """Which agent of this machine a verb means."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from agent.verbs.directory import NOT_FOUND, USAGE, NoNode, directory_of, settin
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FLEET_ENV_FILE", str(tmp_path / "no-env-file"))
+    monkeypatch.setenv("FLEET_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("FLEET_NODE_NODE_ID", raising=False)
 
 

@@ -19,7 +19,9 @@ def herd_node(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-m", "agent", *arguments],
         cwd=ROOT,
-        env=kept | {"FLEET_NODE_DATA_DIR": str(data_dir), "FLEET_ENV_FILE": str(data_dir / "none")},
+        env=kept
+        | {"FLEET_NODE_DATA_DIR": str(data_dir), "FLEET_ENV_FILE": str(data_dir / "none")}
+        | {"FLEET_CONFIG_FILE": os.devnull},
         capture_output=True,
         text=True,
         timeout=60,

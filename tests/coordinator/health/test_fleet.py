@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from coordinator.core.node import Standing
-from coordinator.health.finding import fewest_samples, score, worst_first
+from coordinator.health.finding import fewest_samples, score
 from coordinator.health.report import findings_of, report
 from coordinator.health.snapshot import ErrorCount, Overflow, Storage
+from shared.finding import worst_first
 from tests.fakes.builders import a_model, an_engine
 from tests.fakes.seen import a_node, a_snapshot, calls, found, the
 
@@ -197,6 +198,6 @@ def test_report_has_the_shape_that_scripts_know() -> None:
         **{"total_retries_24h": 4, "client_disconnects_24h": 2, "incomplete_streams_24h": 1},
         **{"cold_loads_24h": 0, "image_generations_24h": 0, "transcriptions_24h": 0, "health_score": 77},
     }
-    keys = {"check_id", "severity", "title", "description", "fix", "node_id", "data"}
+    keys = {"check_id", "severity", "title", "description", "fix", "command", "node_id", "data"}
     assert all(set(each) == keys for each in told["recommendations"])
     assert told["checked_at"] == 1000.0

@@ -20,6 +20,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
         "/health": (200, b'{"coordinator_id": "c"}'),
         "/ollama": (404, b'{"error": "no node is called x"}'),
         "/openai": (503, b'{"error": {"message": "queue full", "type": "t", "param": null, "code": null}}'),
+        "/closed": (401, b'{"error": "unauthorized"}'),
+        "/forbidden": (403, b'{"error": "this key may only read"}'),
         "/page": (200, b"<html>"),
         "/bare": (500, b"oops"),
     }
@@ -59,6 +61,7 @@ def url() -> Iterator[str]:
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLEET_URL", raising=False)
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
+    monkeypatch.setenv("FLEET_MDNS", "false")
     monkeypatch.setenv("http_proxy", NOBODY)  # a proxy of the house knows no neighbours
 
 
@@ -72,6 +75,8 @@ def test_what_is_asked_comes_as_json(url: str) -> None:
     [
         ("/ollama", NOT_FOUND, "no node is called x"),
         ("/openai", FAILED, "queue full"),
+        ("/closed", FAILED, "unauthorized"),
+        ("/forbidden", FAILED, "this key may only read"),
         ("/bare", FAILED, "it answered 500"),
         ("/page", FAILED, "is not a herd coordinator"),
     ],

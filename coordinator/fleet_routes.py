@@ -1,0 +1,155 @@
+"""What the verbs ask beside /fleet/status: open calls, the log; a model is to leave memory, a node to be forgotten."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from coordinator.catalog import Catalog
+from coordinator.core.call import Decisions, Target
+from coordinator.core.desk import Desk
+from coordinator.dashboard.asked import answer, number
+from coordinator.dashboard.guard import refuse_foreign_pages
+from coordinator.dialects.bodies import Bodies
+from coordinator.dialects.body import decode_head, model_name
+from coordinator.dialects.ollama_errands import OllamaErrands
+from coordinator.forward import EngineRequest
+from coordinator.journal import CallRecord
+from coordinator.kept_cordons import KeptCordons
+from coordinator.kept_file import NotKept
+from coordinator.log_pages import MOST_LINES, Page, Wanted, after, is_level, newest
+from coordinator.open_requests import open_requests
+from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
+from shared.names import CallId, ModelName, NodeId, is_model_name, near, normalise
+
+PAGE = 200
+"""Lines of the log that are told where nobody says how many."""
+SHOWN = 128
+"""Characters of a name that is none."""
+
+log = logging.getLogger("herd.orders")
+
+
+class _Stop(Struct):
+    model: str | None = None
+    node_id: str | None = None
+
+
+class FleetRoutes:
+    """Its addresses."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        apply: Callable[[Decisions], None],
+        catalog: Catalog,
+        errands: OllamaErrands,
+        bodies: Bodies,
+        kept: KeptCordons,
+        log_file: Path,
+        records: Callable[[], Mapping[CallId, CallRecord]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._desk = desk
+        self._apply = apply
+        self._catalog = catalog
+        self._errands = errands
+        self._bodies = bodies
+        self._kept = kept
+        self._log_file = log_file
+        self._records = records
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        """Its addresses."""
+        return [
+            web.get("/fleet/requests", self.requests),
+            web.get("/fleet/logs", self.logs),
+            web.post("/fleet/stop", self.stop),
+            web.delete("/fleet/nodes/{node_id}", self.remove),
+        ]
+
+    async def requests(self, _request: web.Request) -> web.Response:
+        """GET /fleet/requests: the calls that wait or run."""
+        return answer(open_requests(self._desk, self._records(), self._clock()))
+
+    async def logs(self, request: web.Request) -> web.Response:
+        """GET /fleet/logs?lines=200&node_id=&request_id=&level=&after=: the newest, or those written since."""
+        count = number(request, "lines", PAGE, MOST_LINES)
+        wanted = Wanted(*(request.query.get(name, "") for name in ("node_id", "request_id", "level")))
+        if wanted.level and not is_level(wanted.level):
+            raise CallerFault("level is DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        page = await asyncio.to_thread(self._page, wanted, request.query.get("after", ""), count)
+        return answer(page._asdict())
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """POST /fleet/stop {model, node_id}: it leaves memory there, else wherever it is loaded."""
+        refuse_foreign_pages(request)
+        order = decode_head(await self._bodies.read(request), _Stop)
+        asked, model = model_name(order.model)
+        targets = self._loaded(model, asked, order.node_id)
+        for target in targets:
+            body = msgspec.json.encode({"model": self._catalog.spelled(target, model), "keep_alive": 0})
+            headers = {"Content-Type": "application/json"}
+            await self._errands.carry_out(target, EngineRequest("/api/generate", body, headers, whole=True))
+            told = {"node_id": target.node_id, "model": model}
+            log.info("%s was stopped on %s", model, target.node_id, extra=told)
+        return answer({"model": asked, "nodes": [target.node_id for target in targets]})
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """DELETE /fleet/nodes/{node_id}: it will not come back. 409 for one that is heard or runs calls."""
+        refuse_foreign_pages(request)
+        name = NodeId(request.match_info["node_id"])
+        fleet = self._desk.fleet
+        if name not in fleet.nodes and fleet.cordons[name] is None:
+            close = near(name, fleet.nodes)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise RouteNotFound(f'no node is named "{name[:SHOWN]}"{hint}')
+        self._apply(self._desk.removed(name, self._clock()))
+        log.info("%s was removed", name, extra={"node_id": name})
+        write, unkept = self._kept.taken(fleet.cordons.all()), ""
+        try:
+            await asyncio.to_thread(write)
+        except NotKept as error:
+            unkept = f"holds until the coordinator's restart only: {error}"
+            log.warning("the order for %s %s", name, unkept)
+        return answer({"node_id": name, "removed": True, "unkept": unkept})
+
+    def _page(self, wanted: Wanted, place: str, count: int) -> Page:
+        """Raises CallerFault, Unavailable."""
+        try:
+            return (
+                after(self._log_file, wanted, place, count)
+                if place
+                else newest(self._log_file, wanted, count)
+            )
+        except ValueError as error:
+            raise CallerFault("after is what an earlier answer told") from error
+        except OSError as error:
+            raise Unavailable(f"the log cannot be read: {error.strerror}", retry_after=2) from error
+
+    def _loaded(self, model: ModelName, asked: str, node_id: str | None) -> list[Target]:
+        """Ollamas that have it in memory. Raises ModelNotFound, RouteNotFound, CallerFault, Unavailable."""
+        if node_id is not None:
+            self._catalog.target(node_id, "ollama")
+        entries = self._catalog.entries()
+        if model not in entries:
+            close = near(asked, entries) if is_model_name(asked) else []
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise ModelNotFound(f'model "{asked}" not found{hint}')
+        targets = self._catalog.targets("ollama", model=model, node_id=node_id)
+        return [target for target in targets if self._is_loaded(target, model)]
+
+    def _is_loaded(self, target: Target, model: ModelName) -> bool:
+        engines = self._desk.fleet.nodes[target.node_id].heartbeat.engines
+        return any(
+            normalise(replica.model) == model
+            for engine in engines
+            if engine.name == target.engine
+            for replica in engine.replicas
+        )

@@ -1,0 +1,33 @@
+"""`herd remove`: a node that will not come back is forgotten."""
+
+from urllib.parse import quote
+
+import click
+
+from coordinator.verbs.completion import nodes
+from coordinator.verbs.telling import ended, json_option, rendered, url_option
+
+
+@click.command()
+@click.argument("node", shell_complete=nodes)
+@url_option
+@json_option
+def remove(*, node: str, url: str, output: str) -> None:
+    """Forget NODE, which is offline, and any order to set it aside. It may come back by starting its herd-node.
+
+    \b
+    herd drain old-laptop        then end its herd-node
+    herd remove old-laptop
+
+    Exit codes: 0 removed, 1 it is still there or failed, 2 wrong usage, 3 no such node.
+    """
+    ended(lambda: _remove(node, url, output))
+
+
+def _remove(node: str, url: str, output: str) -> None:
+    from coordinator.verbs.connection import ask
+
+    told = ask("DELETE", f"/fleet/nodes/{quote(node, safe='')}", {}, url=url)
+    if told["unkept"]:
+        click.echo(f"warning: the order {told['unkept']}", err=True)
+    click.echo(rendered(told, "json", whole=False) if output == "json" else f"{node} removed")

@@ -1,0 +1,78 @@
+"""`herd stop` and `herd rm`: a model leaves memory, or the disk."""
+
+from typing import Any
+
+import click
+
+from coordinator.verbs.completion import models, nodes
+from coordinator.verbs.telling import ended, json_option, rendered, url_option
+
+_node = click.option(
+    "--node", metavar="NODE", shell_complete=nodes, help="Only there.  [default: wherever it is]"
+)
+
+
+@click.command()
+@click.argument("model", shell_complete=models)
+@_node
+@url_option
+@json_option
+def stop(*, model: str, node: str | None, url: str, output: str) -> None:
+    """MODEL leaves memory, on every node that has it loaded; calls that run there finish first.
+
+    \b
+    herd stop llama3.2
+    herd stop llama3.2 --node laptop
+    """
+    ended(lambda: _stop(model, node, url, output))
+
+
+@click.command()
+@click.argument("names", shell_complete=models, metavar="MODEL...", nargs=-1, required=True)
+@_node
+@url_option
+@json_option
+def rm(*, names: tuple[str, ...], node: str | None, url: str, output: str) -> None:
+    """Each MODEL is deleted, from every Ollama that has it.
+
+    \b
+    herd rm old-model
+    herd rm old-model another --node laptop
+    """
+    ended(lambda: _rm(names, node, url, output))
+
+
+def _stop(model: str, node: str | None, url: str, output: str) -> None:
+    from coordinator.verbs.connection import ask
+
+    order = {"model": model} | ({"node_id": node} if node else {})
+    told = ask("POST", "/fleet/stop", order, url=url, timeout_s=None)
+    if output == "json":
+        click.echo(rendered(told, "json", whole=False))
+    elif told["nodes"]:
+        click.echo(f"stopped '{model}' on {', '.join(told['nodes'])}")
+    else:
+        click.echo(f"'{model}' is loaded on no Ollama{f' of {node}' if node else ''}", err=True)
+
+
+def _rm(models: tuple[str, ...], node: str | None, url: str, output: str) -> int:
+    """All are tried; the code of the first that failed."""
+    from coordinator.verbs.connection import OK, NoAnswer, ask, base_url, found
+
+    where = base_url(url) if url else found()
+    code, done = OK, list[dict[str, Any]]()
+    for model in models:
+        order = {"model": model} | ({"node_id": node} if node else {})
+        try:
+            ask("DELETE", "/api/delete", order, url=where, timeout_s=None)
+        except NoAnswer as error:
+            click.echo(f"herd: {error}", err=True)
+            code = code or error.code
+            done.append({"model": model, "deleted": False, "error": str(error)})
+            continue
+        done.append({"model": model, "deleted": True, "error": ""})
+        if output != "json":
+            click.echo(f"deleted '{model}'")
+    if output == "json":
+        click.echo(rendered({"models": done}, "json", whole=False))
+    return code

@@ -1,0 +1,154 @@
+"""`herd doctor` and `herd-node doctor` beside a live fleet of fakes: well, and broken in several ways."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.fakes.control import FakeEngine
+from tests.fakes.nvml import build_nvml
+from tests.fleet.harness import Herd, fleet_of_fakes
+from tests.fleet.looking import beat
+from tests.fleet.verbs import Said, verb
+
+QUIET = ("--wait", "0", "-o", "json")
+
+
+def told(said: Said) -> dict[str, str]:
+    """Severities by check."""
+    return {each["check_id"]: each["severity"] for each in json.loads(said.out)["findings"]}
+
+
+def the(check_id: str, said: Said) -> dict[str, Any]:
+    """The finding, as scripts get it."""
+    (found,) = [each for each in json.loads(said.out)["findings"] if each["check_id"] == check_id]
+    return dict(found)
+
+
+def of(fleet: Herd, tmp_path: Path) -> tuple[str, ...]:
+    """Flags that mean this coordinator."""
+    return (f"--port={urlsplit(fleet.address).port}", "--host=127.0.0.1", f"--data-dir={tmp_path / 'herd'}")
+
+
+async def test_a_fleet_that_is_well_and_one_that_is_not(tmp_path: Path) -> None:
+    async with (
+        FakeEngine.run(["m"], loaded=["m"]) as fake,
+        fleet_of_fakes(tmp_path, [fake], heartbeat_timeout=60) as fleet,
+    ):
+        said = await verb("coordinator", "doctor", *of(fleet, tmp_path), *QUIET)
+        found = told(said)
+        assert found["coordinator_runs"] == "info"
+        assert "port_taken" not in found
+        assert "clock_skew" not in found
+        ours = {"coordinator_runs", "disk_nearly_full", "memory_low"}
+        assert set(found) <= ours | {"underutilized_memory", "swap_usage", "memory_pressure"}
+        assert said.code == int("critical" in found.values())
+
+        await beat(fleet, "far", engines=[])
+        said = await verb("coordinator", "doctor", *of(fleet, tmp_path), *QUIET)
+        assert the("no_engine", said)["node_id"] == "far", "what the coordinator finds itself"
+        await beat(
+            fleet,
+            "worse",
+            engines=[{"name": "ollama", "kind": "ollama", "up": False, "reason": "connection refused"}],
+        )
+        said = await verb("coordinator", "doctor", *of(fleet, tmp_path), *QUIET)
+        assert said.code == 1
+        assert json.loads(said.out)["well"] is False
+        said = await verb("coordinator", "doctor", *of(fleet, tmp_path), "--wait=0")
+        assert said.code == 1
+        assert said.out.startswith("broken   ollama on worse is down\n")
+        assert "1 broken" in said.err
+
+
+async def test_a_node_and_its_coordinator(tmp_path: Path) -> None:
+    async with (
+        FakeEngine.run(["m"], loaded=["m"]) as fake,
+        fleet_of_fakes(tmp_path, [fake]) as fleet,
+    ):
+        gateway = (await fleet.nodes())["node-1"]["gateway_url"]
+        flags = [
+            *("--node-id=node-1", f"--data-dir={tmp_path / 'node-1'}", f"--ollama-host={fake.address}"),
+            *(f"--gateway-port={urlsplit(gateway).port}", "--engine=ollama"),
+        ]
+        said = await verb("agent", "doctor", *flags, f"--router-url={fleet.address}", *QUIET)
+        found = told(said)
+        assert (found["engine_found"], found["coordinator_found"], found["node_member"]) == ("info",) * 3
+        assert not {"port_taken", "engine_open", "clock_skew", "version_mismatch"} & set(found)
+
+        said = await verb("agent", "doctor", *flags, "--router-url=http://127.0.0.1:9", *QUIET)
+        assert said.code == 1
+        assert told(said)["no_coordinator"] == "critical"
+
+        flags[0] = "--node-id=other"
+        said = await verb("agent", "doctor", *flags, f"--router-url={fleet.address}", *QUIET)
+        assert told(said)["agent_absent"] == "warning"
+        assert not (tmp_path / "node-1" / "nodes" / "other").exists(), "doctor makes nothing"
+        taken = the("port_taken", said)
+        assert taken["data"]["pids"] == [fleet.agents["node-1"].pid]
+        assert said.code == 1
+
+
+async def test_a_node_whose_engine_is_gone(tmp_path: Path) -> None:
+    said = await verb(
+        *("agent", "doctor", "--engine=ollama", "--ollama-host=http://127.0.0.1:9", "--gateway-port=0"),
+        *("--router-url=http://127.0.0.1:9", f"--data-dir={tmp_path / 'new'}", *QUIET),
+    )
+    assert told(said)["engine_down"] == "critical"
+    assert the("engine_down", said)["command"] == "ollama serve"
+    assert said.code == 1
+    assert not (tmp_path / "new").exists(), "doctor makes nothing"
+
+
+async def test_gpus_are_told_with_their_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(build_nvml(tmp_path)))
+    monkeypatch.setenv("STANDIN_GPUS", "2")
+    said = await verb(
+        *("agent", "doctor", "--gateway-port=0", "--router-url=http://127.0.0.1:9"),
+        *(f"--data-dir={tmp_path}", *QUIET),
+    )
+    found = the("gpu_found", said)
+    assert found["data"]["driver"] == "570.86.15"
+    assert found["data"]["count"] >= 2
+    assert "gpu_unread" not in told(said)
+
+
+async def test_a_driver_that_never_answers_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(build_nvml(tmp_path)))
+    monkeypatch.setenv("STANDIN_HANG", "600")
+    async with asyncio.timeout(40):
+        said = await verb("agent", "doctor", "--gateway-port=0", f"--data-dir={tmp_path}", *QUIET)
+    found = the("gpu_unread", said)
+    assert (said.code, found["severity"]) == (1, "critical")
+    assert "did not answer within 8 s" in found["description"]
+
+
+async def test_a_port_of_somebody_else(tmp_path: Path) -> None:
+    door = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with door:
+        port = door.sockets[0].getsockname()[1]
+        said = await verb("coordinator", "doctor", f"--port={port}", f"--data-dir={tmp_path / 'new'}", *QUIET)
+    found = the("port_taken", said)
+    assert (said.code, found["severity"]) == (1, "critical")
+    assert "(pid " in found["description"]
+    assert found["command"].startswith("herd --port ")
+    assert "coordinator_absent" not in told(said)
+
+
+async def test_nothing_runs_and_the_data_directory_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = await verb("coordinator", "doctor", "--port=9", f"--data-dir={tmp_path / 'file'}", *QUIET)
+    assert said.code == 1
+    assert told(said) | {"coordinator_absent": "warning", "data_dir_unusable": "critical"} == told(said)
+
+
+async def test_a_setting_that_is_wrong(tmp_path: Path) -> None:
+    for flags in (("--policy=magic", "doctor"), ("doctor", "--port=70000")):
+        said = await verb("coordinator", *flags, f"--data-dir={tmp_path}", *QUIET)
+        assert told(said)["settings_wrong"] == "critical"
+        assert said.code == 1
+    said = await verb("agent", "--router-url=http://my..host", "doctor", f"--data-dir={tmp_path}", *QUIET)
+    assert "my..host" in the("settings_wrong", said)["description"]
