@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fakes.waiting import eventually
 from tests.fleet.harness import REPOSITORY
 from tests.lan.home import nodes_engines
 from tests.lan.lab import IPV6, Host, Lab
 from tests.lan.programs import agent, coordinator, online
+
+pytestmark = pytest.mark.alone
 
 
 async def doctor(host: Host, module: str) -> dict[str, dict[str, Any]]:

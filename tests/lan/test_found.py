@@ -6,6 +6,8 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import WAYS
 from tests.fleet.harness import Herd
@@ -14,6 +16,8 @@ from tests.lan.lab import IPV6, Lab
 from tests.lan.mdns import COORDINATORS, NODE_TYPE, Ear, question
 from tests.lan.measuring import Within, now
 from tests.lan.programs import PORT, agent, answered, coordinator, logged, online, seen_from
+
+pytestmark = pytest.mark.alone
 
 ALONE_S = 8.0
 """How long nodes look for a coordinator before there is one; mDNS asks less and less often."""

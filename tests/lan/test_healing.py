@@ -23,6 +23,8 @@ from tests.lan.programs import (
     url,
 )
 
+pytestmark = pytest.mark.alone
+
 OFFLINE_S = 40.0
 BEAT_S = 5.0
 GOES_ON_S = 2 * BEAT_S

@@ -228,6 +228,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 from tests.fakes.control import FakeEngine
 from tests.lan.lab import Lab
 
+pytestmark = pytest.mark.alone
+
 async def main():
     async with Lab.open(Path(sys.argv[1])) as lab:
         alpha = await lab.host("alpha", await lab.switch())

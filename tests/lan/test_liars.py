@@ -20,6 +20,8 @@ from tests.lan.mdns import COORDINATORS, Ear, advert, pointer
 from tests.lan.measuring import Within, now
 from tests.lan.programs import agent, coordinator, logged, online, seen_from
 
+pytestmark = pytest.mark.alone
+
 SAID_AGAIN_S = 0.5
 DEAD = "10.77.1.250"
 """An address that nobody has."""

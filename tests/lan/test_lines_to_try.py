@@ -20,6 +20,8 @@ from tests.lan.conftest import unavailable
 from tests.lan.lab import Host, Lab
 from tests.lan.programs import OLLAMA_PORT, agent, coordinator, online
 
+pytestmark = pytest.mark.alone
+
 NODE = "laptop"
 MODEL = "llama3.2"
 SHARES = {

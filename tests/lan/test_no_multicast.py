@@ -4,12 +4,16 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.waiting import eventually
 from tests.fleet.harness import Herd
 from tests.lan.home import FOUND_S, nodes_engines
 from tests.lan.lab import Host, Lab
 from tests.lan.measuring import Within
 from tests.lan.programs import agent, answered, coordinator, logged, online, url
+
+pytestmark = pytest.mark.alone
 
 A_WHILE_S = 12.0
 """Some rounds of everything that is repeated."""

@@ -14,6 +14,8 @@ from tests.lan.lab import Host, Lab
 from tests.lan.measuring import Within, now
 from tests.lan.programs import agent, answered, coordinator, logged, online
 
+pytestmark = pytest.mark.alone
+
 STAYS_S = 6.0
 """Longer than a beat takes, so that a node that changes its mind is seen."""
 

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.lan.home import home
 from tests.lan.lab import Lab
 from tests.lan.measuring import Within
 from tests.lan.programs import said, url
+
+pytestmark = pytest.mark.alone
 
 
 async def test_a_verb_finds_the_coordinator_of_the_network(tmp_path: Path, within: Within) -> None:
