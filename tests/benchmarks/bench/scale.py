@@ -72,7 +72,14 @@ class Many:
         return msgspec.json.decode(self._program.line(), type=beats.Told)
 
 
-def scale(place: Place, tell: Callable[[str], None], *, nodes: int = NODES) -> Scale:
+def scale(
+    place: Place,
+    tell: Callable[[str], None],
+    *,
+    nodes: int = NODES,
+    streams: int = OPEN_STREAMS,
+    rounds: int = ROUNDS,
+) -> Scale:
     """Two coordinators, one with a single node: calls to either by turns. Raises NotReady."""
     with ExitStack() as stack:
         few = _fleet(stack, place, "few")
@@ -83,10 +90,10 @@ def scale(place: Place, tell: Callable[[str], None], *, nodes: int = NODES) -> S
         many = Many(stack.enter_context(started("beats", command, log, place.cores.load)))
         tell(f"{nodes} nodes join")
         until(lambda: _joined(large.url) > nodes, f"{nodes} nodes", JOIN_S)
-        beat_us = _beat_us(large.programs[0], many, tell)
-        one, all_ = _by_turns(place, few, large, many, tell)
+        beat_us = _beat_us(large.programs[0], many, rounds, tell)
+        one, all_ = _by_turns(place, few, large, many, rounds, tell)
         seen = many.tell()
-        streams = _open_streams(place, large, tell)
+        opened = _open_streams(place, large, streams, tell)
     beats_s = all_.seconds * nodes / INTERVAL_S * beat_us / 1e6
     return Scale(
         nodes=nodes,
@@ -102,11 +109,11 @@ def scale(place: Place, tell: Callable[[str], None], *, nodes: int = NODES) -> S
         view_p50_ms=seen.view_p50_ms,
         view_kb=seen.view_bytes / 1000,
         rss_mb=all_.rss_bytes["coordinator"] / MB,
-        streams_asked=OPEN_STREAMS,
-        streams_open=streams.open_calls,
-        streams_errors=streams.errors,
-        streams_rss_mb=streams.rss_bytes["coordinator"] / MB,
-        streams_node_rss_mb=streams.rss_bytes["node"] / MB,
+        streams_asked=streams,
+        streams_open=opened.open_calls,
+        streams_errors=opened.errors,
+        streams_rss_mb=opened.rss_bytes["coordinator"] / MB,
+        streams_node_rss_mb=opened.rss_bytes["node"] / MB,
     )
 
 
@@ -127,13 +134,13 @@ def _joined(url: str) -> int:
     return sum(node["state"] == "ready" for node in status["nodes"]) if status else 0
 
 
-def _beat_us(coordinator: Program, many: Many, tell: Callable[[str], None]) -> float:
+def _beat_us(coordinator: Program, many: Many, rounds: int, tell: Callable[[str], None]) -> float:
     """By the difference between some seconds with beats and as many without."""
     tell("what a beat costs")
     many.tell()
     with_beats, count = 0.0, 0
     without = 0.0
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         used = coordinator.cpu_s()
         time.sleep(WINDOW_S)
         with_beats += coordinator.cpu_s() - used
@@ -147,12 +154,12 @@ def _beat_us(coordinator: Program, many: Many, tell: Callable[[str], None]) -> f
 
 
 def _by_turns(
-    place: Place, few: Subject, large: Subject, many: Many, tell: Callable[[str], None]
+    place: Place, few: Subject, large: Subject, many: Many, rounds: int, tell: Callable[[str], None]
 ) -> tuple[Cell, Cell]:
     one, all_ = [], []
     scenario = calls(CLIENTS)
-    for number in range(ROUNDS):
-        tell(f"round {number + 1}/{ROUNDS} {scenario.name} with one node, with all and the fleet's view open")
+    for number in range(rounds):
+        tell(f"round {number + 1}/{rounds} {scenario.name} with one node, with all and the fleet's view open")
         many.say("pause")
         one.append(measure(place.engine_url, few, scenario, PAUSE_S))
         many.say("go", "view")
@@ -161,7 +168,7 @@ def _by_turns(
     return merged(one), merged(all_)
 
 
-def _open_streams(place: Place, large: Subject, tell: Callable[[str], None]) -> Cell:
-    tell(f"{OPEN_STREAMS} open streams")
-    slow = Scenario("open", OPEN_STREAMS, tokens=200, delay_ms=SLOW_MS, warm_s=OPENING_S)
+def _open_streams(place: Place, large: Subject, streams: int, tell: Callable[[str], None]) -> Cell:
+    tell(f"{streams} open streams")
+    slow = Scenario("open", streams, tokens=200, delay_ms=SLOW_MS, warm_s=OPENING_S)
     return measure(place.engine_url, large, slow, WINDOW_S)
