@@ -42,7 +42,8 @@ def test_whole_answers(subject: Subject, dialect: Dialect) -> None:
 def test_streams(subject: Subject, dialect: Dialect) -> None:
     body = request(dialect, "engine", tokens=5).partition(messages.HEAD_END)[2]
     status, answer = ask(subject.url, messages.PATHS[dialect], "POST", body)
-    assert (status, answer) == (200, messages.token(dialect) * 5 + messages.stream_end(dialect))
+    said = [messages.token(dialect, number) for number in range(1, 6)]
+    assert (status, answer) == (200, b"".join(said) + messages.stream_end(dialect))
 
 
 def test_calls_one_after_the_other_are_counted(subject: Subject) -> None:
@@ -127,7 +128,7 @@ def plan(port: int, tokens: int | None) -> Plan:
     return Plan(host="127.0.0.1", port=port, clients=2, request=call, tokens=tokens, warm_s=0.0, seconds=0.25)
 
 
-HEAD, TOKEN = messages.stream_head("ollama"), messages.chunk(messages.token("ollama"))
+HEAD, TOKEN = messages.stream_head("ollama"), messages.chunk(messages.token("ollama", 1))
 END = messages.chunk(messages.stream_end("ollama")) + b"0\r\n\r\n"
 
 

@@ -45,8 +45,13 @@ ANSWERS = {asked: messages.json_answer(body) for asked, body in FIXED.items()}
 NOT_FOUND = messages.json_answer(b'{"error":"not found"}', "404 Not Found")
 CHATS: dict[bytes, Dialect] = {b"POST /api/chat": "ollama", b"POST /v1/chat/completions": "openai"}
 WHOLE = {dialect: messages.json_answer(messages.whole_answer(dialect)) for dialect in CHATS.values()}
-FIRST = {each: messages.stream_head(each) + messages.chunk(messages.token(each)) for each in CHATS.values()}
-TOKEN = {each: messages.chunk(messages.token(each)) for each in CHATS.values()}
+FIRST = {
+    each: messages.stream_head(each) + messages.chunk(messages.token(each, 1)) for each in CHATS.values()
+}
+TOKEN = {
+    each: tuple(messages.chunk(messages.token(each, number)) for number in range(2))
+    for each in CHATS.values()
+}
 END = {each: messages.chunk(messages.stream_end(each)) + b"0\r\n\r\n" for each in CHATS.values()}
 
 
@@ -220,7 +225,7 @@ class Engine:
                 continue
             if connection.sent < connection.tokens:
                 connection.sent += 1
-                connection.send(TOKEN[connection.dialect])
+                connection.send(TOKEN[connection.dialect][connection.sent % 2])
                 if not connection.blocked:
                     self._count += 1
                     later.append((max(at + self._delay_s, now - 1.0), self._count, connection))

@@ -123,12 +123,15 @@ def whole_answer(dialect: Dialect) -> bytes:
     return text.encode()
 
 
-def token(dialect: Dialect) -> bytes:
-    """One token of a stream, without HTTP's frame."""
+def token(dialect: Dialect, number: int) -> bytes:
+    """That token of a stream, without HTTP's frame. Two follow each other by turns, as LiteLLM breaks a stream off that
+    says the same a hundred times; they are of one length.
+    """
+    word = (" grass~", " herds~")[number % 2]
     if dialect == "ollama":
-        text = f'{{"model":"{MODEL}",{_CREATED},"message":{{"role":"assistant","content":" grass~"}},"done":false}}\n'
+        text = f'{{"model":"{MODEL}",{_CREATED},"message":{{"role":"assistant","content":"{word}"}},"done":false}}\n'
     else:
-        text = _event('[{"index":0,"delta":{"content":" grass~"},"finish_reason":null}]')
+        text = _event(f'[{{"index":0,"delta":{{"content":"{word}"}},"finish_reason":null}}]')
     return text.encode()
 
 
