@@ -1,5 +1,6 @@
 """The load: clients that send one call after the other over connections of their own, in one loop over raw sockets."""
 
+import errno
 import gc
 import heapq
 import selectors
@@ -62,6 +63,7 @@ class Client:
     __slots__ = (
         "_at_first",
         "_began",
+        "_connected",
         "_data",
         "_got",
         "_head",
@@ -83,21 +85,31 @@ class Client:
         self._began = self._last = 0.0
         self._data = b""
         self._got = 0
-        self._head = False
+        self._head = self._connected = False
         self.sock: socket.socket | None = None
 
     def begin(self) -> None:
-        """Connects and sends its first call."""
+        """Connects, without waiting for it: a full backlog at one client must not hold the others up."""
         plan = self._load.plan
-        try:
-            sock = socket.create_connection((plan.host, plan.port), timeout=5.0)
-        except OSError as error:
-            self._load.failed(self, f"no connection: {type(error).__name__}")
-            return
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = socket.socket()
         sock.setblocking(False)
-        self.sock = sock
-        self._load.selector.register(sock, selectors.EVENT_READ, self)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        error = sock.connect_ex((plan.host, plan.port))
+        if error not in (0, errno.EINPROGRESS):
+            sock.close()
+            self._load.failed(self, f"no connection: {errno.errorcode.get(error, error)}")
+            return
+        self.sock, self._connected = sock, False
+        self._load.selector.register(sock, selectors.EVENT_WRITE, self)
+
+    def _begun(self) -> None:
+        """The connection is there, or will not be; then its first call is sent."""
+        assert self.sock is not None
+        if error := self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._lost(f"no connection: {errno.errorcode.get(error, error)}")
+            return
+        self._connected = True
+        self._load.selector.modify(self.sock, selectors.EVENT_READ, self)
         self._call()
 
     def _call(self) -> None:
@@ -114,9 +126,12 @@ class Client:
         """Whether its running call has a first byte."""
         return self._head
 
-    def readable(self, now: float) -> None:
-        """Something came, or the end."""
+    def ready(self, now: float) -> None:
+        """Something came, or the end, or the connection."""
         assert self.sock is not None
+        if not self._connected:
+            self._begun()
+            return
         try:
             data = self.sock.recv(READ_BYTES)
         except BlockingIOError:
@@ -242,4 +257,4 @@ class Load:
             now = clock()
             for key, _ in events:
                 if key.fileobj is key.data.sock:
-                    key.data.readable(now)
+                    key.data.ready(now)

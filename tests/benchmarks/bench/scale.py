@@ -170,5 +170,5 @@ def _by_turns(
 
 def _open_streams(place: Place, large: Subject, streams: int, tell: Callable[[str], None]) -> Cell:
     tell(f"{streams} open streams")
-    slow = Scenario("open", streams, tokens=200, delay_ms=SLOW_MS, warm_s=OPENING_S)
+    slow = Scenario("open", streams, tokens=200, delay_ms=SLOW_MS, warm_s=OPENING_S, varied=False)
     return measure(place.engine_url, large, slow, WINDOW_S)

@@ -24,6 +24,8 @@ class Scenario(Struct, frozen=True):
     delay_ms: float = 0.0
     warm_s: float = WARM_S
     """From the begin of the last client to the measurement."""
+    varied: bool = True
+    """Whether the first of paced streams differ in length."""
 
     @property
     def paced(self) -> bool:
@@ -37,7 +39,7 @@ class Scenario(Struct, frozen=True):
 
     def first_tokens(self) -> tuple[int, ...]:
         """Lengths of the clients' first streams, by turns."""
-        if self.tokens is None or not self.paced:
+        if self.tokens is None or not (self.paced and self.varied):
             return ()
         return tuple(max(1, self.tokens * step // STEPS) for step in range(1, STEPS + 1))
 
