@@ -1,0 +1,1 @@
+"""`scripts/bench`: what a coordinator costs between client and engine, beside its peers."""
