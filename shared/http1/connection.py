@@ -1,0 +1,297 @@
+"""One client's connection: requests one after the other, each with its own task."""
+
+import asyncio
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from shared.http1.decoding import Decoder, decoder
+from shared.http1.exchange import CONTINUE, Exchange
+from shared.http1.faults import BadMessage, ClientGone
+from shared.http1.framing import request_length
+from shared.http1.heads import END, RequestHead, hopeless, parse_request
+from shared.http1.inflow import Inflow
+from shared.http1.line import NEVER, NEXT, Line
+from shared.sockets import broken
+
+if TYPE_CHECKING:
+    from shared.http1.server import Server
+
+log = logging.getLogger("herd.http1")
+
+PROBE_EVERY_S = 5.0
+"""Between interim answers to a client that closed its side: one that is gone altogether resets the connection."""
+
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
+
+
+class Connection(Line):
+    """At most one request is worked on; of what a client sends ahead of its turn, one read is kept, the rest waits in
+    the socket.
+    """
+
+    __slots__ = ("_decoder", "_exchange", "_half_closed", "_probe_at", "_rest", "_scanned", "_server", "task")
+
+    def __init__(self, server: "Server") -> None:
+        super().__init__(server.loop)
+        self.task: asyncio.Task[None] | None = None
+        """Of the request that is worked on."""
+        self._server = server
+        self._exchange: Exchange | None = None
+        self._decoder: Decoder | None = None
+        """While the request's body is incomplete."""
+        self._rest = b""
+        """Read and not looked at: a head's beginning, or what came ahead of its turn."""
+        self._scanned = 0
+        self._half_closed = False
+        self._probe_at = NEVER
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As asyncio.Protocol."""
+        super().connection_made(transport)
+        server = self._server
+        transport = self._transport
+        transport.set_write_buffer_limits(high=server.limits.buffered)
+        server.connections.add(self)
+        server.sweep.add(self)
+        self._due = self._loop.time() + server.limits.idle_s
+        if server.stopping:
+            self._close(server.limits.linger_s)
+
+    def data_received(self, data: bytes) -> None:
+        """As asyncio.Protocol."""
+        if self._exchange is None:
+            if self._lingered < 0:
+                self._head(data)
+            else:
+                self._lingered += len(data)
+                if self._lingered > self._server.limits.linger:
+                    self.abort()
+        elif self._decoder is not None:
+            self._body(data, self._exchange.inflow)
+        else:
+            self._rest += data
+            self._hold(NEXT)
+
+    def eof_received(self) -> bool:
+        """A client may shut its side once its request is complete, and still wants its answer."""
+        exchange = self._exchange
+        if exchange is None or self._decoder is not None or self._transport.get_extra_info("sslcontext"):
+            return False
+        if not self._half_closed:
+            self._half_closed = True
+            self._probe(self._loop.time(), exchange)
+        return True
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """As asyncio.Protocol."""
+        self.lost = True
+        self._server.sweep.discard(self)
+        self._wake()
+        if self.task is None:
+            self._server.connections.discard(self)
+        elif self._exchange is not None and not self._exchange.ended:
+            self._exchange.inflow.fail(ClientGone("the client left before the end of its request"))
+            self.task.cancel()
+
+    def check(self, now: float) -> None:
+        """As Swept."""
+        exchange = self._exchange
+        if exchange is not None and (self._half_closed or self._held):
+            if broken(self._transport):  # nothing is read, so nothing else tells
+                self.abort()
+            elif now >= self._probe_at:
+                self._probe(now, exchange)
+        if now < self._due:
+            return
+        self._due = NEVER
+        if exchange is None and self._rest:
+            self._refuse(BadMessage("the request's head took too long", 408))
+        elif exchange is None:
+            self.abort() if self._lingered >= 0 or self._transport.is_closing() else self._finish()
+        elif exchange.inflow.waited_for:
+            exchange.inflow.fail(BadMessage("the request's body took too long", 408))
+
+    def retire(self) -> None:
+        """No further request; one that is worked on ends."""
+        self.closing = True
+        if self._exchange is None and self._lingered < 0:
+            self._finish()
+
+    def cut(self) -> None:
+        """Ends it now, with what is worked on."""
+        self.abort()
+        if self.task is not None:
+            self.task.cancel()
+
+    def date(self) -> bytes:
+        """The Date header's line."""
+        return self._server.date_line()
+
+    def expect_body(self) -> None:
+        """The body's silence counts from now."""
+        if self._decoder is not None:
+            self._due = self._loop.time() + self._server.limits.body_s
+
+    def abort(self) -> None:
+        """By a reset, so that nobody takes a part for the whole."""
+        if self._exchange is not None:
+            self._exchange.ended = True
+        super().abort()
+
+    def _probe(self, now: float, exchange: Exchange) -> None:
+        """A client that closed its side may have closed all of it: only then does it answer with a reset.
+
+        Before the answer has begun any client skips an interim one; later its own bytes do the same.
+        """
+        self._probe_at = now + PROBE_EVERY_S
+        if not exchange.status and exchange.head.minor:
+            self.send(CONTINUE)
+
+    def _head(self, data: bytes) -> None:
+        limits = self._server.limits
+        if self._rest:
+            data = self._rest + data
+        elif data[0] == 0x0D:
+            data = data[_EMPTY_LINES.match(data).end() :]  # type: ignore[union-attr]
+        end = data.find(END, self._scanned) + len(END)
+        if len(END) <= end <= limits.head:
+            self._rest, self._scanned = b"", 0
+            self._request(data, end)
+            return
+        if fault := hopeless(data, limits.head):
+            self._refuse(fault)
+            return
+        if data and not self._rest:
+            self._due = self._loop.time() + limits.head_s
+        self._rest, self._scanned = data, max(0, len(data) - len(END))
+
+    def _request(self, data: bytes, end: int) -> None:
+        server = self._server
+        try:
+            head = parse_request(data[:end], server.limits.headers)
+            length = request_length(head)
+        except BadMessage as fault:
+            self._refuse(fault)
+            return
+        if server.other is not None and not server.ours(head):
+            self._hand_over(server.other(), data)
+            return
+        expected = head.fields.get(b"expect", b"").lower() if head.minor else b""
+        if expected not in (b"", b"100-continue"):
+            self._refuse(BadMessage("an Expect header other than 100-continue", 417), head)
+            return
+        self._due = NEVER
+        self.closing = self.closing or server.stopping
+        stop = end + length if length >= 0 else len(data) + 1
+        inflow = Inflow(self, server.limits.buffered)
+        self._exchange = Exchange(self, head, inflow, expecting=bool(expected) and len(data) == end)
+        self.task = self._loop.create_task(self._serve(self._exchange))
+        if stop <= len(data):
+            inflow.put(data[end:stop], True)
+            self._ahead(data[stop:])
+        else:
+            self._decoder = decoder(length, server.limits.head, extensions=False)
+            if end < len(data):
+                self._body(data[end:], inflow)
+
+    def _body(self, data: bytes, inflow: Inflow) -> None:
+        body = self._decoder
+        assert body is not None  # noqa: S101 - only called with one
+        try:
+            payload = body.feed(data)
+        except BadMessage as fault:
+            self._decoder = None
+            self.closing = True
+            inflow.fail(fault)
+            return
+        if body.done:
+            self._decoder = None
+            self._due = NEVER
+            self._ahead(body.rest)
+        elif inflow.waited_for:
+            self._due = self._loop.time() + self._server.limits.body_s
+        inflow.put(payload, body.done)
+
+    def _ahead(self, data: bytes) -> None:
+        if data:
+            self._rest = data
+            self._hold(NEXT)
+
+    def _hand_over(self, protocol: asyncio.Protocol, data: bytes) -> None:
+        """All of the connection, from the request's first byte."""
+        self._server.connections.discard(self)
+        self._server.sweep.discard(self)
+        self._transport.set_write_buffer_limits()
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        protocol.data_received(data)
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            await self._server.handler(exchange)
+            if not exchange.ended:
+                raise RuntimeError("a handler left its request without an answer")
+        except BadMessage as fault:
+            self._fail(exchange, fault)
+        except ClientGone:
+            self.abort()
+        except asyncio.CancelledError:
+            if not exchange.ended:
+                self.abort()
+            raise
+        except Exception:
+            log.exception("a fault of ours")
+            self._fail(exchange, BadMessage("an internal error", 500))
+        finally:
+            self._done()
+
+    def _fail(self, exchange: Exchange, fault: BadMessage) -> None:
+        if not exchange.status:
+            self._answer(exchange, fault, exchange.head)
+        elif not exchange.ended:
+            self.abort()
+
+    def _refuse(self, fault: BadMessage, head: RequestHead | None = None) -> None:
+        """Without a handler; the connection is of no further use."""
+        inflow = Inflow(self, 0)
+        self._answer(
+            Exchange(self, head or RequestHead(b"GET", b"/", []), inflow, expecting=False), fault, head
+        )
+        self._give_up()
+
+    def _answer(self, exchange: Exchange, fault: BadMessage, head: RequestHead | None) -> None:
+        self.closing = True
+        headers, body = self._server.refusal(fault, head)
+        exchange.respond(fault.status, headers, body)
+
+    def _done(self) -> None:
+        incomplete = self._exchange is not None and not self._exchange.inflow.ended
+        self._exchange = self.task = self._pushed = None
+        if self.lost:
+            self._server.connections.discard(self)
+        elif incomplete or (self.closing and self._rest):
+            self._give_up()
+        elif self.closing or (self._half_closed and not self._rest):
+            self._finish()
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        self._due = self._loop.time() + self._server.limits.idle_s
+        rest, self._rest = self._rest, b""
+        self._release(NEXT)
+        if rest:
+            self._head(rest)
+            if self._half_closed and self._exchange is None and self._lingered < 0:
+                self._finish()  # half a request
+
+    def _finish(self) -> None:
+        self._close(self._server.limits.linger_s)
+
+    def _give_up(self) -> None:
+        self._rest, self._decoder = b"", None
+        if self._half_closed:
+            self._finish()
+        else:
+            self._linger(self._server.limits.linger_s)
