@@ -2,7 +2,7 @@
 
 from shared.http1.faults import ClientGone
 from shared.http1.framing import bodiless
-from shared.http1.heads import Header, RequestHead, lines_of, status_line
+from shared.http1.heads import Header, RequestHead, response_lines, status_line
 from shared.http1.inflow import Inflow, Source
 from shared.http1.line import Line
 
@@ -75,7 +75,7 @@ class Exchange:
         if self.status:
             raise RuntimeError("an answer has one head")
         line, head = self._line, self.head
-        lines = lines_of(headers)
+        lines = response_lines(headers)
         if not self.inflow.ended or not head.keeps_alive:
             line.closing = True
         self._silent = head.method == b"HEAD" or bodiless(status)

@@ -33,11 +33,15 @@ HOP_BY_HOP = frozenset(
 """Of one connection only: never passed on."""
 FRAMING = frozenset((b"connection", b"content-length", b"transfer-encoding"))
 """Written here alone, by what is known of the body."""
+_NOT_PASSED = HOP_BY_HOP | FRAMING
 
 _HOST = re.compile(
     rb"(?:[A-Za-z0-9._~%!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?\])(?::[0-9]{0,5})?"
 )
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LINE = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [^\r\n\0]*+\r\n"
+_RESPONSE_LINES = re.compile(rb"(?:(?!(?i:connection|content-length|transfer-encoding):)%b)*+" % _LINE)
+_REQUEST_LINES = re.compile(rb"(?:(?!(?i:connection|content-length|transfer-encoding|host):)%b)*+" % _LINE)
 _TARGET = re.compile(rb"[!-~]+")
 _VERSION = re.compile(rb"[A-Z]+ [!-~]+ HTTP/[0-9](?:\.[0-9])?")
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -69,10 +73,13 @@ class Head:
 
     def end_to_end(self, drop: frozenset[bytes] = frozenset()) -> list[Header]:
         """Headers that may be passed on: without those of this connection, the length, and `drop` (lower-cased)."""
-        gone = HOP_BY_HOP | FRAMING | drop
         if said := self.fields.get(b"connection"):
-            gone = gone | listed(said)
-        return [header for header in self.headers if header[0].lower() not in gone]
+            drop = drop | listed(said)
+        return [
+            header
+            for header in self.headers
+            if (name := header[0].lower()) not in _NOT_PASSED and name not in drop
+        ]
 
 
 class RequestHead(Head):
@@ -233,18 +240,21 @@ def status_line(status: int) -> bytes:
     return b"HTTP/1.1 %d %b\r\n" % (status, _REASONS.get(status, b""))
 
 
-def lines_of(headers: list[Header], ours: frozenset[bytes] = FRAMING) -> bytes:
-    """As they are sent, without the empty line.
+def response_lines(headers: list[Header]) -> bytes:
+    """Headers as they are sent, without the empty line.
 
-    Raises ValueError for CR, LF or NUL in them, for bad names, and for those that are `ours` to write (lower-cased).
+    Raises ValueError for a line's end in them, for names that none can have, and for those that are written here alone.
     """
+    return _lines(headers, _RESPONSE_LINES)
+
+
+def request_lines(headers: list[Header]) -> bytes:
+    """As `response_lines`; Host is written here, too."""
+    return _lines(headers, _REQUEST_LINES)
+
+
+def _lines(headers: list[Header], allowed: re.Pattern[bytes]) -> bytes:
     block = b"".join([b"%b: %b\r\n" % header for header in headers])
-    count = len(headers)
-    if block.count(b"\n") != count or block.count(b"\r") != count or b"\0" in block:
-        raise ValueError("a header with a line's end in it")
-    for name, _ in headers:
-        if not _TOKEN.fullmatch(name):
-            raise ValueError("a header name that none can have")
-        if name.lower() in ours:
-            raise ValueError(f"{name.decode()} is not the caller's to set")
+    if not allowed.fullmatch(block) or block.count(b"\n") != len(headers):
+        raise ValueError("headers that cannot be sent, or are not the caller's to set")
     return block

@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from shared.http1.client import Response, Upstream
 from shared.http1.exchange import LAST_CHUNK
 from shared.http1.faults import NotConnected, NotSent, TooManyOpen
-from shared.http1.heads import FRAMING, Header, lines_of, request_line
+from shared.http1.heads import Header, request_line, request_lines
 from shared.http1.limits import Limits
 from shared.http1.sweep import Sweep
 
 _LOOPBACK = ("127.0.0.1", "::1")
-_OURS = FRAMING | {b"host"}
+_HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\]+")
 _BODILESS = (b"GET", b"HEAD", b"OPTIONS", b"DELETE")
 EYEBALLS_S = 0.25
 """Before the next address of a name is tried beside the last (RFC 8305)."""
@@ -77,7 +78,7 @@ class Pool:
             (
                 request_line(method, target),
                 upstreams.host_line,
-                lines_of(headers, _OURS),
+                request_lines(headers),
                 b"" if self._limits.pooled else b"Connection: close\r\n",
                 _length_line(method, whole, length),
                 b"\r\n",
@@ -191,8 +192,10 @@ def _warm(upstreams: _Upstreams) -> Upstream | None:
 
 def _host_line(address: Address) -> bytes:
     host = address.host.partition("%")[0]  # a zone means something on this machine only
+    if not _HOST.fullmatch(host):
+        raise UnicodeError("a character that no host has")
     shown = f"[{host}]".encode() if ":" in host else host.encode("idna")
-    return lines_of([(b"Host", b"%b:%d" % (shown, address.port))])
+    return b"Host: %b:%d\r\n" % (shown, address.port)
 
 
 def _length_line(method: bytes, whole: bytes | None, length: int | None) -> bytes:

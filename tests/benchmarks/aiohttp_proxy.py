@@ -1,4 +1,7 @@
-"""A program: the least reverse proxy that aiohttp makes, of `web.Server` and `ClientSession`. Started as http1_proxy."""
+"""A program: the least reverse proxy that aiohttp makes, of `web.Server` and `ClientSession`.
+
+Started as http1_proxy.
+"""
 
 import asyncio
 import sys

@@ -4,7 +4,10 @@ import asyncio
 from typing import cast
 
 WHOLE = b'{"model":"m","message":{"role":"assistant","content":"' + b"x" * 200 + b'"},"done":true}'
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(WHOLE), WHOLE)
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(WHOLE),
+    WHOLE,
+)
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"token"}}]}\n\n'
 FRAMED = b"%x\r\n%b\r\n" % (len(CHUNK), CHUNK)
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
