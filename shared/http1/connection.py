@@ -46,12 +46,16 @@ class Connection(Line):
         self._half_closed = False
         self._probe_at = NEVER
 
+    @property
+    def unread(self) -> int:
+        """Bytes that came ahead of their turn, or of a head that is incomplete."""
+        return len(self._rest)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As asyncio.Protocol."""
         super().connection_made(transport)
         server = self._server
-        transport = self._transport
-        transport.set_write_buffer_limits(high=server.limits.buffered)
+        self._transport.set_write_buffer_limits(high=server.limits.buffered)
         server.connections.add(self)
         server.sweep.add(self)
         self._due = self._loop.time() + server.limits.idle_s
@@ -121,7 +125,8 @@ class Connection(Line):
     def cut(self) -> None:
         """Ends it now, with what is worked on."""
         self.abort()
-        if self.task is not None:
+        if self.task is not None and self._exchange is not None:
+            self._exchange.ended = True
             self.task.cancel()
 
     def date(self) -> bytes:
@@ -132,12 +137,6 @@ class Connection(Line):
         """The body's silence counts from now."""
         if self._decoder is not None:
             self._due = self._loop.time() + self._server.limits.body_s
-
-    def abort(self) -> None:
-        """By a reset, so that nobody takes a part for the whole."""
-        if self._exchange is not None:
-            self._exchange.ended = True
-        super().abort()
 
     def _probe(self, now: float, exchange: Exchange) -> None:
         """A client that closed its side may have closed all of it: only then does it answer with a reset.
@@ -183,13 +182,12 @@ class Connection(Line):
             return
         self._due = NEVER
         self.closing = self.closing or server.stopping
-        stop = end + length if length >= 0 else len(data) + 1
         inflow = Inflow(self, server.limits.buffered)
         self._exchange = Exchange(self, head, inflow, expecting=bool(expected) and len(data) == end)
         self.task = self._loop.create_task(self._serve(self._exchange))
-        if stop <= len(data):
-            inflow.put(data[end:stop], True)
-            self._ahead(data[stop:])
+        if 0 <= length <= len(data) - end:
+            inflow.put(data[end : end + length], True)
+            self._ahead(data[end + length :])
         else:
             self._decoder = decoder(length, server.limits.head, extensions=False)
             if end < len(data):

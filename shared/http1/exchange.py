@@ -132,6 +132,7 @@ class Exchange:
 
     def abort(self) -> None:
         """Ends the connection, and with it an answer that cannot be completed."""
+        self.ended = True
         self._line.abort()
 
     def _framed(self, data: bytes) -> bytes:
