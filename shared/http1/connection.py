@@ -93,7 +93,7 @@ class Connection(Line):
         self._server.sweep.discard(self)
         self._wake()
         if self.task is None:
-            self._server.connections.discard(self)
+            self._server.forget(self)
         elif self._exchange is not None and not self._exchange.ended:
             self._exchange.inflow.fail(ClientGone("the client left before the end of its request"))
             self.task.cancel()
@@ -218,7 +218,7 @@ class Connection(Line):
 
     def _hand_over(self, protocol: asyncio.Protocol, data: bytes) -> None:
         """All of the connection, from the request's first byte."""
-        self._server.connections.discard(self)
+        self._server.forget(self)
         self._server.sweep.discard(self)
         self._transport.set_write_buffer_limits()
         self._transport.set_protocol(protocol)
@@ -267,10 +267,10 @@ class Connection(Line):
         incomplete = self._exchange is not None and not self._exchange.inflow.ended
         self._exchange = self.task = self._pushed = None
         if self.lost:
-            self._server.connections.discard(self)
-        elif incomplete or (self.closing and self._rest):
+            self._server.forget(self)
+        elif incomplete or self.closing:
             self._give_up()
-        elif self.closing or (self._half_closed and not self._rest):
+        elif self._half_closed and not self._rest:
             self._finish()
         else:
             self._next()

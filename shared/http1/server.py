@@ -43,6 +43,7 @@ class Server:
         self.connections: set[Connection] = set()
         self.stopping = False
         self._listening: list[asyncio.Server] = []
+        self._gone: asyncio.Future[None] | None = None
         self._date = b""
         self._date_at = 0
 
@@ -58,20 +59,34 @@ class Server:
             )
 
     async def stop(self, patience_s: float) -> None:
-        """Takes no new connection or request; open exchanges have `patience_s` seconds to end, then are cut."""
+        """Takes no new connection or request; open exchanges have `patience_s` seconds to end and their answers to
+        leave, then are cut.
+        """
         self.stopping = True
         for listening in self._listening:
             listening.close()
         for connection in list(self.connections):
             connection.retire()
-        if tasks := self._tasks():
-            await asyncio.wait(tasks, timeout=patience_s)
-        late = self._tasks()
-        for connection in list(self.connections):
-            connection.cut()
-        if late:
-            await asyncio.wait(late)
-        self.sweep.close()
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._all_gone()
+        except TimeoutError:
+            for connection in list(self.connections):
+                connection.cut()
+            await self._all_gone()
+        finally:
+            self.sweep.close()
+
+    def forget(self, connection: Connection) -> None:
+        """It has ended, with what was worked on, or belongs to another protocol now."""
+        self.connections.discard(connection)
+        if self._gone is not None and not self.connections and not self._gone.done():
+            self._gone.set_result(None)
+
+    async def _all_gone(self) -> None:
+        if self.connections:
+            self._gone = self.loop.create_future()
+            await self._gone
 
     def date_line(self) -> bytes:
         """The Date header, made once a second."""
@@ -79,6 +94,3 @@ class Server:
             self._date_at = now
             self._date = b"Date: %b\r\n" % email.utils.formatdate(now, usegmt=True).encode()
         return self._date
-
-    def _tasks(self) -> list[asyncio.Task[None]]:
-        return [connection.task for connection in self.connections if connection.task is not None]

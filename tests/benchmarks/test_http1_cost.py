@@ -108,7 +108,7 @@ async def compared(request: bytes, end: bytes, calls: int) -> tuple[float, float
 async def test_a_call_costs_less_than_half_of_what_aiohttp_takes() -> None:
     ours, theirs = await compared(CALL, b'"done":true}', CALLS)
     sys.stdout.write(
-        f"\nCPU s per 1,000 calls: {ours / CALLS * 1000:.4f}, aiohttp {theirs / CALLS * 1000:.4f}: {ours / theirs:.2f}\n"
+        f"\nCPU s/1,000 calls: {ours / CALLS * 1000:.4f}, aiohttp {theirs / CALLS * 1000:.4f}: {ours / theirs:.2f}\n"
     )
     assert ours / theirs < MOST_OF_AIOHTTP
 

@@ -21,7 +21,10 @@ SOON_S = 5.0
 
 def refusal(fault: BadMessage, head: RequestHead | None) -> tuple[list[Header], bytes]:
     path = head.path if head else b"?"
-    return [(b"Content-Type", b"application/json")], b'{"error":"%b","path":"%b"}' % (str(fault).encode(), path)
+    return [(b"Content-Type", b"application/json")], b'{"error":"%b","path":"%b"}' % (
+        str(fault).encode(),
+        path,
+    )
 
 
 async def echo(exchange: Exchange) -> None:

@@ -7,7 +7,7 @@ from shared.http1.faults import BadMessage
 from shared.http1.framing import CHUNKED, UNTIL_CLOSE
 
 TRAILERS = 64
-BODY = b"5\r\nhello\r\n1;a=\"b\"\r\n \r\n00A ; x\r\n0123456789\r\n0\r\nX-T: y\r\n\r\nNEXT"
+BODY = b'5\r\nhello\r\n1;a="b"\r\n \r\n00A ; x\r\n0123456789\r\n0\r\nX-T: y\r\n\r\nNEXT'
 
 
 def fed(body: Decoder, *pieces: bytes) -> bytes:

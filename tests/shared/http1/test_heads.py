@@ -28,7 +28,9 @@ def refused(block: bytes) -> int:
 
 
 def test_a_request_is_what_it_says() -> None:
-    head = parse_request(b"POST /a%20b?c=d HTTP/1.1\r\nHost: a:1\r\nX-A:  b c\t \r\nx-a: d\r\nEmpty:\r\n\r\n", 8)
+    head = parse_request(
+        b"POST /a%20b?c=d HTTP/1.1\r\nHost: a:1\r\nX-A:  b c\t \r\nx-a: d\r\nEmpty:\r\n\r\n", 8
+    )
     assert (head.method, head.target, head.path, head.minor) == (b"POST", b"/a%20b?c=d", b"/a%20b", 1)
     assert head.headers == [(b"Host", b"a:1"), (b"X-A", b"b c"), (b"x-a", b"d"), (b"Empty", b"")]
     assert head.get(b"x-a") == b"b c, d"
@@ -146,7 +148,8 @@ def test_other_versions_are_named(version: bytes) -> None:
 
 def test_too_many_headers_are_named() -> None:
     assert refused(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 8 + b"\r\n") == 431
-    assert parse_request(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 7 + b"\r\n", 8)
+    most = parse_request(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 7 + b"\r\n", 8)
+    assert len(most.headers) == 8
 
 
 def test_an_upgrade_is_a_request_like_others() -> None:

@@ -19,7 +19,9 @@ QUICK = Limits(head_s=0.3, body_s=0.3, idle_s=0.3, linger_s=0.3)
 
 
 def sized(body: bytes, *lines: bytes) -> bytes:
-    return b"\r\n".join([b"POST /s HTTP/1.1", b"Host: a", b"Content-Length: %d" % len(body), *lines, b"", body])
+    return b"\r\n".join(
+        [b"POST /s HTTP/1.1", b"Host: a", b"Content-Length: %d" % len(body), *lines, b"", body]
+    )
 
 
 def statuses(answers: bytes) -> list[int]:
