@@ -7,7 +7,7 @@ from typing import cast
 from shared.http1.decoding import Decoder, UntilClose, decoder
 from shared.http1.faults import BadMessage, BrokenOff, Malformed, TooLarge, Unanswered, UpstreamFault
 from shared.http1.framing import response_length
-from shared.http1.heads import END, ResponseHead, parse_response
+from shared.http1.heads import END, ResponseHead, hopeless, parse_response
 from shared.http1.inflow import Inflow, Sink
 from shared.http1.limits import Limits
 from shared.sockets import reset, watch
@@ -226,8 +226,8 @@ class Upstream(asyncio.Protocol):
             data = self._rest + data
         end = data.find(END, self._scanned) + len(END)
         if not len(END) <= end <= self._limits.head:
-            if len(data) > self._limits.head or not data.startswith(_BEGINS[: len(data)]):
-                raise BadMessage("no head of an answer")
+            if fault := hopeless(data, self._limits.head, _BEGINS):
+                raise fault
             self._rest, self._scanned = data, max(0, len(data) - len(END))
             return b""
         self._rest, self._scanned = b"", 0

@@ -160,11 +160,13 @@ def parse_response(block: bytes, most_headers: int) -> ResponseHead:
     return ResponseHead(status, lines.headers, block[7] - 0x30)
 
 
-def hopeless(data: bytes, limit: int) -> BadMessage | None:
-    """Of a request's head without its end, or beyond `limit` bytes: why it cannot become one."""
+def hopeless(data: bytes, limit: int, begins: bytes = b"") -> BadMessage | None:
+    """Of a head without its end, or beyond `limit` bytes: why it cannot become one. `begins`: what it has to begin
+    with; where that is empty, a method in capitals.
+    """
     seen = data[:limit]
-    if not seen[:1].isupper() and seen not in (b"", b"\r"):
-        return BadMessage("not a request in HTTP/1.1")
+    if seen and not (seen.startswith(begins[: len(seen)]) if begins else seen[:1].isupper() or seen == b"\r"):
+        return BadMessage("not HTTP/1.1")
     if seen.count(b"\n") != seen.count(b"\r\n"):
         return BadMessage("a line that does not end in CR LF")
     return BadMessage(f"the head is larger than {limit} bytes", 431) if len(data) > limit else None

@@ -35,7 +35,7 @@ class _Upstreams:
     __slots__ = ("host_line", "idle", "opening", "ours")
 
     def __init__(self, address: Address) -> None:
-        """Raises UnicodeError where the host is no name."""
+        """Raises ValueError where it can be none."""
         self.host_line = _host_line(address)
         self.ours: set[Upstream] = set()
         """Connected."""
@@ -121,8 +121,8 @@ class Pool:
         if found is None:
             try:
                 found = self._by_address[address] = _Upstreams(address)
-            except UnicodeError as error:
-                raise NotConnected(f"{address.host!r} is no name of a host") from error
+            except ValueError as error:
+                raise NotConnected(f"{address.host!r}: {error}") from error
         return found
 
     async def _connected(self, address: Address, upstreams: _Upstreams) -> Upstream:
@@ -136,7 +136,7 @@ class Pool:
                 made = await self._opened(address, upstreams)
         except TimeoutError as error:
             raise NotConnected(f"no connection within {self._limits.connect_s:g} s") from error
-        except (OSError, ValueError, OverflowError) as error:
+        except (OSError, ValueError) as error:
             raise NotConnected(str(error) or type(error).__name__) from error
         finally:
             upstreams.opening -= 1
@@ -163,7 +163,10 @@ class Pool:
         self, host: str, port: int, upstreams: _Upstreams, idle: Told, over: Told
     ) -> Upstream:
         _, made = await self._loop.create_connection(
-            lambda: Upstream(self._limits, idle, over), host, port, happy_eyeballs_delay=EYEBALLS_S
+            lambda: Upstream(self._limits, idle, over),
+            host,
+            port,
+            happy_eyeballs_delay=None if _is_number(host) else EYEBALLS_S,
         )
         upstreams.ours.add(made)
         return made
@@ -190,10 +193,16 @@ def _warm(upstreams: _Upstreams) -> Upstream | None:
     return None
 
 
+def _is_number(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
 def _host_line(address: Address) -> bytes:
     host = address.host.partition("%")[0]  # a zone means something on this machine only
     if not _HOST.fullmatch(host):
-        raise UnicodeError("a character that no host has")
+        raise ValueError("a character that no host has")
+    if not 0 < address.port < 2**16:
+        raise ValueError(f"{address.port} is no port")
     shown = f"[{host}]".encode() if ":" in host else host.encode("idna")
     return b"Host: %b:%d\r\n" % (shown, address.port)
 

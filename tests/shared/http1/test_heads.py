@@ -248,6 +248,8 @@ def test_what_cannot_become_a_head_is_known_early() -> None:
     assert hopeless(b"", 10) is None
     assert hopeless(b"\x16\x03", 10) is not None
     assert hopeless(b"GET / H\n", 10) is not None
+    assert hopeless(b"HTT", 10, b"HTTP/1.") is None
+    assert hopeless(b"HTP", 10, b"HTTP/1.") is not None
     too_long = hopeless(b"GET /" + b"a" * 10, 10)
     assert too_long is not None
     assert too_long.status == 431
