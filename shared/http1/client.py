@@ -174,7 +174,8 @@ class Upstream(asyncio.Protocol):
         """As asyncio.Protocol."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._limits.buffered)
-        watch(transport.get_extra_info("socket"))
+        if (connection := transport.get_extra_info("socket")) is not None:
+            watch(connection)
 
     def data_received(self, data: bytes) -> None:
         """As asyncio.Protocol."""
