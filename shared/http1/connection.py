@@ -127,7 +127,7 @@ class Connection(Line):
         self.abort()
         if self.task is not None and self._exchange is not None:
             self._exchange.ended = True
-            self.task.cancel()
+            self._loop.call_soon(self.task.cancel)  # at once, it might not even have begun
 
     def date(self) -> bytes:
         """The Date header's line."""

@@ -11,8 +11,6 @@ class Limits:
     """A head from its first byte to its empty line; trailers likewise."""
     headers: int = 128
     """Header lines of one head."""
-    body: int = 64 * 2**20
-    """A body that is asked for whole."""
     buffered: int = 64 * 2**10
     """A body in pieces that nobody has read yet: above it, reading stops. Also what a transport may hold unsent."""
     head_s: float = 15.0

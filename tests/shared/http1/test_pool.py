@@ -34,7 +34,7 @@ async def test_few_are_kept_and_not_for_long() -> None:
         await asyncio.gather(*[get(pool, address) for _ in range(5)])
         await eventually(lambda: pool.open_to(address) == 2)
         await eventually(lambda: pool.open_to(address) == 0)
-        assert all(peer.reader.at_eof() for peer in upstreams.peers)
+        await eventually(lambda: all(peer.reader.at_eof() for peer in upstreams.peers))
 
 
 async def test_none_is_kept_where_none_may_be() -> None:
