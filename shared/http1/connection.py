@@ -151,7 +151,7 @@ class Connection(Line):
         limits = self._server.limits
         if self._rest:
             data = self._rest + data
-        elif data[0] == 0x0D:
+        if data[0] == 0x0D:
             data = data[_EMPTY_LINES.match(data).end() :]  # type: ignore[union-attr]
         end = data.find(END, self._scanned) + len(END)
         if len(END) <= end <= limits.head:

@@ -119,12 +119,15 @@ class _Lines:
         self.complete = False
 
     def on_url(self, part: bytes) -> None:
+        """The target."""
         self.target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """One line."""
         self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
+        """The empty line."""
         self.complete = True
 
 

@@ -61,7 +61,7 @@ class Messages:
 
     def response(self) -> tuple[bytes, bytes]:
         """One with its body; interim ones before it."""
-        body, chance = self._bytes(60), self.chance
+        body, chance = self._bytes(900), self.chance
         interim = b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" * chance.choice((0, 0, 1, 2))
         head = b"%bHTTP/1.1 %d Said\r\n%b" % (interim, chance.choice((200, 201, 404, 500)), self._headers())
         how = chance.randrange(3)
@@ -112,7 +112,7 @@ class Messages:
         chance = self.chance
         target = b"/" + bytes(chance.choices(b"abc/?=&%-", k=chance.randrange(6)))
         line = b"%b %b HTTP/1.1\r\nHost: a:%d\r\n" % (chance.choice(METHODS), target, chance.randrange(99))
-        head, body = line + self._headers(), self._bytes(60)
+        head, body = line + self._headers(), self._bytes(900)
         how = chance.randrange(3)
         if how == 0:
             return head + b"Content-Length: %d\r\n\r\n" % len(body) + body, (target, body)
@@ -131,7 +131,9 @@ class Messages:
         return bytes(self.chance.choices(b'abc ;=,"\xe9', k=self.chance.randrange(9)))
 
     def _bytes(self, most: int) -> bytes:
-        return self.chance.randbytes(self.chance.choice((0, 1, self.chance.randrange(most))))
+        return self.chance.randbytes(
+            self.chance.choice((0, 1, self.chance.randrange(60), self.chance.randrange(most)))
+        )
 
     def _chunked(self, body: bytes, *, extensions: bool) -> bytes:
         coded = b""
