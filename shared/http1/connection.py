@@ -281,8 +281,12 @@ class Connection(Line):
         self._release(NEXT)
         if rest:
             self._head(rest)
-            if self._half_closed and self._exchange is None and self._lingered < 0:
-                self._finish()  # half a request
+            if (
+                self._half_closed
+                and self._lingered < 0
+                and (self._exchange is None or self._decoder is not None)
+            ):
+                self._finish()  # half a request, whose rest will never come
 
     def _finish(self) -> None:
         self._close(self._server.limits.linger_s)

@@ -23,7 +23,7 @@ from tests.shared.http1.wire import Wire
 
 LIMITS = Limits(head=600, headers=20, buffered=200, linger=10_000)
 MANY = 200_000
-FEW = 10_000
+FEW = 12_000
 TURNS = 200
 """Of the loop, in which a case must come to rest."""
 GROWTH = 16 * 2**20

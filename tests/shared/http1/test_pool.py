@@ -1,6 +1,7 @@
 """Connections that are kept, and calls that leave each other alone."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -21,12 +22,22 @@ async def say_five(peer: Peer) -> None:
 
 
 async def test_the_last_connection_used_is_the_next() -> None:
-    async with upstream(say_five) as (upstreams, address), pooling() as pool:
+    served: Counter[Peer] = Counter()
+
+    async def counted(peer: Peer) -> None:
+        while True:
+            await asked(peer)
+            served[peer] += 1
+            peer.send(SIZED)
+
+    async with upstream(counted) as (upstreams, address), pooling() as pool:
         await asyncio.gather(*[get(pool, address) for _ in range(5)])
         assert len(upstreams.peers) == pool.open_to(address) == 5
+        busy = served.copy()
         for _ in range(20):
             await get(pool, address)
         assert len(upstreams.peers) == 5
+        assert sorted(served[peer] - busy[peer] for peer in upstreams.peers) == [0, 0, 0, 0, 20]
 
 
 async def test_few_are_kept_and_not_for_long() -> None:
@@ -121,6 +132,19 @@ async def test_a_connection_that_closed_before_is_not_used() -> None:
             await get(pool, address)
             await eventually(lambda: not pool.open_to(address))
             assert len(upstreams.peers) == number
+
+
+async def test_bytes_behind_an_answer_end_its_connection() -> None:
+    """They could be taken for the next one's answer."""
+
+    async def chatty(peer: Peer) -> None:
+        await asked(peer)
+        peer.send(SIZED + SIZED.replace(b"hello", b"other"))
+
+    async with upstream(chatty) as (_, address), pooling() as pool:
+        for _ in range(2):
+            assert await get(pool, address) == (200, b"hello")
+            await eventually(lambda: not pool.open_to(address))
 
 
 async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:

@@ -1,6 +1,7 @@
 """One connection's requests and answers, byte by byte."""
 
 import asyncio
+import dataclasses
 import re
 
 import pytest
@@ -278,7 +279,8 @@ async def test_who_is_silent_does_not_keep_a_connection(said: bytes, status: int
 
 
 async def test_a_client_that_drips_its_head_is_not_waited_for() -> None:
-    async with serving(limits=QUICK) as (_, address), connected(address) as peer:
+    patient = dataclasses.replace(QUICK, idle_s=60.0)
+    async with serving(limits=patient) as (_, address), connected(address) as peer:
         answer = asyncio.create_task(peer.rest())
         for byte in b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 100:
             if answer.done():

@@ -138,14 +138,19 @@ async def test_what_fails_on_the_way_ends_the_upstreams_work() -> None:
     def fails(_data: bytes, _last: bool) -> bytes:
         raise ValueError("no such frame")
 
-    async with (
-        upstream(stream) as (upstreams, address),
-        proxy(address, through=lambda: fails) as (_, own, pool),
-        connected(own, GET) as peer,
-    ):
-        assert b"!ValueError" in await peer.until(b"0\r\n\r\n")
-        await eventually(lambda: not pool.open_to(address))
-        await eventually(upstreams.peers[0].writer.transport.is_closing)
+    async with upstream(stream) as (upstreams, address), pooling() as pool:
+
+        async def relay(exchange: Exchange) -> None:
+            response = await pool.request(address, b"GET", b"/", [])
+            exchange.start(200, [])
+            with pytest.raises(ValueError, match="no such frame"):
+                await splice(response, exchange, fails)
+            exchange.end(b"broken")
+
+        async with serving(relay) as (_, own), connected(own, GET) as peer:
+            assert b"broken" in await peer.until(b"0\r\n\r\n")
+            await eventually(lambda: not pool.open_to(address))
+            await eventually(upstreams.peers[0].writer.transport.is_closing)
 
 
 @pytest.mark.parametrize("leave", ["close", "reset"])
