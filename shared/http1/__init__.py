@@ -1,10 +1,15 @@
-"""HTTP/1.1 for calls: the only place of its kind, used by both programs.
+"""HTTP/1.1 for calls: the only place of its kind, for both programs.
 
-heads     one message's head as a value, parsed and serialised; limits, faults: bounds and errors
-framing   where a message's body ends, by its head alone; chunked: the coding itself
-inflow    a body on its way in, with back-pressure
-server    listens; connection: one client's connection; exchange: one request and its answer
-client    one connection to an upstream; pool: those that are kept alive, by address
-splice    an upstream's body into an answer, without a task
-sweep     deadlines of many connections with one timer
+limits, faults        every bound, every error
+heads                 one message's head as a value, parsed and serialised
+framing, decoding     where a body ends, by its head; its bytes out of a connection's
+inflow                a body on its way in: in pieces or whole, with back-pressure
+server                listens, refuses, stops
+line, connection      one client: bytes and their flow; requests one after the other
+exchange              one request and its answer, as a handler sees them
+client, pool          one upstream's connection; those that are kept, by address
+splice                an upstream's body into an answer
+sweep                 deadlines of many connections with one timer
+
+Pure: limits, faults, heads, framing, decoding.
 """

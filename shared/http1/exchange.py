@@ -51,6 +51,11 @@ class Exchange:
         """Whether the client's connection has ended."""
         return self._line.lost
 
+    @property
+    def peer(self) -> str:
+        """The client's address; a link-local one with its zone."""
+        return self._line.peer
+
     async def read(self) -> bytes:
         """The body's next bytes; empty at its end. Raises ClientGone, and BadMessage where it is malformed."""
         self._ask()

@@ -4,7 +4,7 @@ import asyncio
 from typing import cast
 
 from shared.http1.inflow import Source
-from shared.sockets import reset
+from shared.sockets import peer_host, reset
 
 BODY, NEXT = 1, 2
 """Why nothing is read: a body that nobody takes, a next request before its turn."""
@@ -47,6 +47,11 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As asyncio.Protocol."""
         self._transport = cast(asyncio.Transport, transport)
+
+    @property
+    def peer(self) -> str:
+        """The client's address."""
+        return peer_host(self._transport)
 
     def pause_writing(self) -> None:
         """As asyncio.Protocol."""
