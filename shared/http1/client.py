@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 from shared.http1.decoding import Decoder, UntilClose, decoder
-from shared.http1.faults import BadMessage, BrokenOff, Malformed, TooLarge, Unanswered, UpstreamFault
+from shared.http1.faults import BadMessage, BrokenOff, Malformed, NotSent, TooLarge, Unanswered, UpstreamFault
 from shared.http1.framing import response_length
 from shared.http1.heads import END, ResponseHead, hopeless, parse_response
 from shared.http1.inflow import Inflow, Sink
@@ -127,9 +127,11 @@ class Upstream(asyncio.Protocol):
     ) -> Response:
         """Sends `message` (head and body) and then `rest` (framed as the head says); the answer once its head is there.
 
-        Raises Unanswered, BrokenOff or Malformed; cancelled, it ends the connection. An answer that comes before the
-        end of `rest` ends the sending, and the connection with the answer.
+        Raises NotSent, Unanswered, BrokenOff or Malformed; cancelled, it ends the connection. An answer that comes
+        before the end of `rest` ends the sending, and the connection with the answer.
         """
+        if self.lost:
+            raise NotSent("the connection was closed before the request left")
         self._method = method
         self._keeps = rest is None
         self._skipped = 0

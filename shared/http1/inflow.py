@@ -52,9 +52,10 @@ class Inflow:
     def put(self, data: bytes, last: bool) -> None:
         """From the source; no further call after the last."""
         self.ended = last
-        if self._sink is not None:
-            if self._fault is None:
-                self._pour(data)
+        if self._fault is not None:
+            pass  # nobody will read it
+        elif self._sink is not None:
+            self._pour(data)
         elif data:
             self._pieces.append(data)
             self._size += len(data)

@@ -21,7 +21,7 @@ class Limits:
     """A connection without a request: a client's between two, a pooled one until its next."""
     linger_s: float = 5.0
     """For the last bytes of an answer to be read after its connection was given up."""
-    linger: int = 2 * 2**20
+    linger: int = 64 * 2**20
     """What is read and thrown away meanwhile of a request that was answered before its end."""
     connect_s: float = 5.0
     """Name and handshake together."""

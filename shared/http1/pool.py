@@ -97,6 +97,11 @@ class Pool:
         upstreams = self._by_address.get(address)
         return len(upstreams.ours) if upstreams else 0
 
+    def idle_to(self, address: Address) -> int:
+        """Of these, those that are idle."""
+        upstreams = self._by_address.get(address)
+        return len(upstreams.idle) if upstreams else 0
+
     def close(self) -> None:
         """Ends every connection, and what is under way on them."""
         self._closed = True
@@ -168,6 +173,8 @@ class Pool:
             port,
             happy_eyeballs_delay=None if _is_number(host) else EYEBALLS_S,
         )
+        if made.lost:
+            raise ConnectionResetError("closed as soon as it was open")
         upstreams.ours.add(made)
         return made
 

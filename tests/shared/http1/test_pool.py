@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from shared.http1.client import Upstream
 from shared.http1.exchange import Exchange
 from shared.http1.faults import BrokenOff, Malformed, NotSent, Unanswered
 from shared.http1.limits import Limits
@@ -13,6 +14,7 @@ from tests.fakes.waiting import eventually
 from tests.shared.http1.peers import LIMIT, Peer, asked, pooling, serving, upstream
 from tests.shared.http1.test_client import CHUNKED, SIZED, get
 from tests.shared.http1.test_client_gone import slow
+from tests.shared.http1.wire import Wire
 
 
 async def say_five(peer: Peer) -> None:
@@ -187,3 +189,45 @@ async def test_names_and_both_families() -> None:
 
     async with serving(host_of, host="::1") as (_, address), pooling() as pool:
         assert (await get(pool, address))[1] == b"[::1]:%d" % address.port
+
+
+async def test_a_request_that_never_left_is_told_apart() -> None:
+    upstream = Upstream(Limits(), lambda _upstream: None, lambda _upstream: None)
+    wire = Wire(upstream)
+    wire.close()
+    await eventually(lambda: upstream.lost)
+    with pytest.raises(NotSent):
+        await upstream.request(b"GET", b"GET / HTTP/1.1\r\n\r\n")
+    assert not wire.out
+
+
+async def test_an_answer_whose_last_piece_could_not_be_passed_on_leaves_the_next_call_alone() -> None:
+    """Its connection is free by then, and may be at work for another."""
+    go = asyncio.Event()
+
+    async def twice(peer: Peer) -> None:
+        await asked(peer)
+        peer.send(CHUNKED + b"5\r\nhello\r\n")
+        await go.wait()
+        peer.send(b"0\r\n\r\n")
+        await asked(peer)
+        await asyncio.sleep(0.05)
+        peer.send(SIZED)
+
+    def fails(data: bytes, last: bool) -> None:
+        if last or data == b"hello":
+            raise ValueError("no such frame")
+
+    async with upstream(twice) as (upstreams, address), pooling() as pool:
+        response = await pool.request(address, b"GET", b"/", [])
+        pouring = asyncio.create_task(response.pour(fails))
+        await asyncio.sleep(0)
+        go.set()
+        await eventually(lambda: pool.idle_to(address) == 1)
+        next_call = asyncio.create_task(get(pool, address))
+        await asyncio.sleep(0.02)
+        with pytest.raises(ValueError, match="no such frame"):
+            await pouring
+        response.close()
+        assert await next_call == (200, b"hello")
+        assert len(upstreams.peers) == 1
