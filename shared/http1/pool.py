@@ -167,12 +167,15 @@ class Pool:
     async def _connection(
         self, host: str, port: int, upstreams: _Upstreams, idle: Told, over: Told
     ) -> Upstream:
-        _, made = await self._loop.create_connection(
-            lambda: Upstream(self._limits, idle, over),
-            host,
-            port,
-            happy_eyeballs_delay=None if _is_number(host) else EYEBALLS_S,
-        )
+        def upstream() -> Upstream:
+            return Upstream(self._limits, idle, over)
+
+        if _is_number(host):
+            _, made = await self._loop.create_connection(upstream, host, port)
+        else:
+            _, made = await self._loop.create_connection(
+                upstream, host, port, happy_eyeballs_delay=EYEBALLS_S
+            )
         if made.lost:
             raise ConnectionResetError("closed as soon as it was open")
         upstreams.ours.add(made)
