@@ -33,7 +33,7 @@ class Connection(Line):
     __slots__ = ("_decoder", "_exchange", "_half_closed", "_probe_at", "_rest", "_scanned", "_server", "task")
 
     def __init__(self, server: "Server") -> None:
-        super().__init__(server.loop)
+        super().__init__(server.loop, server.limits.linger_s)
         self.task: asyncio.Task[None] | None = None
         """Of the request that is worked on."""
         self._server = server
@@ -48,7 +48,7 @@ class Connection(Line):
 
     @property
     def unread(self) -> int:
-        """Bytes that came ahead of their turn, or of a head that is incomplete."""
+        """Bytes that came and were not looked at."""
         return len(self._rest)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,22 +60,27 @@ class Connection(Line):
         server.sweep.add(self)
         self._due = self._loop.time() + server.limits.idle_s
         if server.stopping:
-            self._close(server.limits.linger_s)
+            self._close()
 
     def data_received(self, data: bytes) -> None:
         """As asyncio.Protocol."""
-        if self._exchange is None:
-            if self._lingered < 0:
-                self._head(data)
-            else:
-                self._lingered += len(data)
-                if self._lingered > self._server.limits.linger:
-                    self.abort()
-        elif self._decoder is not None:
-            self._body(data, self._exchange.inflow)
-        else:
+        if self._decoder is not None and self._exchange is not None:
+            self._body(self._decoder, data, self._exchange.inflow)
+        elif self._lingered >= 0:
+            self._lingered += len(data)
+            if self._lingered > self._server.limits.linger:
+                self.abort()
+        elif self._exchange is not None or self.paused:
             self._rest += data
             self._hold(NEXT)
+        else:
+            self._head(data)
+
+    def resume_writing(self) -> None:
+        """As asyncio.Protocol."""
+        super().resume_writing()
+        if self._exchange is None and self._lingered < 0 and not self.lost:
+            self._next()
 
     def eof_received(self) -> bool:
         """A client may shut its side once its request is complete, and still wants its answer."""
@@ -108,11 +113,14 @@ class Connection(Line):
                 self._probe(now, exchange)
         if now < self._due:
             return
+        if exchange is None and self._still_leaving():
+            self._due = now + self._linger_s
+            return
         self._due = NEVER
         if exchange is None and self._rest:
             self._refuse(BadMessage("the request's head took too long", 408))
         elif exchange is None:
-            self.abort() if self._lingered >= 0 or self._transport.is_closing() else self._finish()
+            self._give_up_lingering() if self._lingered >= 0 else self._close()
         elif exchange.inflow.waited_for:
             exchange.inflow.fail(BadMessage("the request's body took too long", 408))
 
@@ -120,7 +128,7 @@ class Connection(Line):
         """No further request; one that is worked on ends."""
         self.closing = True
         if self._exchange is None and self._lingered < 0:
-            self._finish()
+            self._close()
 
     def cut(self) -> None:
         """Ends it now, with what is worked on."""
@@ -191,11 +199,9 @@ class Connection(Line):
         else:
             self._decoder = decoder(length, server.limits.head, extensions=False)
             if end < len(data):
-                self._body(data[end:], inflow)
+                self._body(self._decoder, data[end:], inflow)
 
-    def _body(self, data: bytes, inflow: Inflow) -> None:
-        body = self._decoder
-        assert body is not None  # noqa: S101 - only called with one
+    def _body(self, body: Decoder, data: bytes, inflow: Inflow) -> None:
         try:
             payload = body.feed(data)
         except BadMessage as fault:
@@ -252,10 +258,8 @@ class Connection(Line):
 
     def _refuse(self, fault: BadMessage, head: RequestHead | None = None) -> None:
         """Without a handler; the connection is of no further use."""
-        inflow = Inflow(self, 0)
-        self._answer(
-            Exchange(self, head or RequestHead(b"GET", b"/", []), inflow, expecting=False), fault, head
-        )
+        shown = head or RequestHead(b"GET", b"/", [])
+        self._answer(Exchange(self, shown, Inflow(self, 0), expecting=False), fault, head)
         self._give_up()
 
     def _answer(self, exchange: Exchange, fault: BadMessage, head: RequestHead | None) -> None:
@@ -271,29 +275,26 @@ class Connection(Line):
         elif incomplete or self.closing:
             self._give_up()
         elif self._half_closed and not self._rest:
-            self._finish()
+            self._close()
         else:
             self._next()
 
     def _next(self) -> None:
+        """The next request: not before the last answer has left but for a little, or answers could pile up."""
         self._due = self._loop.time() + self._server.limits.idle_s
+        if self.paused:
+            return
         rest, self._rest = self._rest, b""
         self._release(NEXT)
         if rest:
             self._head(rest)
-            if (
-                self._half_closed
-                and self._lingered < 0
-                and (self._exchange is None or self._decoder is not None)
-            ):
-                self._finish()  # half a request, whose rest will never come
-
-    def _finish(self) -> None:
-        self._close(self._server.limits.linger_s)
+            whole = self._exchange is not None and self._decoder is None
+            if self._half_closed and self._lingered < 0 and not whole:
+                self._close()  # its rest will never come
 
     def _give_up(self) -> None:
         self._rest, self._decoder = b"", None
         if self._half_closed:
-            self._finish()
+            self._close()
         else:
-            self._linger(self._server.limits.linger_s)
+            self._linger()

@@ -18,16 +18,19 @@ class Line(asyncio.Protocol):
         "_drainer",
         "_due",
         "_held",
+        "_linger_s",
         "_lingered",
         "_loop",
         "_pushed",
         "_transport",
+        "_unsent",
         "closing",
         "lost",
         "paused",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, linger_s: float) -> None:
+        """`linger_s`: seconds without progress in which the last bytes must leave."""
         self.closing = False
         """Whether the connection is to end with the answer that is given now."""
         self.lost = False
@@ -35,6 +38,8 @@ class Line(asyncio.Protocol):
         self.paused = False
         """Whether the client takes no more bytes for now."""
         self._loop = loop
+        self._linger_s = linger_s
+        self._unsent = 0
         self._transport: asyncio.Transport
         self._held = 0
         self._due = NEVER
@@ -118,18 +123,30 @@ class Line(asyncio.Protocol):
         if self._drainer is not None and not self._drainer.done():
             self._drainer.set_result(None)
 
-    def _close(self, patience_s: float) -> None:
+    def _still_leaving(self) -> bool:
+        """Whether bytes wait to leave, fewer than when this was asked last."""
+        last, self._unsent = self._unsent, self._transport.get_write_buffer_size()
+        return self._unsent > 0 and (not last or self._unsent < last)
+
+    def _close(self) -> None:
         """In order: what was written still leaves."""
-        self._due = self._loop.time() + patience_s
+        self._due = self._loop.time() + self._linger_s
         self._lingered = 0
         self._transport.close()
 
-    def _linger(self, patience_s: float) -> None:
+    def _linger(self) -> None:
         """Our side alone: to close with unread bytes would be a reset, which can destroy the answer on its way."""
         if not self._transport.can_write_eof():
-            self._close(patience_s)
+            self._close()
             return
-        self._due = self._loop.time() + patience_s
+        self._due = self._loop.time() + self._linger_s
         self._lingered = 0
         self._transport.write_eof()
         self._release(BODY | NEXT)
+
+    def _give_up_lingering(self) -> None:
+        """What the kernel holds still leaves; what it does not take any more is dropped."""
+        if self._unsent:
+            self.abort()
+        else:
+            self._transport.close()

@@ -183,6 +183,64 @@ async def test_a_slow_handler_makes_the_sender_wait() -> None:
         assert max(map(len, pieces)) <= 2**16 + 2**18
 
 
+async def test_a_client_that_asks_and_does_not_read_is_answered_no_further() -> None:
+    """Else its answers would pile up in memory."""
+    answers = 0
+
+    async def large(exchange: Exchange) -> None:
+        nonlocal answers
+        answers += 1
+        exchange.respond(200, [], b"x" * LIMIT)
+
+    async with serving(large) as (server, address), connected(address, GET * 100) as peer:
+        await eventually(lambda: answers and next(iter(server.connections)).paused)
+        seen = 0
+        while seen < answers:  # the kernel's own buffers grow for a while
+            seen = answers
+            await asyncio.sleep(0.2)
+        assert next(iter(server.connections))._transport.get_write_buffer_size() <= 2 * LIMIT
+        assert seen < 50
+        peer.send(GET)
+        for _ in range(101):
+            assert len((await peer.answer())[1]) == LIMIT
+
+
+async def test_nor_is_one_that_asks_again() -> None:
+    answers, size = 0, 16 * LIMIT
+
+    async def large(exchange: Exchange) -> None:
+        nonlocal answers
+        answers += 1
+        exchange.respond(200, [], b"x" * size)
+
+    async with serving(large) as (server, address), connected(address, GET) as peer:
+        await eventually(lambda: answers and next(iter(server.connections)).paused)
+        (connection,) = server.connections
+        peer.send(GET)
+        await eventually(lambda: connection.unread)
+        assert answers == 1
+        for _ in range(2):
+            assert len((await peer.answer())[1]) == size
+
+
+async def test_a_slow_reader_gets_all_of_the_last_answer() -> None:
+    """However long it takes, as long as it reads."""
+    size = 16 * LIMIT
+
+    async def large(exchange: Exchange) -> None:
+        exchange.respond(200, [], b"x" * size)
+
+    hasty = Limits(linger_s=0.7, idle_s=0.7)
+    for said in (GET, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")):
+        async with serving(large, hasty) as (_, address), connected(address, said) as peer:
+            head, seen = await peer.until(b"\r\n\r\n"), 0
+            async with asyncio.timeout(SOON_S * 4):
+                while seen < size:
+                    seen += len(await peer.reader.readexactly(LIMIT))
+                    await asyncio.sleep(0.15)
+            assert head.startswith(b"HTTP/1.1 200")
+
+
 async def test_an_answer_that_nobody_reads_is_given_up() -> None:
     async def large(exchange: Exchange) -> None:
         exchange.respond(200, [], b"x" * 40 * 2**20)
