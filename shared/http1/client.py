@@ -54,6 +54,10 @@ class Response:
         """Every byte into `sink` as it comes, with whether it is the last. Raises what it raises, and as `read`."""
         await self._inflow.pour(sink)
 
+    def come(self) -> bytes | None:
+        """What is left of the body, where all of it has come; else None, and nothing is taken."""
+        return self._inflow.taken() if self._inflow.ended else None
+
     def hold(self) -> None:
         """The upstream is to wait."""
         self._inflow.hold()
@@ -170,8 +174,6 @@ class Upstream(asyncio.Protocol):
         self.lost = True
         self._transport.close()
 
-    # As asyncio.Protocol, and as Source
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As asyncio.Protocol."""
         self._transport = cast(asyncio.Transport, transport)
@@ -220,8 +222,6 @@ class Upstream(asyncio.Protocol):
         """As Source."""
         if not self.lost:
             self._transport.resume_reading()
-
-    # An answer
 
     def _take_head(self, data: bytes, inflow: Inflow) -> bytes:
         """What came after the head; nothing while that is incomplete."""

@@ -124,7 +124,7 @@ class _Lines:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One line."""
-        self.headers.append((name, value.rstrip(b" \t")))
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The empty line."""
@@ -184,6 +184,8 @@ def _fed(
         pass  # an upgrade that was offered and is not taken; CONNECT has no path as its target
     except httptools.HttpParserError:
         return False
+    if b" \r\n" in block or b"\t\r\n" in block:
+        lines.headers = [(name, value.rstrip(b" \t")) for name, value in lines.headers]
     return lines.complete
 
 

@@ -94,7 +94,7 @@ class Inflow:
             if self.ended:
                 return b""
             await self._more()
-        return self._taken()
+        return self.taken()
 
     async def whole(self, limit: int) -> bytes:
         """All of it. Raises TooLarge beyond `limit` bytes, and the fault that the source ended with."""
@@ -106,13 +106,13 @@ class Inflow:
             await self._more()
         if self._size > limit:
             raise TooLarge(limit)
-        return self._taken()
+        return self.taken()
 
     async def pour(self, sink: Sink) -> None:
         """Every byte into `sink` as it comes, until the last. Raises what the sink raises, and as `read`."""
         self._sink = sink
         if self._size or self.ended:
-            self._pour(self._taken())
+            self._pour(self.taken())
         try:
             while self._fault is None and not self.ended:
                 await self._more()
@@ -129,7 +129,8 @@ class Inflow:
             self._fault = fault
             self._wake()
 
-    def _taken(self) -> bytes:
+    def taken(self) -> bytes:
+        """What is there now."""
         pieces = self._pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()

@@ -23,6 +23,9 @@ async def splice(response: Response, exchange: Exchange, through: Through | None
         elif out:
             exchange.write(out)
 
+    if (all_of_it := response.come()) is not None:
+        sink(all_of_it, True)
+        return
     exchange.push_back(response)
     try:
         await response.pour(sink)
