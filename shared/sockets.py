@@ -1,10 +1,13 @@
 """Addresses, and TCP connections that notice a cable that was pulled. Options that a platform lacks are left out."""
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
 import ssl
+import struct
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +15,9 @@ KEEPALIVE_IDLE_S = 1
 KEEPALIVE_EVERY_S = 1
 KEEPALIVE_TRIES = 3
 USER_TIMEOUT_MS = 4_000
+
+_AT_ONCE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""SO_LINGER: a reset in the place of an orderly end."""
 
 _OPTIONS = (
     ("TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
@@ -25,11 +31,33 @@ def watchful_socket(address: tuple[Any, ...]) -> socket.socket:
     """A socket for `address` (as getaddrinfo gives it) whose peer's silence ends it within about 4 s."""
     family, kind, protocol, *_ = address
     made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    watch(made)
+    return made
+
+
+def watch(connection: Any) -> None:
+    """Sets those options on a socket, or on what a transport shows of one."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _OPTIONS:
         if (option := getattr(socket, name, None)) is not None:
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Ends a connection at once and so that the peer sees it, whatever it has read: unsent bytes are dropped."""
+    if (connection := transport.get_extra_info("socket")) is not None and connection.fileno() >= 0:
+        # A platform that lacks the option, or a connection that has ended: an ordinary end does.
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
+
+
+def broken(transport: asyncio.BaseTransport) -> bool:
+    """Whether the peer has reset a connection that nobody reads from."""
+    connection = transport.get_extra_info("socket")
+    if connection is None or connection.fileno() < 0:
+        return True
+    return bool(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
 
 def is_loopback(url: str) -> bool:

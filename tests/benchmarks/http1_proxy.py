@@ -1,0 +1,45 @@
+"""A program: the least reverse proxy that `shared.http1` makes. `python -m tests.benchmarks.http1_proxy PORT` prints
+its own port; PORT is the upstream's.
+"""
+
+import asyncio
+import socket
+import sys
+
+from shared.http1.exchange import Exchange
+from shared.http1.faults import BadMessage
+from shared.http1.heads import Header, RequestHead
+from shared.http1.limits import Limits
+from shared.http1.pool import Address, Pool
+from shared.http1.server import Server
+from shared.http1.splice import splice
+
+BODY = 2**20
+NOT_ASKED = frozenset((b"host", b"expect"))
+NOT_TOLD = frozenset((b"date",))
+
+
+def refusal(fault: BadMessage, _head: RequestHead | None) -> tuple[list[Header], bytes]:
+    return [(b"Content-Type", b"application/json")], b'{"error":"%b"}' % str(fault).encode()
+
+
+async def serve(port: int) -> None:
+    pool, upstream = Pool(Limits()), Address("127.0.0.1", port)
+
+    async def relay(exchange: Exchange) -> None:
+        head, body = exchange.head, await exchange.body(BODY)
+        response = await pool.request(upstream, head.method, head.target, head.end_to_end(NOT_ASKED), body)
+        try:
+            exchange.start(response.head.status, response.head.end_to_end(NOT_TOLD), response.length)
+            await splice(response, exchange)
+        finally:
+            response.close()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    await Server(relay, refusal, Limits()).listen([listener])
+    print(listener.getsockname()[1], flush=True)  # noqa: T201 - whoever started it reads this
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))
