@@ -20,6 +20,7 @@ from agent.config import Settings, StartError
 from agent.control import FILE as CONTROL
 from agent.control import ControlFile, watched
 from agent.drain import OwnDrain
+from agent.engine_calls import engine_calls
 from agent.engines.engine import Engine
 from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
@@ -91,7 +92,14 @@ async def run_agent(
         async def announce() -> None:
             await link.announce()
 
-        gateway = Gateway(settings.name, secret, engines, session, settings.body_limit, announce)
+        gateway = Gateway(
+            settings.name,
+            secret,
+            engines,
+            await stack.enter_async_context(engine_calls(settings.connect_timeout)),
+            settings.body_limit,
+            announce,
+        )
         port = await stack.enter_async_context(_listening(gateway.app, settings))
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 

@@ -4,12 +4,12 @@ import asyncio
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-import aiohttp
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from agent.engine_calls import EngineAnswer, EngineCalls
 from agent.engines.engine import Carriage, Engine, EngineError, ErrorAnswer
 from agent.engines.turn import Moved
 from agent.passed_headers import passed
@@ -25,7 +25,8 @@ from shared.errors import (
     StreamBroken,
 )
 
-CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+WHOLE_BODY = 2**20
+"""Bytes. A longer body goes to the engine in pieces as it comes."""
 
 STREAMED = web.RequestKey("herd_node_streamed", bool)
 """Set where the coordinator may have seen a part of the answer: whether callers see parts, too, or only the whole."""
@@ -42,7 +43,7 @@ class Gateway:
         node_id: str,
         secret: str,
         engines: Roster,
-        session: aiohttp.ClientSession,
+        calls: EngineCalls,
         body_limit: int,
         announce: Callable[[], Awaitable[None]],
     ) -> None:
@@ -59,7 +60,7 @@ class Gateway:
         self._node_id = node_id
         self._expected = f"Bearer {secret}".encode()
         self._engines = engines
-        self._session = session
+        self._to_engines = calls
         self._body_limit = body_limit
         self._announce = announce
         self._calls: set[asyncio.Task[object]] = set()
@@ -153,21 +154,18 @@ class Gateway:
         if (url := engine.url) is None:
             raise GatewayUnreachable(f"engine {engine.name} is not up")
         headers = {**passed(request.headers), **engine.headers}
-        sent: bytes | aiohttp.StreamReader | None = request.content if request.body_exists else None
         carriage = None
+        sent: bytes | AsyncIterator[bytes] = b""
+        length = request.content_length
         if path in engine.reshaped:
-            headers.pop(hdrs.CONTENT_LENGTH, None)  # that of the body as it came
             sent = await _fitted(engine, path, await request.read())
             if carriage := engine.carriage(path, sent):
                 sent = carriage.body
-        try:
-            response = await self._session.request(
-                request.method, url + path, data=sent, headers=headers, allow_redirects=False
-            )
-        except aiohttp.ClientConnectorError as error:
-            raise GatewayUnreachable(f"no connection to the engine: {error}") from error
-        except CONNECTION_ERRORS as error:
-            raise StreamBroken(f"the engine gave no answer: {str(error) or 'timed out'}") from error
+        elif length is not None and length <= WHOLE_BODY:
+            sent = await request.read()
+        elif request.body_exists:
+            sent = _pieces(request)
+        response = await self._to_engines.ask(request.method, url, path, headers, sent, length)
         try:
             if response.status >= 300:
                 return await self._fault(engine, response)
@@ -177,11 +175,8 @@ class Gateway:
         finally:
             response.close()  # before its end this ends the engine's work; after it, it does nothing
 
-    async def _fault(self, engine: Engine, response: aiohttp.ClientResponse) -> web.Response:
-        try:
-            said = await response.read()
-        except CONNECTION_ERRORS as error:
-            raise StreamBroken(f"the engine broke off its answer: {error}") from error
+    async def _fault(self, engine: Engine, response: EngineAnswer) -> web.Response:
+        said = await response.whole()
         status, body = engine.true_fault(response.status, said)
         headers = passed(response.headers)
         if body != said:
@@ -190,16 +185,16 @@ class Gateway:
         return web.Response(status=status, body=body, headers=headers)
 
     async def _put_together(
-        self, response: aiohttp.ClientResponse, carriage: Carriage, content_type: str, moved: Moved
+        self, response: EngineAnswer, carriage: Carriage, content_type: str, moved: Moved
     ) -> web.Response:
         try:
-            while chunk := await response.content.readany():
+            while chunk := await response.read():
                 moved()
                 carriage.feed(chunk)
             body = carriage.finish()
         except ErrorAnswer:
             raise
-        except (*CONNECTION_ERRORS, EngineError) as error:
+        except EngineError as error:
             raise StreamBroken(f"the engine broke off its answer: {error}") from error
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
@@ -207,17 +202,17 @@ class Gateway:
         self,
         request: web.Request,
         engine: Engine,
-        response: aiohttp.ClientResponse,
+        response: EngineAnswer,
         carriage: Carriage | None,
         path: str,
         moved: Moved,
     ) -> web.StreamResponse:
         answer = web.StreamResponse(status=response.status, headers=passed(response.headers))
         # With its length known, an answer is over before its last write.
-        length_is_known = response.content_length is not None
+        length_is_known = response.length is not None
         if length_is_known:
             await self._tell_change(engine, path)
-        request[STREAMED] = response.content_type in STREAMS
+        request[STREAMED] = response.kind in STREAMS
         await answer.prepare(request)
         try:
             while out := await _next(response, carriage, moved):
@@ -270,16 +265,25 @@ async def _fitted(engine: Engine, path: str, body: bytes) -> bytes:
         raise GatewayUnreachable(f"the engine gave no answer: {error}") from error
 
 
-async def _next(response: aiohttp.ClientResponse, carriage: Carriage | None, moved: Moved) -> bytes:
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """Of a body as it comes. Raises StreamBroken where it stops short: the engine may have worked on what came."""
+    try:
+        async for data in request.content.iter_any():
+            yield data
+    except (web.RequestPayloadError, OSError) as error:
+        raise StreamBroken("the call broke off within its body") from error
+
+
+async def _next(response: EngineAnswer, carriage: Carriage | None, moved: Moved) -> bytes:
     """What can be passed on next; empty at the end. Raises EngineError where the answer stops short.
 
     The error names no words of the engine, which may repeat a prompt.
     """
     try:
-        while chunk := await response.content.readany():
+        while chunk := await response.read():
             moved()
             if out := carriage.feed(chunk) if carriage else chunk:
                 return out
         return carriage.finish() if carriage else b""
-    except (*CONNECTION_ERRORS, EngineError) as error:
+    except (StreamBroken, EngineError) as error:
         raise EngineError(type(error).__name__) from error

@@ -1,4 +1,4 @@
-"""The two ways in which an agent asks others over HTTP: coordinators, and engines."""
+"""The two ways in which an agent asks others short questions over HTTP: coordinators, and engines."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,9 +22,9 @@ async def control_session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @asynccontextmanager
 async def engine_session(connect_timeout_s: float) -> AsyncIterator[aiohttp.ClientSession]:
-    """To engines; a call takes as long as it takes."""
+    """To engines: questions of the agent's own, for as long as they take. Calls go by `engine_calls`."""
     async with aiohttp.ClientSession(
-        # llama.cpp promises to keep connections and closes them: a pooled one would fail the next call.
+        # llama.cpp promises to keep connections and closes them: a pooled one would fail the next question.
         connector=aiohttp.TCPConnector(limit=0, force_close=True, resolver=Resolver()),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s),
         auto_decompress=False,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
@@ -34,9 +35,9 @@ class _Upstreams:
 
     __slots__ = ("host_line", "idle", "opening", "ours")
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, usual_port: int) -> None:
         """Raises ValueError where it can be none."""
-        self.host_line = _host_line(address)
+        self.host_line = _host_line(address, usual_port)
         self.ours: set[Upstream] = set()
         """Connected."""
         self.opening = 0
@@ -48,8 +49,10 @@ class _Upstreams:
 class Pool:
     """Made inside a running loop. What fails is not tried again here: only the caller knows whether it may be."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
+        """`tls`: every connection is made with it."""
         self._limits = limits
+        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._by_address: dict[Address, _Upstreams] = {}
         self._sweep = Sweep()
@@ -125,7 +128,7 @@ class Pool:
         found = self._by_address.get(address)
         if found is None:
             try:
-                found = self._by_address[address] = _Upstreams(address)
+                found = self._by_address[address] = _Upstreams(address, 443 if self._tls else 80)
             except ValueError as error:
                 raise NotConnected(f"{address.host!r}: {error}") from error
         return found
@@ -158,7 +161,8 @@ class Pool:
                 upstreams.idle.remove(upstream)
             self._forget(address, upstreams)
 
-        hosts = _LOOPBACK if address.host.lower().rstrip(".") == "localhost" else (address.host,)
+        local = self._tls is None and address.host.lower().rstrip(".") == "localhost"
+        hosts = _LOOPBACK if local else (address.host,)
         for host in hosts[:-1]:
             with contextlib.suppress(OSError):
                 return await self._connection(host, address.port, upstreams, idle, over)
@@ -170,12 +174,10 @@ class Pool:
         def upstream() -> Upstream:
             return Upstream(self._limits, idle, over)
 
-        if _is_number(host):
-            _, made = await self._loop.create_connection(upstream, host, port)
-        else:
-            _, made = await self._loop.create_connection(
-                upstream, host, port, happy_eyeballs_delay=EYEBALLS_S
-            )
+        delay = None if _is_number(host) else EYEBALLS_S
+        _, made = await self._loop.create_connection(
+            upstream, host, port, ssl=self._tls, happy_eyeballs_delay=delay
+        )
         if made.lost:
             raise ConnectionResetError("closed as soon as it was open")
         upstreams.ours.add(made)
@@ -207,13 +209,15 @@ def _is_number(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
-def _host_line(address: Address) -> bytes:
+def _host_line(address: Address, usual_port: int) -> bytes:
     host = address.host.partition("%")[0]  # a zone means something on this machine only
     if not _HOST.fullmatch(host):
         raise ValueError("a character that no host has")
     if not 0 < address.port < 2**16:
         raise ValueError(f"{address.port} is no port")
     shown = f"[{host}]".encode() if ":" in host else host.encode("idna")
+    if address.port == usual_port:
+        return b"Host: %b\r\n" % shown
     return b"Host: %b:%d\r\n" % (shown, address.port)
 
 

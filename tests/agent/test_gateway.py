@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from agent.engine_calls import engine_calls
 from agent.engines.ollama import Ollama
 from agent.gateway import Gateway
 from agent.swapping.roster import Roster
@@ -27,8 +28,8 @@ async def nothing() -> None:
 
 @asynccontextmanager
 async def gateway_before(url: str) -> AsyncIterator[tuple[Gateway, str, aiohttp.ClientSession]]:
-    async with aiohttp.ClientSession() as session:
-        gateway = Gateway("n", SECRET, Roster([Ollama(url, session, 2.0, {})]), session, 10_000, nothing)
+    async with aiohttp.ClientSession() as session, engine_calls(2.0) as calls:
+        gateway = Gateway("n", SECRET, Roster([Ollama(url, session, 2.0, {})]), calls, 10_000, nothing)
         runner = web.AppRunner(gateway.app, handler_cancellation=True)
         await runner.setup()
         try:

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from agent.engine_calls import engine_calls
 from agent.engines.engine import Engine
 from agent.gateway import Gateway
 from agent.swapping.roster import Roster
@@ -87,11 +88,12 @@ async def behind_gateway(engine: Engine, session: aiohttp.ClientSession) -> Asyn
     async def nothing() -> None:
         """Nobody is told of changes."""
 
-    gateway = Gateway("n", SECRET, Roster([engine]), session, 2**20, nothing)
-    runner = web.AppRunner(gateway.app, handler_cancellation=True)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Door(f"http://127.0.0.1:{runner.addresses[0][1]}", engine.name, session)
-    finally:
-        await runner.cleanup()
+    async with engine_calls(2.0) as calls:
+        gateway = Gateway("n", SECRET, Roster([engine]), calls, 2**20, nothing)
+        runner = web.AppRunner(gateway.app, handler_cancellation=True)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield Door(f"http://127.0.0.1:{runner.addresses[0][1]}", engine.name, session)
+        finally:
+            await runner.cleanup()
