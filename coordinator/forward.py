@@ -1,5 +1,8 @@
 """Carries one call to one gateway and its answer back, as bytes."""
 
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
 import aiohttp
 import msgspec
 from msgspec import Struct
@@ -7,38 +10,33 @@ from msgspec import Struct
 from coordinator.core.call import Target
 from coordinator.core.context import overflow_told
 from coordinator.core.node import NotReached
+from coordinator.engine_faults import ERROR_TEXT_LIMIT, engine_error_text, failure, is_failure
 from shared.errors import (
-    BodyTooLarge,
-    Draining,
-    EngineBusy,
-    EngineCrashed,
     FleetError,
     GatewayBroke,
     GatewayUnreachable,
     ModelGone,
-    NodeFailure,
     StreamBroken,
 )
+from shared.http1.client import Response
+from shared.http1.faults import BrokenOff, HttpFault, Unanswered, UpstreamFault
+from shared.http1.limits import Limits
+from shared.http1.pool import Address, Pool
 from shared.sockets import watchful_socket
 from shared.wire import GATEWAY_FAULT_HEADER, engine_path
 
-ERROR_TEXT_LIMIT = 64 * 2**10
-"""Bytes of an engine's error body that are read."""
-SHOWN_LIMIT = 500
-"""Characters of an engine's error that the caller is shown."""
-RETRY_AFTER_LONGEST_S = 300
 POOLED_FOR_S = 15.0
 """Shorter than the gateway's own patience, so that it is never the gateway that closes an idle connection."""
+GATEWAY_PORT = 80
+"""Of an address that names none."""
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 """ValueError: an address or name that no library takes."""
-CRASHED = (
-    "runner process has terminated",
-    "runner process no longer running",
-    "runner has unexpectedly stopped",
-    "running the model: unexpected EOF",
-)
-"""How an engine says, in an answer of status 500, that the process that ran the model died."""
+AT_WILL = ("GET", "DELETE")
+"""Methods of what may be asked twice."""
+
+_TEXT = ("utf-8", "surrogateescape")
+_SPELT = {b"content-type": "Content-Type", b"content-length": "Content-Length"}
 
 
 class EngineRequest(Struct, frozen=True):
@@ -59,9 +57,9 @@ class EngineRequest(Struct, frozen=True):
 class EngineReply:
     """An answer that has begun: status, headers, the bytes so far and the rest."""
 
-    def __init__(self, response: aiohttp.ClientResponse, first: bytes, where: str) -> None:
-        self.status = response.status
-        self.headers = response.headers
+    def __init__(self, response: Response, first: bytes, where: str) -> None:
+        self.status = response.head.status
+        self.headers: Mapping[str, str] = _headers(response)
         self._response = response
         self._first = first
         self._where = where
@@ -88,11 +86,12 @@ class EngineReply:
 
 
 class Forwarder:
-    """One pool of connections to all gateways."""
+    """To all gateways: one pool of connections for calls, one for looks at whether they are there."""
 
     def __init__(self, connect_timeout_s: float, buffer_limit: int) -> None:
         """Must be made inside a running loop; `buffer_limit` in bytes, for whole answers."""
         self._buffer_limit = buffer_limit
+        self._pool = Pool(Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S))
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0, keepalive_timeout=POOLED_FOR_S, socket_factory=watchful_socket
@@ -104,6 +103,7 @@ class Forwarder:
 
     async def close(self) -> None:
         """Closes every connection."""
+        self._pool.close()
         await self._session.close()
 
     async def probe(self, gateway: str, secret: str, timeout_s: float) -> NotReached | None:
@@ -150,28 +150,39 @@ class Forwarder:
         ContextExceeded, which another engine may not say.
         """
         where = f"{target.engine} on {target.node_id}"
-        url = target.gateway + engine_path(target.engine, request.path)
-        headers = {**request.headers, **_authorised(target.secret), "Accept-Encoding": "identity"}
         try:
-            response = await self._session.request(
-                request.method, url, data=request.body, headers=headers, allow_redirects=False
-            )
-        except CONNECTION_ERRORS as error:
+            response = await self._asked(target, request)
+        except (HttpFault, ValueError) as error:
             raise _unreachable(target, error) from error
         try:
-            if _is_failure(response):
-                raise await _failure(response, where)
+            if is_failure(response.head):
+                raise failure(response.head, await _error_body(response), where)
             first = await self._beginning(response, where, whole=request.whole)
-            if response.status == 400 and (overflow := overflow_told(first)):
+            if response.head.status == 400 and (overflow := overflow_told(first)):
                 raise overflow
-            if request.answered and response.status < 400:
+            if request.answered and response.head.status < 400:
                 _check_begun(response, first, where, whole=request.whole)
         except BaseException:
             response.close()
             raise
         return EngineReply(response, first, where)
 
-    async def _beginning(self, response: aiohttp.ClientResponse, where: str, *, whole: bool) -> bytes:
+    async def _asked(self, target: Target, request: EngineRequest) -> Response:
+        """A call that is lost on a kept connection may have been worked on: only the Desk knows where it goes next."""
+        parts = urlsplit(target.gateway)
+        address = Address(parts.hostname or "", parts.port or GATEWAY_PORT)
+        path = engine_path(target.engine, request.path).encode()
+        headers = {**request.headers, **_authorised(target.secret), "Accept-Encoding": "identity"}
+        lines = [(name.encode(), value.encode(*_TEXT)) for name, value in headers.items()]
+        method = request.method.encode()
+        try:
+            return await self._pool.request(address, method, path, lines, request.body)
+        except Unanswered as fault:
+            if not fault.stale or request.method not in AT_WILL:
+                raise
+        return await self._pool.request(address, method, path, lines, request.body, fresh=True)
+
+    async def _beginning(self, response: Response, where: str, *, whole: bool) -> bytes:
         read = bytearray(await _read(response, where))
         while whole and len(read) < self._buffer_limit:
             chunk = await _read(response, where)
@@ -181,89 +192,43 @@ class Forwarder:
         return bytes(read)
 
 
-def _unreachable(target: Target, error: BaseException) -> GatewayUnreachable:
-    broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
-    if broke and not isinstance(error, aiohttp.ClientConnectorError):
-        return GatewayBroke(f"{target.node_id} broke the connection: {describe(error)}")
-    return GatewayUnreachable(f"no connection to {target.node_id}: {describe(error)}")
+def _unreachable(target: Target, error: HttpFault | ValueError) -> GatewayUnreachable:
+    if isinstance(error, Unanswered | BrokenOff):
+        return GatewayBroke(f"{target.node_id} broke the connection: {error}")
+    return GatewayUnreachable(f"no connection to {target.node_id}: {error}")
 
 
-def _check_begun(response: aiohttp.ClientResponse, first: bytes, where: str, *, whole: bool) -> None:
+def _headers(response: Response) -> dict[str, str]:
+    """By name, spelt as they are asked for; the last of a name."""
+    return {
+        _SPELT.get(name.lower()) or name.decode(*_TEXT): value.decode(*_TEXT)
+        for name, value in response.head.headers
+    }
+
+
+def _check_begun(response: Response, first: bytes, where: str, *, whole: bool) -> None:
     """An answer that ended without a word, or in the middle of one, is none. Nobody has seen it yet."""
     if not first:
         raise StreamBroken(f"{where} gave an empty answer")
-    if whole and response.content.at_eof():
+    if whole and response.spent:
         try:
             msgspec.json.decode(first, type=msgspec.Raw)
         except (msgspec.DecodeError, RecursionError) as error:
             raise StreamBroken(f"{where} gave half an answer") from error
 
 
-async def _read(response: aiohttp.ClientResponse, where: str) -> bytes:
+async def _read(response: Response, where: str) -> bytes:
     try:
-        return await response.content.readany()
-    except CONNECTION_ERRORS as error:
+        return await response.read()
+    except UpstreamFault as error:
         raise StreamBroken(f"{where} broke off its answer") from error
 
 
-def _is_failure(response: aiohttp.ClientResponse) -> bool:
-    """Not the engine's answer to this call: its collapse, its full queue, or the gateway's own word."""
-    status = response.status
-    return status >= 500 or status == 429 or 300 <= status < 400 or GATEWAY_FAULT_HEADER in response.headers
-
-
-async def _failure(response: aiohttp.ClientResponse, where: str) -> FleetError:
-    body = await _error_body(response)
-    fault = response.headers.get(GATEWAY_FAULT_HEADER)
-    if fault == "draining":
-        return Draining(f"{where} is draining", retry_after=1)
-    if fault == "broken":
-        return StreamBroken(f"{where} broke the connection")
-    if fault == "refused":
-        return _refused(response.status, where)
-    summary, said = f"{where} answered {response.status}", engine_error_text(body)
-    if response.status in (429, 503):
-        return EngineBusy(summary, said=said, retry_after=_seconds(response.headers.get("Retry-After")))
-    if any(words in said for words in CRASHED):
-        return EngineCrashed(summary, said=said)
-    return NodeFailure(summary, said=said)
-
-
-def _refused(status: int, where: str) -> FleetError:
-    """The gateway would not pass the call on."""
-    if status == 413:
-        return BodyTooLarge(
-            f"the body is larger than the gateway of {where} passes on (FLEET_NODE_BODY_LIMIT)"
-        )
-    if status == 401:
-        return GatewayUnreachable(f"the gateway of {where} belongs to another coordinator")
-    return NodeFailure(f"the gateway of {where} refused the call")
-
-
-async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+async def _error_body(response: Response) -> bytes:
     try:
-        return await response.content.read(ERROR_TEXT_LIMIT)
-    except CONNECTION_ERRORS:
+        return (await response.read())[:ERROR_TEXT_LIMIT]
+    except UpstreamFault:
         return b""  # the status alone has to do
-
-
-def _seconds(retry_after: str | None) -> int:
-    """An engine's Retry-After, within reason."""
-    if not retry_after or not retry_after.isdecimal() or len(retry_after) > 6:
-        return 1
-    return max(1, min(int(retry_after), RETRY_AFTER_LONGEST_S))
-
-
-def engine_error_text(body: bytes) -> str:
-    """The message inside an engine's error body, whatever its dialect; shortened."""
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        decoded = None
-    error = decoded.get("error") if isinstance(decoded, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    text = message if isinstance(message, str) else body.decode("utf-8", "replace").strip()
-    return text[:SHOWN_LIMIT] or "no reason given"
 
 
 def describe(error: BaseException) -> str:

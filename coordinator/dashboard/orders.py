@@ -14,7 +14,8 @@ from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.relay import passed_headers
-from coordinator.forward import EngineRequest, engine_error_text
+from coordinator.engine_faults import engine_error_text
+from coordinator.forward import EngineRequest
 from shared.errors import CallerFault, Conflict, MethodNotAllowed, NodeFailure
 
 log = logging.getLogger("herd.orders")

@@ -13,7 +13,8 @@ from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name, replaced
 from coordinator.dialects.ollama_ends import error_line, pull_ended
 from coordinator.dialects.relay import Stream, passed_headers, read_whole, relayed
-from coordinator.forward import EngineRequest, Forwarder, engine_error_text
+from coordinator.engine_faults import engine_error_text
+from coordinator.forward import EngineRequest, Forwarder
 from shared.errors import CallerFault, EngineFault, FleetError, ModelNotFound, NodeFailure, Unavailable
 from shared.frames import lines
 from shared.names import ModelName, NodeId

@@ -12,7 +12,7 @@ from coordinator.dialects.callers import Callers
 from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.dialect import Decoder, Dialect, Exchange
 from coordinator.dispatch import Answer, Dispatcher
-from coordinator.forward import engine_error_text
+from coordinator.engine_faults import engine_error_text
 from coordinator.requests import request_id_header
 from shared.errors import EngineFault, FleetError, NodeFailure, StreamBroken
 from shared.frames import Frames

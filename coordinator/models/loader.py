@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from coordinator.core.desk import Desk
 from coordinator.core.node import Node
 from coordinator.core.warming import Key, Load
-from coordinator.forward import EngineRequest, Forwarder, engine_error_text
+from coordinator.engine_faults import engine_error_text
+from coordinator.forward import EngineRequest, Forwarder
 from shared.errors import EngineFault, FleetError, Stuck
 from shared.names import NodeId
 

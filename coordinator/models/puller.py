@@ -13,7 +13,8 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.pulls import NODES_TRIED, Setback
 from coordinator.core.room import Room, choose, rooms, shown_size
-from coordinator.forward import EngineReply, EngineRequest, Forwarder, engine_error_text
+from coordinator.engine_faults import engine_error_text
+from coordinator.forward import EngineReply, EngineRequest, Forwarder
 from coordinator.models.progress import STALL_S, Progress
 from coordinator.models.registry import NotToBeHad, Registry, RegistryDown
 from shared.errors import EngineFault, FleetError, Stuck

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from coordinator.core.call import Target
 from coordinator.core.node import NotReached
-from coordinator.forward import EngineRequest, Forwarder, engine_error_text
+from coordinator.engine_faults import engine_error_text
+from coordinator.forward import EngineRequest, Forwarder
 from shared.errors import (
     BodyTooLarge,
     Draining,

@@ -20,7 +20,7 @@ from coordinator.dialects.translation.openai_shapes import (
     ToolCall,
     Usage,
 )
-from coordinator.forward import engine_error_text
+from coordinator.engine_faults import engine_error_text
 from shared.errors import NodeFailure, StreamBroken
 from shared.frames import data_of, events, split_events
 

@@ -13,7 +13,7 @@ from coordinator.dialects.body import given
 from coordinator.dialects.translation.frame_by_frame import FrameByFrame, WholeOnly, decoded
 from coordinator.dialects.translation.ollama_shapes import Answer, Embeddings, Message, ToolCall
 from coordinator.dialects.translation.openai_shapes import Logprob
-from coordinator.forward import engine_error_text
+from coordinator.engine_faults import engine_error_text
 from shared.errors import NodeFailure, StreamBroken
 from shared.frames import lines
 
