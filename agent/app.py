@@ -41,6 +41,7 @@ from agent.swapping.orders import Orders
 from agent.swapping.roster import Roster
 from shared import __version__
 from shared.adverts import node_advert
+from shared.collecting import collect_seldom
 from shared.identity import kept_id
 from shared.lifetime import hangups, told_to_stop
 from shared.live_settings import LiveSettings
@@ -76,8 +77,7 @@ async def run_agent(
         raise StartError(str(error)) from error
     if not router_url and not settings.mdns:
         raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
-    data_dir = _node_directory(settings)
-    secret = secrets.token_urlsafe(32)
+    data_dir, secret = _node_directory(settings), secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(engine_session(settings.connect_timeout))
         control = await stack.enter_async_context(control_session())
@@ -92,14 +92,8 @@ async def run_agent(
         async def announce() -> None:
             await link.announce()
 
-        gateway = Gateway(
-            settings.name,
-            secret,
-            engines,
-            await stack.enter_async_context(engine_calls(settings.connect_timeout)),
-            settings.body_limit,
-            announce,
-        )
+        calls = await stack.enter_async_context(engine_calls(settings.connect_timeout))
+        gateway = Gateway(settings.name, secret, engines, calls, settings.body_limit, announce)
         port = await stack.enter_async_context(_listening(gateway.app, settings))
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 
@@ -213,6 +207,7 @@ async def _serve(
 ) -> None:
     beating = asyncio.create_task(link.run(), name="link")
     starting = asyncio.create_task(_start(engines, link), name="engines")
+    collect_seldom()
     names = ", ".join(engines) or "none"
     log.info("node %s: gateway on port %d, engines: %s", live.running.name, port, names)
     notify("READY")

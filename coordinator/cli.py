@@ -106,6 +106,7 @@ async def _run(
 
     from coordinator.app import coordinator
     from coordinator.live import LIVE
+    from shared.collecting import collect_seldom
     from shared.lifetime import hangups, told_to_stop
     from shared.live_settings import LiveSettings
     from shared.notices import notify
@@ -125,6 +126,7 @@ async def _run(
             coordinator(settings, time.monotonic) as running,
             hangups(LiveSettings(settings, read, LIVE, take).reload),
         ):
+            collect_seldom()
             click.echo(f"herd {__version__} listening on {running.address}")
             sys.stdout.flush()
             notify("READY")
