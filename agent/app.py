@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-from aiohttp import web
 
 from agent.addresses import COORDINATOR_PORT, NoAddress, base_url, ollama_url
 from agent.capacity.sampling import Sampler
@@ -47,18 +46,17 @@ from shared.lifetime import hangups, told_to_stop
 from shared.live_settings import LiveSettings
 from shared.mdns import Mdns
 from shared.notices import notify
-from shared.serving import cancelled, listening
+from shared.serving import cancelled, serving
 from shared.settings import Resolved
 from shared.sockets import is_loopback, only_address
 from shared.wire import HeartbeatReply
 
 LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 """Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
-GATEWAY_KEEPALIVE_S = 75.0
-"""Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
 CUT_GRACE_S = 1.0
 """For telling the coordinator which calls are ended."""
-PARSER_LIMIT = 256 * 2**10
+STOPPED_WITHIN_S = 1.0
+"""The gateway, once its calls have ended or were cut."""
 
 log = logging.getLogger("herd-node")
 
@@ -94,7 +92,7 @@ async def run_agent(
 
         calls = await stack.enter_async_context(engine_calls(settings.connect_timeout))
         gateway = Gateway(settings.name, secret, engines, calls, settings.body_limit, announce)
-        port = await stack.enter_async_context(_listening(gateway.app, settings))
+        port = await stack.enter_async_context(_listening(gateway, settings))
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 
         change = _change(settings, engines, host, gpu, gateway, announce, events)
@@ -272,19 +270,10 @@ async def _engines(choice: Choice) -> Roster:
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
+async def _listening(gateway: Gateway, settings: Settings) -> AsyncIterator[int]:
     host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "")
     async with contextlib.AsyncExitStack() as stack:
-        door = listening(
-            app,
-            host,
-            settings.gateway_port,
-            logger="herd-node.http",
-            header_limit=PARSER_LIMIT,
-            auto_decompress=False,
-            keepalive_timeout=GATEWAY_KEEPALIVE_S,
-            shutdown_timeout=1.0,
-        )
+        door = serving(gateway.server(), host, settings.gateway_port, STOPPED_WITHIN_S)
         try:
             _, port = await stack.enter_async_context(door)
         except OSError as error:

@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from shared.errors import FleetError, GatewayUnreachable, StreamBroken
 from shared.http1.client import Response
+from shared.http1.exchange import Exchange
 from shared.http1.faults import HttpFault, NotSent, TooLarge, Unanswered, UpstreamFault
 from shared.http1.heads import Header
 from shared.http1.limits import Limits
@@ -23,8 +24,6 @@ STALE_S = 1.0
 LARGEST_FAULT = 16 * 2**20
 """Bytes of an error's body."""
 
-_TEXT = ("utf-8", "surrogateescape")
-_OURS = frozenset(("host", "connection", "content-length", "transfer-encoding"))
 _PATH = "/%:@!$&'()*+,;=~"
 """What is not escaped in a path that a person wrote."""
 
@@ -32,10 +31,10 @@ _PATH = "/%:@!$&'()*+,;=~"
 class EngineAnswer:
     """An answer that has begun. Read to its end or closed, else the engine works on."""
 
+    __slots__ = ("_response", "head", "length")
+
     def __init__(self, response: Response) -> None:
-        self.status = response.head.status
-        self.headers = {name.decode(*_TEXT): value.decode(*_TEXT) for name, value in response.head.headers}
-        """As they came; the last of a name."""
+        self.head = response.head
         self.length = response.length
         """Of the body in bytes, where the engine told."""
         self._response = response
@@ -43,7 +42,7 @@ class EngineAnswer:
     @property
     def kind(self) -> str:
         """The media type, without its parameters; empty: none was told."""
-        told = self._response.head.get(b"content-type").partition(b";")[0]
+        told = self.head.get(b"content-type").partition(b";")[0]
         return told.strip().lower().decode("latin-1")
 
     async def read(self) -> bytes:
@@ -59,6 +58,28 @@ class EngineAnswer:
             return await self._response.whole(LARGEST_FAULT)
         except (UpstreamFault, TooLarge) as fault:
             raise _broken_off(fault) from fault
+
+    def come(self) -> bytes | None:
+        """The body, where all of it is there already; else None."""
+        return self._response.come()
+
+    async def pass_on(self, exchange: Exchange, through: Callable[[bytes], bytes]) -> None:
+        """Its pieces into an answer that has begun, as they come; a caller that takes none holds the engine.
+
+        Raises StreamBroken where they stop short, and what `through` raises.
+        """
+
+        def sink(data: bytes, _last: bool) -> None:
+            if data and (out := through(data)):
+                exchange.write(out)
+
+        exchange.push_back(self._response)
+        try:
+            await self._response.pour(sink)
+        except UpstreamFault as fault:
+            raise _broken_off(fault) from fault
+        finally:
+            exchange.push_back(None)
 
     def close(self) -> None:
         """Before the answer's end this ends the engine's work; after it, it does nothing."""
@@ -76,10 +97,10 @@ class EngineCalls:
 
     async def ask(
         self,
-        method: str,
+        method: bytes,
         url: str,
-        path: str,
-        headers: Mapping[str, str],
+        path: bytes,
+        headers: list[Header],
         body: bytes | AsyncIterator[bytes],
         length: int | None = None,
     ) -> EngineAnswer:
@@ -88,18 +109,13 @@ class EngineCalls:
         Raises GatewayUnreachable where the engine got nothing, StreamBroken where it may have worked on the call.
         """
         parts = urlsplit(url)
-        sent: list[Header] = [
-            (name.encode(*_TEXT), value.encode(*_TEXT))
-            for name, value in headers.items()
-            if name.lower() not in _OURS
-        ]
         try:
             address = Address(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
             if parts.username is not None:
-                sent.append((b"Authorization", _credentials(parts)))
-            target = quote(parts.path, _PATH).encode() + path.encode()
+                headers = [*headers, (b"Authorization", _credentials(parts))]
+            target = quote(parts.path, _PATH).encode() + path
             pool = self._over_tls() if parts.scheme == "https" else self._pool
-            return EngineAnswer(await self._asked(pool, address, method.encode(), target, sent, body, length))
+            return EngineAnswer(await self._asked(pool, address, method, target, headers, body, length))
         except (UpstreamFault, ValueError) as fault:
             raise _told(fault) from fault
 

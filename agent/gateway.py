@@ -6,14 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
+import msgspec
 
 from agent.engine_calls import EngineAnswer, EngineCalls
 from agent.engines.engine import Carriage, Engine, EngineError, ErrorAnswer
 from agent.engines.turn import Moved
-from agent.passed_headers import passed
-from agent.refusals import refusal
+from agent.passed_headers import passed, with_type
+from agent.refusals import JSON, malformed, refusal
 from agent.swapping.roster import Roster
 from shared.errors import (
     BodyTooLarge,
@@ -24,15 +23,31 @@ from shared.errors import (
     RouteNotFound,
     StreamBroken,
 )
+from shared.http1.exchange import Exchange
+from shared.http1.heads import RequestHead
+from shared.http1.limits import Limits
+from shared.http1.server import Server
 
 WHOLE_BODY = 2**20
 """Bytes. A longer body goes to the engine in pieces as it comes."""
-
-STREAMED = web.RequestKey("herd_node_streamed", bool)
-"""Set where the coordinator may have seen a part of the answer: whether callers see parts, too, or only the whole."""
+HEAD_LIMIT = 256 * 2**10
+KEPT_FOR_S = 75.0
+"""Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
 STREAMS = ("application/x-ndjson", "text/event-stream")
+ENGINES = b"/engines/"
 
 log = logging.getLogger("herd-node.gateway")
+
+
+class _Relayed:
+    """A call under way."""
+
+    __slots__ = ("exchange", "streamed")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.streamed = False
+        """Where the answer has begun: whether callers see parts of it, too, or only the whole."""
 
 
 class Gateway:
@@ -67,10 +82,10 @@ class Gateway:
         self._cut: set[asyncio.Task[object]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self.app = web.Application(client_max_size=body_limit, middlewares=[self._guarded()])
-        self.app.add_routes(
-            [web.get("/health", self.health), web.route("*", "/engines/{engine}/{path:.*}", self.relay)]
-        )
+
+    def server(self) -> Server:
+        """That it serves by. Inside a running loop."""
+        return Server(self.handle, malformed, Limits(head=HEAD_LIMIT, idle_s=KEPT_FOR_S))
 
     @property
     def running(self) -> int:
@@ -100,37 +115,55 @@ class Gateway:
             self._cut.add(task)
             task.cancel()
 
-    async def health(self, _request: web.Request) -> web.Response:
-        """GET /health: what the coordinator probes."""
-        return web.json_response(
-            {"node_id": self._node_id, "draining": self.draining, "running": self.running}
-        )
+    async def handle(self, exchange: Exchange) -> None:
+        """One request: GET /health, which the coordinator probes, or /engines/NAME/PATH."""
+        try:
+            self._check(exchange.head)
+            if exchange.head.path.startswith(ENGINES):
+                await self._relay(exchange)
+            elif exchange.head.path == b"/health" and exchange.head.method == b"GET":
+                self._health(exchange)
+            else:
+                raise RouteNotFound("no such path")
+        except FleetError as error:
+            if exchange.status:  # it cannot be said any more
+                exchange.abort()
+            else:
+                exchange.respond(*refusal(error))
 
-    async def relay(self, request: web.Request) -> web.StreamResponse:
-        """/engines/NAME/PATH: bytes there, bytes back. Raises FleetError before the engine has answered."""
-        engine = self._engines.get(request.match_info["engine"])
-        path = "/" + request.match_info["path"]
-        if engine is None or f"{request.method} {path}" not in engine.paths:
+    def _health(self, exchange: Exchange) -> None:
+        told = {"node_id": self._node_id, "draining": self.draining, "running": self.running}
+        exchange.respond(200, [JSON], msgspec.json.encode(told))
+
+    async def _relay(self, exchange: Exchange) -> None:
+        """Bytes there, bytes back. Raises FleetError before the engine has answered."""
+        name, _, rest = exchange.head.path.removeprefix(ENGINES).decode("latin-1").partition("/")
+        path = f"/{rest}"
+        asked = f"{exchange.head.method.decode()} {path}"
+        engine = self._engines.get(name)
+        if engine is None or asked not in engine.paths:
             raise RouteNotFound("no such engine or path")
         if self.draining:
             raise Draining("this node is draining", retry_after=1)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - handlers run in tasks
+        call = _Relayed(exchange)
         self._calls.add(task)
         self.begun[engine.name] += 1
         self._idle.clear()
         try:
             async with self._engines.using(engine.name) as engine:
-                if (known := engine.told(f"{request.method} {path}")) is not None:
-                    return web.Response(body=known, content_type="application/json")
+                if (known := engine.told(asked)) is not None:
+                    exchange.respond(200, [JSON], known)
+                    return
                 async with engine.turn() as moved:
-                    return await self._pass_on(request, engine, path, moved)
+                    await self._pass_on(call, engine, path, moved)
         except ErrorAnswer as error:
-            return web.Response(status=error.status, body=error.body, content_type="application/json")
+            exchange.respond(error.status, [JSON], error.body)
         except asyncio.CancelledError:
             if task not in self._cut or task.uncancel():
                 raise  # the caller left
-            raise self._cut_off(request) from None
+            self._cut_off(call)
         finally:
             engine.relayed(path)
             self._calls.discard(task)
@@ -139,120 +172,103 @@ class Gateway:
             if not self._calls:
                 self._idle.set()
 
-    def _cut_off(self, request: web.Request) -> Exception:
-        streamed = request.get(STREAMED)
-        if streamed is None:
-            return Draining("this node is drained, and the call had its time", retry_after=1)
-        self.cut_calls += streamed  # else it may still be had elsewhere
-        if request.transport is not None:
-            request.transport.abort()  # so that the coordinator does not take the part for the whole
-        return ConnectionResetError("the answer was cut")
+    def _cut_off(self, call: _Relayed) -> None:
+        if not call.exchange.status:
+            raise Draining("this node is drained, and the call had its time", retry_after=1) from None
+        self.cut_calls += call.streamed  # else it may still be had elsewhere
+        call.exchange.abort()  # so that the coordinator does not take the part for the whole
 
-    async def _pass_on(
-        self, request: web.Request, engine: Engine, path: str, moved: Moved
-    ) -> web.StreamResponse:
+    async def _pass_on(self, call: _Relayed, engine: Engine, path: str, moved: Moved) -> None:
         if (url := engine.url) is None:
             raise GatewayUnreachable(f"engine {engine.name} is not up")
-        headers = {**passed(request.headers), **engine.headers}
-        carriage = None
-        sent: bytes | AsyncIterator[bytes] = b""
-        length = request.content_length
+        exchange, carriage = call.exchange, None
+        length = exchange.head.fields.get(b"content-length")
+        body: bytes | AsyncIterator[bytes]
         if path in engine.reshaped:
-            sent = await _fitted(engine, path, await request.read())
-            if carriage := engine.carriage(path, sent):
-                sent = carriage.body
-        elif length is not None and length <= WHOLE_BODY:
-            sent = await request.read()
-        elif request.body_exists:
-            sent = _pieces(request)
-        response = await self._to_engines.ask(request.method, url, path, headers, sent, length)
+            body = await _fitted(engine, path, await exchange.body(self._body_limit))
+            if carriage := engine.carriage(path, body):
+                body = carriage.body
+        elif exchange.inflow.ended or (length is not None and int(length) <= WHOLE_BODY):
+            body = await exchange.body(WHOLE_BODY)
+        else:
+            body = _pieces(exchange)
+        answer = await self._to_engines.ask(
+            exchange.head.method,
+            *(url, path.encode(), passed(exchange.head, engine.headers), body),
+            int(length) if length is not None else None,
+        )
         try:
-            if response.status >= 300:
-                return await self._fault(engine, response)
-            if carriage is not None and carriage.content_type is not None:
-                return await self._put_together(response, carriage, carriage.content_type, moved)
-            return await self._copy(request, engine, response, carriage, path, moved)
+            if answer.head.status >= 300:
+                await self._fault(exchange, engine, answer)
+            elif carriage is not None and carriage.content_type is not None:
+                await self._put_together(exchange, answer, carriage, carriage.content_type, moved)
+            else:
+                await self._copy(call, engine, answer, carriage, path, moved)
         finally:
-            response.close()  # before its end this ends the engine's work; after it, it does nothing
+            answer.close()  # before its end this ends the engine's work; after it, it does nothing
 
-    async def _fault(self, engine: Engine, response: EngineAnswer) -> web.Response:
-        said = await response.whole()
-        status, body = engine.true_fault(response.status, said)
-        headers = passed(response.headers)
-        if body != said:
-            headers[hdrs.CONTENT_TYPE] = "application/json"
-        headers.pop(hdrs.CONTENT_LENGTH, None)
-        return web.Response(status=status, body=body, headers=headers)
+    async def _fault(self, exchange: Exchange, engine: Engine, answer: EngineAnswer) -> None:
+        said = await answer.whole()
+        status, body = engine.true_fault(answer.head.status, said)
+        headers = passed(answer.head)
+        exchange.respond(status, headers if body == said else with_type(headers, JSON), body)
 
     async def _put_together(
-        self, response: EngineAnswer, carriage: Carriage, content_type: str, moved: Moved
-    ) -> web.Response:
-        try:
-            while chunk := await response.read():
-                moved()
-                carriage.feed(chunk)
-            body = carriage.finish()
-        except ErrorAnswer:
-            raise
-        except EngineError as error:
-            raise StreamBroken(f"the engine broke off its answer: {error}") from error
-        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+        self, exchange: Exchange, answer: EngineAnswer, carriage: Carriage, content_type: str, moved: Moved
+    ) -> None:
+        while chunk := await answer.read():
+            moved()
+            _fed(carriage, chunk)
+        exchange.respond(200, [(b"Content-Type", content_type.encode())], _fed(carriage, b"", last=True))
 
     async def _copy(
         self,
-        request: web.Request,
+        call: _Relayed,
         engine: Engine,
-        response: EngineAnswer,
+        answer: EngineAnswer,
         carriage: Carriage | None,
         path: str,
         moved: Moved,
-    ) -> web.StreamResponse:
-        answer = web.StreamResponse(status=response.status, headers=passed(response.headers))
+    ) -> None:
+        def through(chunk: bytes) -> bytes:
+            moved()
+            return carriage.feed(chunk) if carriage else chunk
+
+        exchange, headers = call.exchange, passed(answer.head)
+        if (body := answer.come()) is not None:  # no need for two writes
+            moved()
+            if carriage is not None:
+                body = _fed(carriage, body, last=True)
+            await self._tell_change(engine, path)
+            exchange.respond(answer.head.status, headers, body)
+            return
         # With its length known, an answer is over before its last write.
-        length_is_known = response.length is not None
+        length_is_known = answer.length is not None
         if length_is_known:
             await self._tell_change(engine, path)
-        request[STREAMED] = response.kind in STREAMS
-        await answer.prepare(request)
+        call.streamed = answer.kind in STREAMS
+        exchange.start(answer.head.status, headers, None if carriage else answer.length)
+        exchange.send_head()
         try:
-            while out := await _next(response, carriage, moved):
-                await answer.write(out)
-        except EngineError as error:
-            log.warning("engine %s broke off its answer: %s", engine.name, error)
-            if request.transport is not None:
-                request.transport.abort()  # so that the coordinator does not take the part for the whole
-            return answer
+            await answer.pass_on(exchange, through)
+            rest = carriage.finish() if carriage else b""
+        except (StreamBroken, EngineError) as error:  # no words of the engine, which may repeat a prompt
+            log.warning("engine %s broke off its answer: %s", engine.name, type(error).__name__)
+            exchange.abort()  # so that the coordinator does not take the part for the whole
+            return
         if not length_is_known:
             await self._tell_change(engine, path)
-        await answer.write_eof()
-        return answer
+        exchange.end(rest)
 
     async def _tell_change(self, engine: Engine, path: str) -> None:
         """Whoever pulled a model may ask for it with the next breath: the coordinator has to know it by then."""
         if engine.relayed(path):
             await self._announce()
 
-    def _guarded(self) -> Middleware:
-        @web.middleware
-        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-            try:
-                self._check(request)
-                return await handler(request)
-            except FleetError as error:
-                return refusal(error)
-            except (web.HTTPException, ConnectionError):
-                raise  # no such route, or the coordinator has gone
-            except Exception:
-                log.exception("a fault of ours")
-                raise
-
-        return middleware
-
-    def _check(self, request: web.Request) -> None:
-        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(shown, self._expected):
+    def _check(self, head: RequestHead) -> None:
+        if not hmac.compare_digest(head.get(b"authorization"), self._expected):
             raise NoAccess("this gateway serves its own coordinator only")
-        if (request.content_length or 0) > self._body_limit:
+        if int(head.get(b"content-length", b"0")) > self._body_limit:
             raise BodyTooLarge(f"the body is larger than {self._body_limit} bytes (FLEET_NODE_BODY_LIMIT)")
 
 
@@ -265,25 +281,18 @@ async def _fitted(engine: Engine, path: str, body: bytes) -> bytes:
         raise GatewayUnreachable(f"the engine gave no answer: {error}") from error
 
 
-async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
-    """Of a body as it comes. Raises StreamBroken where it stops short: the engine may have worked on what came."""
+def _fed(carriage: Carriage, chunk: bytes, *, last: bool = False) -> bytes:
+    """What comes of it, as long as the caller has seen nothing. Raises ErrorAnswer, StreamBroken."""
     try:
-        async for data in request.content.iter_any():
-            yield data
-    except (web.RequestPayloadError, OSError) as error:
-        raise StreamBroken("the call broke off within its body") from error
+        out = carriage.feed(chunk) if chunk else b""
+        return out + carriage.finish() if last else out
+    except ErrorAnswer:
+        raise
+    except EngineError as error:
+        raise StreamBroken(f"the engine broke off its answer: {error}") from error
 
 
-async def _next(response: EngineAnswer, carriage: Carriage | None, moved: Moved) -> bytes:
-    """What can be passed on next; empty at the end. Raises EngineError where the answer stops short.
-
-    The error names no words of the engine, which may repeat a prompt.
-    """
-    try:
-        while chunk := await response.read():
-            moved()
-            if out := carriage.feed(chunk) if carriage else chunk:
-                return out
-        return carriage.finish() if carriage else b""
-    except (StreamBroken, EngineError) as error:
-        raise EngineError(type(error).__name__) from error
+async def _pieces(exchange: Exchange) -> AsyncIterator[bytes]:
+    """Of a body as it comes."""
+    while data := await exchange.read():
+        yield data

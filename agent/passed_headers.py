@@ -2,31 +2,23 @@
 
 from collections.abc import Mapping
 
-from aiohttp import hdrs
-
+from shared.http1.heads import Head, Header
 from shared.wire import GATEWAY_FAULT_HEADER
 
 _NOT_PASSED = frozenset(
-    name.lower()
-    for name in (
-        hdrs.HOST,
-        hdrs.AUTHORIZATION,
-        hdrs.CONNECTION,
-        hdrs.KEEP_ALIVE,
-        hdrs.TRANSFER_ENCODING,
-        hdrs.DATE,
-        hdrs.SERVER,
-        GATEWAY_FAULT_HEADER,
-    )
+    (b"host", b"authorization", b"expect", b"date", b"server", GATEWAY_FAULT_HEADER.lower().encode())
 )
-_SPELT = {name.lower(): str(name) for name in (hdrs.CONTENT_LENGTH, hdrs.CONTENT_TYPE)}
-"""Those that the gateway changes. Where aiohttp has no C parser, they come as a server spells them."""
+_NOTHING: Mapping[str, str] = {}
 
 
-def passed(headers: Mapping[str, str]) -> dict[str, str]:
-    """By name."""
-    return {
-        _SPELT.get(name.lower(), name): value
-        for name, value in headers.items()
-        if name.lower() not in _NOT_PASSED
-    }
+def passed(head: Head, more: Mapping[str, str] = _NOTHING) -> list[Header]:
+    """Without those of one connection or of the body's length. `more` stand in the place of those of their names."""
+    if not more:
+        return head.end_to_end(_NOT_PASSED)
+    added = [(name.encode(), value.encode()) for name, value in more.items()]
+    return head.end_to_end(_NOT_PASSED | {name.lower() for name, _ in added}) + added
+
+
+def with_type(headers: list[Header], content_type: Header) -> list[Header]:
+    """That one, whatever the type was before."""
+    return [header for header in headers if header[0].lower() != b"content-type"] + [content_type]

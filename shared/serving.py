@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from shared.http1.server import Server
 from shared.sockets import watchful_socket
 
 
@@ -40,6 +41,20 @@ async def listening(
         yield runner.addresses[0][:2]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving(server: Server, host: str, port: int, patience_s: float) -> AsyncIterator[tuple[str, int]]:
+    """As `listening`, for calls. `patience_s`: what runs at the end of the block has this long."""
+    listeners = _listeners(await _addresses(host, port))
+    address = listeners[0].getsockname()[:2]
+    try:
+        await server.listen(listeners)
+        yield address
+    finally:
+        await server.stop(patience_s)
+        for listener in listeners:
+            listener.close()
 
 
 Address = tuple[int, int, int, tuple[Any, ...]]

@@ -20,7 +20,7 @@ async def ask(
 ) -> EngineAnswer:
     url = f"http://{address.host}:{address.port}{base}"
     length = None if isinstance(body, bytes) else len(BODY)
-    return await calls.ask("POST", url, "/api/chat", {"X-A": "1"}, body, length)
+    return await calls.ask(b"POST", url, b"/api/chat", [(b"X-A", b"1")], body, length)
 
 
 async def pieces() -> AsyncIterator[bytes]:
@@ -45,7 +45,7 @@ async def test_a_connection_serves_one_call_after_the_other() -> None:
     async with upstream(answers) as (upstreams, address), engine_calls(2.0) as calls:
         for _ in range(5):
             answer = await ask(calls, address)
-            assert (answer.status, await answer.read(), await answer.read()) == (200, b"hello", b"")
+            assert (answer.head.status, await answer.read(), await answer.read()) == (200, b"hello", b"")
         assert len(upstreams.peers) == 1
 
 
@@ -163,7 +163,7 @@ async def test_a_base_url_may_have_a_path_and_credentials() -> None:
         peer.send(SIZED)
 
     async with upstream(speak) as (_, address), engine_calls(2.0) as calls:
-        await calls.ask("GET", f"http://me:p%40ss@{address.host}:{address.port}/a b", "/v1/models", {}, b"")
+        await calls.ask(b"GET", f"http://me:p%40ss@{address.host}:{address.port}/a b", b"/v1/models", [], b"")
     assert heads[0].startswith(b"GET /a%20b/v1/models HTTP/1.1\r\n")
     assert b"\r\nAuthorization: Basic bWU6cEBzcw==\r\n" in heads[0]
     assert b"ontent-" not in heads[0]
@@ -175,11 +175,11 @@ async def test_an_engine_that_speaks_no_tls_was_sent_nothing() -> None:
 
     async with upstream(plain) as (_, address), engine_calls(2.0) as calls:
         with pytest.raises(GatewayUnreachable):
-            await calls.ask("POST", f"https://localhost:{address.port}", "/api/chat", {}, BODY)
+            await calls.ask(b"POST", f"https://localhost:{address.port}", b"/api/chat", [], BODY)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://[::1]:9", "http://no-such-host.invalid:80"])
 async def test_where_nobody_listens_nothing_was_sent(url: str) -> None:
     async with engine_calls(2.0) as calls:
         with pytest.raises(GatewayUnreachable):
-            await calls.ask("POST", url, "/api/chat", {}, BODY)
+            await calls.ask(b"POST", url, b"/api/chat", [], BODY)

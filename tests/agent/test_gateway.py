@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from agent.engine_calls import engine_calls
 from agent.engines.ollama import Ollama
 from agent.gateway import Gateway
 from agent.swapping.roster import Roster
+from shared.serving import serving
 from shared.wire import GATEWAY_FAULT_HEADER, engine_path
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
@@ -27,16 +27,13 @@ async def nothing() -> None:
 
 
 @asynccontextmanager
-async def gateway_before(url: str) -> AsyncIterator[tuple[Gateway, str, aiohttp.ClientSession]]:
+async def gateway_before(
+    url: str, body_limit: int = 10_000
+) -> AsyncIterator[tuple[Gateway, str, aiohttp.ClientSession]]:
     async with aiohttp.ClientSession() as session, engine_calls(2.0) as calls:
-        gateway = Gateway("n", SECRET, Roster([Ollama(url, session, 2.0, {})]), calls, 10_000, nothing)
-        runner = web.AppRunner(gateway.app, handler_cancellation=True)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield gateway, f"http://127.0.0.1:{runner.addresses[0][1]}", session
-        finally:
-            await runner.cleanup()
+        gateway = Gateway("n", SECRET, Roster([Ollama(url, session, 2.0, {})]), calls, body_limit, nothing)
+        async with serving(gateway.server(), "127.0.0.1", 0, 0.0) as (host, port):
+            yield gateway, f"http://{host}:{port}", session
 
 
 async def test_only_the_coordinator_is_served() -> None:

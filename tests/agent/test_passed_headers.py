@@ -1,20 +1,33 @@
 """Headers on their way through the gateway."""
 
 import pytest
-from aiohttp import hdrs
 
-from agent.passed_headers import passed
+from agent.passed_headers import passed, with_type
+from shared.http1.heads import ResponseHead
 
-
-@pytest.mark.parametrize("name", ["content-length", "Content-Length", "CONTENT-LENGTH"])
-def test_a_length_can_be_taken_away_however_it_is_spelt(name: str) -> None:
-    headers = passed({name: "7", "X-Request-Id": "r1"})
-    assert headers.pop(hdrs.CONTENT_LENGTH) == "7"
-    assert headers == {"X-Request-Id": "r1"}
+ID = (b"X-Request-Id", b"r1")
 
 
 @pytest.mark.parametrize(
-    "name", ["authorization", "Host", "x-fleet-gateway-fault", "transfer-encoding", "Server"]
+    "name",
+    [
+        *(b"authorization", b"Host", b"x-fleet-gateway-fault", b"transfer-encoding", b"Server"),
+        *(b"content-length", b"Content-Length", b"Expect", b"TE", b"Keep-Alive"),
+    ],
 )
-def test_what_belongs_to_one_connection_stays(name: str) -> None:
-    assert passed({name: "x"}) == {}
+def test_what_belongs_to_one_connection_stays(name: bytes) -> None:
+    assert passed(ResponseHead(200, [(name, b"7"), ID])) == [ID]
+
+
+def test_so_does_what_the_connection_says_is_its_own() -> None:
+    assert passed(ResponseHead(200, [(b"Connection", b"X-Hop"), (b"x-hop", b"1"), ID])) == [ID]
+
+
+def test_an_engines_own_headers_take_the_place_of_others() -> None:
+    head = ResponseHead(200, [(b"x-key", b"theirs"), ID])
+    assert passed(head, {"X-Key": "ours"}) == [ID, (b"X-Key", b"ours")]
+
+
+def test_a_type_is_replaced_however_it_is_spelt() -> None:
+    new = (b"Content-Type", b"application/json")
+    assert with_type([(b"content-type", b"text/plain"), ID], new) == [ID, new]

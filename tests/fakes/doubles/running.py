@@ -10,12 +10,12 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
-from aiohttp import web
 
 from agent.engine_calls import engine_calls
 from agent.engines.engine import Engine
 from agent.gateway import Gateway
 from agent.swapping.roster import Roster
+from shared.serving import serving
 from shared.wire import engine_path
 
 PROGRAMS = Path(__file__).parent
@@ -90,10 +90,5 @@ async def behind_gateway(engine: Engine, session: aiohttp.ClientSession) -> Asyn
 
     async with engine_calls(2.0) as calls:
         gateway = Gateway("n", SECRET, Roster([engine]), calls, 2**20, nothing)
-        runner = web.AppRunner(gateway.app, handler_cancellation=True)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield Door(f"http://127.0.0.1:{runner.addresses[0][1]}", engine.name, session)
-        finally:
-            await runner.cleanup()
+        async with serving(gateway.server(), "127.0.0.1", 0, 0.0) as (host, port):
+            yield Door(f"http://{host}:{port}", engine.name, session)
