@@ -16,6 +16,8 @@ from tests.fleet.raw_http import ask
 from tests.shared.http1.peers import Peer, asked, connected, upstream
 
 PATH = engine_path("ollama", "/api/chat")
+MOST_BUFFERED = 64 * 2**20
+"""Bytes, in all sockets and buffers between engine and caller."""
 KEYED = b"POST %b HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer %b\r\n" % (PATH.encode(), SECRET.encode())
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -88,6 +90,33 @@ async def test_an_answer_that_stops_short_is_broken_before_its_head_or_after(whe
             if when == "later":
                 with pytest.raises(ConnectionError):
                     await peer.rest()
+        await eventually(lambda: gateway.running == 0)
+
+
+async def test_a_caller_that_takes_nothing_holds_the_engine() -> None:
+    piece = b"10000\r\n" + b"x" * 2**16 + b"\r\n"
+    held = asyncio.Event()
+
+    async def pour(peer: Peer) -> None:
+        await asked(peer)
+        peer.send(CHUNKED)
+        for _ in range(MOST_BUFFERED // len(piece)):
+            peer.send(piece)
+            try:
+                async with asyncio.timeout(0.5):
+                    await peer.writer.drain()
+            except TimeoutError:
+                held.set()
+                break
+
+    async with (
+        upstream(pour) as (_, at),
+        gateway_before(f"http://{at.host}:{at.port}") as (gateway, address, _session),
+    ):
+        async with connected(where(address), KEYED + b"Content-Length: 2\r\n\r\n{}") as peer:
+            await peer.until(b"\r\n\r\n")
+            async with asyncio.timeout(10.0):
+                await held.wait()
         await eventually(lambda: gateway.running == 0)
 
 
