@@ -24,8 +24,9 @@ from agent.sensors.nvidia import driver_version
 from agent.verbs import doctor_checks
 from agent.verbs.doctor_checks import CoordinatorSeen, GpusSeen, OllamaSeen
 from shared import __version__
-from shared.doctor import looks, machine_checks, network_checks
+from shared.doctor import directory_checks, looks, machine_checks, network_checks
 from shared.doctor.browsing import network
+from shared.doctor.directory_looks import directory
 from shared.doctor.seen import NetworkSeen, PortSeen
 from shared.doctor.telling import shown
 from shared.finding import Finding
@@ -80,10 +81,10 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     kinds, wrong = _kinds(settings)
     yield from machine_checks.settings(problem or wrong, warnings)
     data_dir = Path(settings.data_dir).expanduser()
-    yield from machine_checks.directory(looks.directory(data_dir))
+    yield from directory_checks.directory(directory(data_dir), "herd-node", flags)
     yield from machine_checks.room(looks.room(data_dir), for_models=True)
     agent = presence_of(data_dir / "nodes" / settings.name)
-    yield from machine_checks.port(_port(settings, agent.pid if agent else None))
+    yield from machine_checks.port(_port(settings, agent.pid if agent else None), flags)
     yield from doctor_checks.engines(
         _ollama(ollama),
         kinds,
@@ -114,7 +115,7 @@ def _port(settings: Settings, agents_pid: int | None) -> PortSeen:
     return PortSeen(
         program="herd-node",
         port=settings.gateway_port,
-        flag="--gateway-port",
+        flag="gateway_port",
         setting="FLEET_NODE_GATEWAY_PORT",
         taken=bool(found) or looks.is_taken("127.0.0.1", settings.gateway_port),
         ours=agents_pid is not None and (agents_pid in pids or not pids),
