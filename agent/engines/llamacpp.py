@@ -48,7 +48,8 @@ from shared.wire import Engine, Model, Replica
 
 WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
 MISSING = (
-    "xllamacpp is not installed (pip install 'herd-fleet[embedded]'; there are no wheels for some platforms)"
+    "xllamacpp is not installed (in a clone of herd: pip install '.[embedded]';"
+    " there are no wheels for some platforms)"
 )
 
 Judged = Callable[[LlamaCppForms], Awaitable[tuple[LlamaCppForms, Admission]]]

@@ -16,6 +16,7 @@ from shared import __version__
 from shared.autostart.installing import restarting
 from shared.doctor import directory_checks, looks, machine_checks, network_checks
 from shared.doctor.browsing import network
+from shared.doctor.commands import started
 from shared.doctor.directory_looks import directory
 from shared.doctor.seen import NetworkSeen, PortSeen
 from shared.doctor.telling import shown
@@ -50,9 +51,8 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     health = known if known and known.coordinator_id else None
     port = _port(settings, ours=health is not None)
     yield from machine_checks.port(port, flags)
-    yield from running(
-        health, url, __version__, shlex.join(restarting("herd", "coordinator")), taken=port.taken
-    )
+    restart = shlex.join(restarting("herd", "coordinator"))
+    yield from running(health, url, __version__, started("herd", flags), restart, taken=port.taken)
     others = reachable(
         url_of(settings.host or "0.0.0.0", settings.port), own_addresses(), socket.gethostname()
     )

@@ -98,7 +98,7 @@ async def test_a_node_whose_engine_is_gone(tmp_path: Path) -> None:
         *("--router-url=http://127.0.0.1:9", f"--data-dir={tmp_path / 'new'}", *QUIET),
     )
     assert told(said)["engine_down"] == "critical"
-    assert the("engine_down", said)["command"] == "ollama serve"
+    assert the("engine_down", said)["command"] == "OLLAMA_HOST=127.0.0.1:9 ollama serve"
     assert said.code == 1
     assert not (tmp_path / "new").exists(), "doctor makes nothing"
 
