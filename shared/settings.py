@@ -71,8 +71,12 @@ def resolve(
     flags: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
     other_prefixes: tuple[str, ...] = (),
+    *,
+    whole: bool = True,
 ) -> Resolved[Settings]:
     """Settings of `kind` from all sources. A flag of None (or an empty list) was left out and hides nothing.
+
+    `whole`: whether `kind` has all settings of the program; else other names are no fault.
 
     Raises SettingsError for a value that does not fit its setting, and for a config.toml with a name that nobody knows.
     """
@@ -83,7 +87,7 @@ def resolve(
     values: dict[str, Any] = {}
     written = {name: prefix + name.upper() for name in names}
     origins = dict.fromkeys(names, "default")
-    for config, table in _tables(environment, TABLES[prefix], names):
+    for config, table in _tables(environment, TABLES[prefix], names, whole=whole):
         values |= table
         origins |= dict.fromkeys(table, f"file {config}")
         written |= {name: name for name in table}
@@ -101,15 +105,15 @@ def resolve(
         *_unknown(from_file, prefix, names, other_prefixes),
         *_unknown(environment, prefix, names, other_prefixes),
     )
-    return Resolved(_convert(kind, written, values, origins), origins, warnings)
+    return Resolved(_convert(kind, written, values, origins), origins, warnings if whole else ())
 
 
 def _tables(
-    environment: Mapping[str, str], table: str, names: set[str]
+    environment: Mapping[str, str], table: str, names: set[str], *, whole: bool
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     try:
         for path in config_files(environment):
-            yield path, read_table(path, table, names)
+            yield path, read_table(path, table, names, whole=whole)
     except ConfigError as error:
         raise SettingsError(str(error)) from error
 

@@ -18,15 +18,21 @@ def directory(seen: DirectorySeen, program: str, given: Mapping[str, Any] | None
     elsewhere = "" if seen.default else started(program, given, data_dir=DEFAULT_DATA_DIR)
     if seen.problem:
         fix, command = _usable(seen, elsewhere)
-        yield _broken("unusable", seen, f"Logs and state are kept there: {seen.problem}.", fix, command)
+        yield _broken(
+            seen,
+            f"Logs and state are kept there: {seen.problem}.",
+            fix,
+            command,
+            check_id="data_dir_unusable",
+        )
     if seen.foreign:
         words = f"{_some(seen.foreign)} of somebody else, as after a start with sudo."
         fix = "Make them yours." if seen.own else "Other things are there, too: use a directory of its own."
-        yield _broken("foreign", seen, words, fix, _chown(seen) if seen.own else elsewhere)
+        yield _broken(seen, words, fix, _chown(seen) if seen.own else elsewhere, check_id="data_dir_foreign")
     if seen.locked:
         words = f"{_some(seen.locked)} yours, but not to be written."
         files = [f"{seen.path}/{each}" for each in seen.locked]
-        yield _broken("locked", seen, words, "Allow it.", join(["chmod", "u+rwX", *files]))
+        yield _broken(seen, words, "Allow it.", join(["chmod", "u+rwX", *files]), check_id="data_dir_locked")
     if seen.writable_by_all:
         sudo = "" if seen.mine else "sudo "
         yield Finding(
@@ -59,10 +65,10 @@ def _chown(seen: DirectorySeen) -> str:
     return f'sudo chown -R "$(id -un)" {quote(seen.path)}'
 
 
-def _broken(what: str, seen: DirectorySeen, words: str, fix: str, command: str) -> Finding:
-    title = f"{seen.path} cannot be used" if what == "unusable" else f"Not all in {seen.path} can be written"
+def _broken(seen: DirectorySeen, words: str, fix: str, command: str, *, check_id: str) -> Finding:
+    title = f"{seen.path} cannot be used" if seen.problem else f"Not all in {seen.path} can be written"
     return Finding(
-        check_id=f"data_dir_{what}",
+        check_id=check_id,
         severity="critical",
         title=title,
         description=words,
