@@ -11,16 +11,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from shared.config_file import ConfigError, config_files, nearest, read_table
+from shared.constraints import LARGEST, expected
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 DEFAULT_DATA_DIR = "~/.fleet-manager"
 TABLES = {"FLEET_": "herd", "FLEET_NODE_": "herd-node"}
 """Of config.toml, by the prefix of the same settings in the environment."""
-EXPECTED = "expected"
-"""In the `extra` of a setting's Meta: what fits, in words; for a person a pattern is none."""
-
-
 _NO_SETTINGS = ("FLEET_ENV_FILE", "FLEET_CONFIG_FILE", "FLEET_URL")
 """Names of the environment that say where settings, or a coordinator, are found."""
 
@@ -130,20 +127,26 @@ def _convert(
             value = tuple(part.strip() for part in value.split(",") if part.strip())
         try:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
-            if isinstance(values[field.name], float) and not math.isfinite(values[field.name]):
-                raise msgspec.ValidationError("Expected a finite number")
+            _check_size(values[field.name])
         except msgspec.ValidationError as error:
-            why = _expected(field.type) or str(error)
+            why = str(error) if isinstance(error, _TooLarge) else expected(field.type) or str(error)
             raise SettingsError(
                 f"{written[field.name]}={value!r} (from {origins[field.name]}): {why}"
             ) from error
     return kind(**values)
 
 
-def _expected(annotated: Any) -> str:
-    """What the setting's Meta says in words; empty: nothing."""
-    told = [getattr(meta, "extra", None) or {} for meta in getattr(annotated, "__metadata__", ())]
-    return next((f"expected {extra[EXPECTED]}" for extra in told if EXPECTED in extra), "")
+class _TooLarge(msgspec.ValidationError):
+    """Of the right kind, and beyond what any setting may be."""
+
+
+def _check_size(value: object) -> None:
+    if not isinstance(value, int | float):
+        return
+    if not math.isfinite(value):
+        raise _TooLarge("expected a finite number")
+    if abs(value) > LARGEST:
+        raise _TooLarge(f"expected a number of at most {LARGEST}")
 
 
 def _unknown(

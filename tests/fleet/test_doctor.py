@@ -86,6 +86,9 @@ async def test_a_node_and_its_coordinator(tmp_path: Path) -> None:
         flags[0] = "--node-id=other"
         said = await verb("agent", "doctor", *flags, f"--router-url={fleet.address}", *QUIET)
         assert told(said)["agent_absent"] == "warning"
+        command = the("agent_absent", said)["command"]
+        assert "--node-id other" in command
+        assert f"--router-url {fleet.address}" in command
         assert not (tmp_path / "node-1" / "nodes" / "other").exists(), "doctor makes nothing"
         taken = the("port_taken", said)
         assert taken["data"]["pids"] == [fleet.agents["node-1"].pid]
@@ -143,6 +146,8 @@ async def test_nothing_runs_and_the_data_directory_is_a_file(tmp_path: Path) -> 
     said = await verb("coordinator", "doctor", "--port=9", f"--data-dir={tmp_path / 'file'}", *QUIET)
     assert said.code == 1
     assert told(said) | {"coordinator_absent": "warning", "data_dir_unusable": "critical"} == told(said)
+    assert the("coordinator_absent", said)["command"] == f"herd --port 9 --data-dir {tmp_path / 'file'}"
+    assert the("data_dir_unusable", said)["command"] == "herd --port 9 --data-dir ~/.fleet-manager"
 
 
 async def test_a_setting_that_is_wrong(tmp_path: Path) -> None:
