@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shared.doctor.directory_looks import directory
 from tests.fakes.control import FakeEngine
 from tests.fakes.nvml import build_nvml
 from tests.fleet.harness import Herd, fleet_of_fakes
@@ -46,6 +47,8 @@ async def test_a_fleet_that_is_well_and_one_that_is_not(tmp_path: Path) -> None:
         ours = {"coordinator_runs", "disk_nearly_full", "memory_low"}
         assert set(found) <= ours | {"underutilized_memory", "swap_usage", "memory_pressure"}
         assert said.code == int("critical" in found.values())
+        for program in ("herd", "node-1"):
+            assert directory(tmp_path / program).own, "all that it writes there is known to be its own"
 
         await beat(fleet, "far", engines=[])
         said = await verb("coordinator", "doctor", *of(fleet, tmp_path), *QUIET)

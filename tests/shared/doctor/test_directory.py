@@ -1,6 +1,7 @@
 """The data directory: how doctor looks at it, and what it says may be pasted."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from shared.finding import Finding
 CHOWN = 'sudo chown -R "$(id -un)"'
 ELSEWHERE = "herd --port 5 --data-dir ~/.fleet-manager"
 NOBODY = 65_534
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
 def the(check_id: str, *, exists: bool = True, **values: object) -> Finding:
@@ -87,6 +89,18 @@ def test_it_is_herds_own_only_where_nobody_else_keeps_anything(tmp_path: Path) -
     assert not looked_at(tmp_path).own, "herd was once started in /var/lib"
 
 
+def test_all_that_readme_lists_is_herds_own(tmp_path: Path) -> None:
+    readme = (
+        (ROOT / "README.md").read_text().partition("## Where data lives")[2].partition("\nDelete the dir")[0]
+    )
+    rows = [line.split(" | ")[0] for line in readme.splitlines() if line.startswith("| `")]
+    names = [each.partition("/")[0] for row in rows for each in re.findall(r"`([^`]+)`", row)]
+    assert "latency.db" in names
+    for name in names:
+        (tmp_path / name).touch()
+    assert looked_at(tmp_path).own
+
+
 def test_where_herd_looks_unasked_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert looked_at(tmp_path / ".fleet-manager").default
@@ -130,9 +144,8 @@ def test_nobody_is_told_to_take_what_is_not_herds(open_path: Path) -> None:
     for each in (mine, *mine.rglob("*")):
         os.chown(each, NOBODY, -1)
     paths = ["/etc", "/var/lib", "/opt/fleet/x", str(roots), str(mine)]
-    root = Path(__file__).parent.parent.parent.parent
     done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, str(root), str(NOBODY), *paths],
+        [sys.executable, "-c", AS_NOBODY, str(ROOT), str(NOBODY), *paths],
         capture_output=True,
         text=True,
         check=True,
