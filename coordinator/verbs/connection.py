@@ -72,19 +72,31 @@ def ask_lines(
 def found(*, listen: bool = True) -> str:
     """The coordinator that nobody named. Raises NoAnswer.
 
-    1. FLEET_URL. 2. OLLAMA_HOST, where a coordinator answers there. 3. This machine's, where one answers. 4. The one
-    that mDNS shows (not without `listen`, nor with FLEET_MDNS=false). 5. This machine's, so that its silence is told.
+    1. FLEET_URL, also of the env file. 2. OLLAMA_HOST, where a coordinator answers there; else that is told. 3. This
+    machine's, by its settings, where one answers. 4. The one that mDNS shows (not without `listen`, nor with
+    FLEET_MDNS=false). 5. This machine's, so that its silence is told.
     """
-    if told := os.environ.get("FLEET_URL"):
+    from coordinator.verbs.set_here import local_url, set_url
+
+    if told := set_url():
         return base_url(told)
     if (host := os.environ.get("OLLAMA_HOST")) and (url := coordinator_at(host)):
         return url
+    url = _unnamed(local_url(), listen=listen)
+    if host and listen:
+        import click
+
+        click.echo(f"herd: OLLAMA_HOST={host!r} answers as no coordinator; asking {url}", err=True)
+    return url
+
+
+def _unnamed(local: str, *, listen: bool) -> str:
     listen = listen and os.environ.get("FLEET_MDNS", "").lower() not in ("0", "false", "no", "off")
-    if not listen or coordinator_at(LOCAL_URL):
-        return LOCAL_URL
+    if not listen or coordinator_at(local):
+        return local
     from coordinator.verbs.neighbourhood import shown
 
-    return shown(coordinator_at) or LOCAL_URL
+    return shown(coordinator_at) or local
 
 
 def base_url(text: str, port: int = PORT) -> str:
@@ -103,6 +115,9 @@ def base_url(text: str, port: int = PORT) -> str:
 
 def coordinator_at(host: str) -> str:
     """Its base URL; empty where an Ollama lives there, or nobody. Whatever else it is, a coordinator tells its id."""
+    scheme, slashes, rest = host.strip().rpartition("://")
+    if rest.startswith(":"):  # as Ollama has it: this machine
+        host = f"{scheme}{slashes}127.0.0.1{rest}"
     try:
         url = base_url(host, OLLAMA_PORT)
         with _answered("GET", url, "/health", None, LOOK_TIMEOUT_S) as response:

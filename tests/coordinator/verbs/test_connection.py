@@ -2,8 +2,10 @@
 
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -58,7 +60,11 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FLEET_ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.setenv("FLEET_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("FLEET_PORT", raising=False)
+    monkeypatch.delenv("FLEET_HOST", raising=False)
     monkeypatch.delenv("FLEET_URL", raising=False)
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
     monkeypatch.setenv("FLEET_MDNS", "false")
@@ -105,6 +111,38 @@ def test_where_it_is_looked_for(url: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert found() == url
     monkeypatch.setenv("FLEET_URL", "workstation")
     assert found() == "http://workstation:11435"
+
+
+def test_this_machines_is_where_its_settings_say(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[herd]\nport = 5\npolicy = 'weighted'\n[herd-node]\n")
+    monkeypatch.setenv("FLEET_CONFIG_FILE", str(config))
+    assert found() == "http://127.0.0.1:5"
+    monkeypatch.setenv("FLEET_PORT", "6")
+    assert found() == "http://127.0.0.1:6"
+    monkeypatch.setenv("FLEET_HOST", "::1")
+    assert found() == "http://[::1]:6"
+    config.write_text("nonsense")
+    assert found() == LOCAL_URL, "a broken file keeps no verb from asking"
+    (tmp_path / "env").write_text(f"FLEET_URL={url}\n")
+    assert found() == url
+
+
+def test_an_ollama_host_that_is_passed_over_is_told(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9\x1b")
+    assert found() == LOCAL_URL
+    told = f"herd: OLLAMA_HOST='127.0.0.1:9\\x1b' answers as no coordinator; asking {LOCAL_URL}\n"
+    assert capsys.readouterr().err == told
+    assert found(listen=False) == LOCAL_URL
+    assert capsys.readouterr().err == "", "nobody reads it while a word is completed"
+    for short in (url.removeprefix("http://127.0.0.1"), url.replace("127.0.0.1", "")):
+        monkeypatch.setenv("OLLAMA_HOST", short)
+        assert found() == url
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
