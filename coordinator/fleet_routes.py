@@ -29,6 +29,8 @@ from shared.names import CallId, ModelName, NodeId, is_model_name, near, normali
 
 PAGE = 200
 """Lines of the log that are told where nobody says how many."""
+PAGES = 2
+"""That are read at once."""
 STOP_S = 30.0
 """How long an engine may take to say that it lets a model go."""
 SHOWN = 128
@@ -66,6 +68,7 @@ class FleetRoutes:
         self._log_file = log_file
         self._records = records
         self._clock = clock
+        self._paging = asyncio.Semaphore(PAGES)
 
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
@@ -86,7 +89,8 @@ class FleetRoutes:
         wanted = Wanted(*(request.query.get(name, "") for name in ("node_id", "request_id", "level")))
         if wanted.level and not is_level(wanted.level):
             raise CallerFault("level is DEBUG, INFO, WARNING, ERROR or CRITICAL")
-        page = await asyncio.to_thread(self._page, wanted, request.query.get("after", ""), count)
+        async with self._paging:
+            page = await asyncio.to_thread(self._page, wanted, request.query.get("after", ""), count)
         return answer(page._asdict())
 
     async def stop(self, request: web.Request) -> web.Response:
