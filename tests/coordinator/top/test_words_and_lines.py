@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from coordinator.top.details import model_lines, node_lines, request_lines
-from coordinator.top.glyphs import ASCII, UNICODE
+from coordinator.top.glyphs import ASCII, UNICODE, fitting
 from coordinator.top.header import alerts_of, figures_line, title_line
 from coordinator.top.plain import plain_lines
 from coordinator.top.sse import EventReader, NotEvents
@@ -41,6 +41,28 @@ def test_numbers_as_words() -> None:
     ]
     assert [rate(each) for each in (None, 0, 8.54, 120.4)] == ["-", "0", "8.5", "120"]
     assert [lasting(each) for each in (None, 0.09, 1.24, 75)] == ["-", "90ms", "1.2s", "75s"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "symbols"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, True),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, True),
+        ({"LC_ALL": "", "LC_CTYPE": "en_US.UTF-8", "LANG": "C"}, True),
+        ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, False),
+        ({"LC_CTYPE": "POSIX", "LANG": "de_DE.UTF-8"}, False),
+        ({}, False),
+        ({"LANG": "de_DE.UTF-8", "TERM": "linux"}, False),
+        ({"LANG": "de_DE.UTF-8", "TERM": "dumb"}, False),
+    ],
+)
+def test_symbols_only_where_locale_and_terminal_know_them(environment: dict[str, str], symbols: bool) -> None:
+    assert fitting("utf-8", {"TERM": "xterm"} | environment, "linux") == (UNICODE if symbols else ASCII)
+    assert fitting("ISO8859-1", {"TERM": "xterm"} | environment, "linux") == ASCII
+
+
+def test_windows_has_no_locale_to_ask() -> None:
+    assert (fitting("utf-8", {}, "win32"), fitting("cp1252", {}, "win32")) == (UNICODE, ASCII)
 
 
 def test_the_header() -> None:
