@@ -99,8 +99,13 @@ def test_the_line_below_tells_first_what_is_wrong() -> None:
     wrong = msgspec.structs.replace(told, trouble="no coordinator answers: " + "x" * 200, silent_s=63)
     line = text(status_line(wrong, 80))
     assert line.startswith("! no coordinator answers")
-    assert line.endswith("what you see is 1m03s old; trying again")
+    assert line.endswith("...; this is 1m03s old; trying again")
     assert len(line) <= 80
+    refused = msgspec.structs.replace(
+        wrong, trouble="no coordinator answers: Connection refused", silent_s=3599
+    )
+    whole = "! no coordinator answers: Connection refused; this is 59m59s old; trying again"
+    assert text(status_line(refused, 80)) == whole
     read_only = msgspec.structs.replace(ASKED, read_only=True)
     assert "cordon" in text(status_line(ASKED, 80))
     assert "cordon" not in text(status_line(read_only, 80))
@@ -117,6 +122,8 @@ def test_the_line_below_tells_first_what_is_wrong() -> None:
         ("sort vram g", Command(sort="VRAM GiB")),
         ("every 2s", Command(every_s=2.0)),
         ("every 1h", Command(every_s=10.0)),
+        ("", Command()),
+        ("sort vrma", Command(wrong="no column 'vrma'; did you mean VRAM or VER or RAM?")),
         ("nods", Command(wrong="no command 'nods'; did you mean nodes or models?")),
     ],
 )
@@ -124,9 +131,10 @@ def test_commands(typed: str, expected: Command) -> None:
     assert command(typed, VIEWS[0]) == expected
 
 
-@pytest.mark.parametrize("typed", ["", "sort", "sort nothing", "every", "every soon"])
+@pytest.mark.parametrize("typed", ["sort", "sort zz", "every", "every soon"])
 def test_what_is_not_understood_is_told(typed: str) -> None:
-    assert command(typed, VIEWS[0]).wrong
+    wrong = command(typed, VIEWS[0]).wrong
+    assert 0 < len(wrong) <= 80
 
 
 def test_the_panel_of_a_node() -> None:
