@@ -131,10 +131,10 @@ def _answered(
     try:
         with _bounded(connection, timeout_s):
             connection.request(method, path, data, headers)
-            response = connection.getresponse()
-            if response.status >= 300:
-                raise _refused(response, where)
-            yield response
+            with connection.getresponse() as response:
+                if response.status >= 300:
+                    raise _refused(response, where)
+                yield response
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"no coordinator answers at {where}: {_why(error)}", reached=False) from error
     finally:
