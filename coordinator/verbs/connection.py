@@ -1,7 +1,11 @@
 """How a verb asks the coordinator: which one, and what its errors mean to a person."""
 
+import contextlib
 import http.client
 import os
+import socket
+import threading
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +22,8 @@ OLLAMA_PORT = 11434
 LOCAL_URL = f"http://127.0.0.1:{PORT}"
 TIMEOUT_S = 10.0
 LOOK_TIMEOUT_S = 2.0
+WHOLE = 3
+"""The whole of an answer may take so many times as long as each of its steps: what trickles ends, too."""
 ANSWER_BYTES = 256 * 2**20
 ERROR_BYTES = 64 * 2**10
 LINE_BYTES = 16 * 2**20
@@ -41,7 +47,7 @@ def ask(
 ) -> Any:
     """The decoded JSON of an answer below 300; None where it is empty. `url`: the coordinator; empty: `found()`.
 
-    `timeout_s`: of each step; None: as long as it takes. Raises NoAnswer.
+    `timeout_s`: of each step, the whole may take WHOLE times as long; None: as long as it takes. Raises NoAnswer.
     """
     where = base_url(url) if url else found()
     with _answered(method, where, path, body, timeout_s) as response:
@@ -138,15 +144,46 @@ def _answered(
     )
     connection = _connection(where, timeout_s)
     try:
-        connection.request(method, path, data, headers)
-        response = connection.getresponse()
-        if response.status >= 300:
-            raise _refused(response, where)
-        yield response
+        with _bounded(connection, timeout_s):
+            connection.request(method, path, data, headers)
+            with connection.getresponse() as response:
+                if response.status >= 300:
+                    raise _refused(response, where)
+                yield response
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"no coordinator answers at {where}: {_why(error)}", reached=False) from error
     finally:
         connection.close()
+
+
+@contextmanager
+def _bounded(connection: http.client.HTTPConnection, timeout_s: float | None) -> Iterator[None]:
+    """Connects; after WHOLE times `timeout_s` it is cut off, whoever waits for it. Raises OSError, TimeoutError."""
+    if timeout_s is None:
+        yield
+        return
+    ends_at = time.monotonic() + WHOLE * timeout_s
+    connection.connect()
+    sock, over = connection.sock, threading.Event()
+
+    def cut() -> None:
+        over.set()
+        with contextlib.suppress(OSError):  # it has ended by itself
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # TLS's own would wait for the other side
+
+    timer = threading.Timer(max(0.0, ends_at - time.monotonic()), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        if over.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+    if over.is_set():
+        raise TimeoutError
 
 
 def _line(response: http.client.HTTPResponse, where: str) -> bytes:

@@ -1,18 +1,32 @@
 """How verbs find the coordinator and what they make of its answers. A server of the standard library stands in."""
 
+import contextlib
 import http.server
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from coordinator.verbs.connection import FAILED, LOCAL_URL, NOT_FOUND, USAGE, NoAnswer, ask, base_url, found
+from coordinator.verbs.connection import (
+    FAILED,
+    LOCAL_URL,
+    NOT_FOUND,
+    USAGE,
+    WHOLE,
+    NoAnswer,
+    ask,
+    base_url,
+    found,
+)
 
 NOBODY = "http://127.0.0.1:9"
+TRICKLE_S = 0.02
+"""Between two bytes."""
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -29,13 +43,23 @@ class Answers(http.server.BaseHTTPRequestHandler):
     }
 
     def do_GET(self) -> None:
-        """As listed."""
-        self._answer(*self.bodies[self.path])
+        """As listed; a trickle never ends by itself."""
+        if self.path.startswith("/trickle"):
+            self._trickle("headers" in self.path)
+        else:
+            self._answer(*self.bodies[self.path])
 
     def do_POST(self) -> None:
         """What came."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self._answer(200, json.dumps([self.headers["Content-Type"], json.loads(body)]).encode())
+
+    def _trickle(self, headers: bool) -> None:
+        with contextlib.suppress(OSError):  # the other side has had enough
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 1000\r\n" + (b"" if headers else b"\r\n"))
+            while True:
+                self.wfile.write(b"a")
+                time.sleep(TRICKLE_S)
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -101,6 +125,16 @@ def test_nobody_there() -> None:
     ) as raised:
         ask("GET", "/health", url=NOBODY)
     assert (raised.value.code, raised.value.reached) == (FAILED, False)
+
+
+@pytest.mark.parametrize("path", ["/trickle", "/trickle/headers"])
+def test_what_trickles_ends(url: str, path: str) -> None:
+    """No step of it is late."""
+    began = time.monotonic()
+    with pytest.raises(NoAnswer, match="timed out") as raised:
+        ask("GET", path, url=url, timeout_s=0.2)
+    assert not raised.value.reached
+    assert 0.2 * WHOLE <= time.monotonic() - began < 5
 
 
 def test_where_it_is_looked_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
