@@ -5,15 +5,15 @@ from typing import Any
 import click
 
 from coordinator.verbs.completion import models, nodes
-from coordinator.verbs.telling import ended, json_option, rendered, url_option
+from coordinator.verbs.telling import Name, ended, json_option, rendered, say, url_option
 
 _node = click.option(
-    "--node", metavar="NODE", shell_complete=nodes, help="Only there.  [default: wherever it is]"
+    "--node", type=Name(), metavar="NODE", shell_complete=nodes, help="Only there.  [default: wherever it is]"
 )
 
 
 @click.command()
-@click.argument("model", shell_complete=models)
+@click.argument("model", type=Name(), shell_complete=models)
 @_node
 @url_option
 @json_option
@@ -24,11 +24,11 @@ def stop(*, model: str, node: str | None, url: str, output: str) -> None:
     herd stop llama3.2
     herd stop llama3.2 --node laptop
     """
-    ended(lambda: _stop(model, node, url, output))
+    ended(lambda: _stop(model, node, url, output), url)
 
 
 @click.command()
-@click.argument("names", shell_complete=models, metavar="MODEL...", nargs=-1, required=True)
+@click.argument("names", type=Name(), shell_complete=models, metavar="MODEL...", nargs=-1, required=True)
 @_node
 @url_option
 @json_option
@@ -39,7 +39,7 @@ def rm(*, names: tuple[str, ...], node: str | None, url: str, output: str) -> No
     herd rm old-model
     herd rm old-model another --node laptop
     """
-    ended(lambda: _rm(names, node, url, output))
+    ended(lambda: _rm(names, node, url, output), url)
 
 
 def _stop(model: str, node: str | None, url: str, output: str) -> None:
@@ -47,32 +47,35 @@ def _stop(model: str, node: str | None, url: str, output: str) -> None:
 
     order = {"model": model} | ({"node_id": node} if node else {})
     told = ask("POST", "/fleet/stop", order, url=url, timeout_s=None)
+    nodes = ", ".join(told["nodes"])
     if output == "json":
         click.echo(rendered(told, "json", whole=False))
-    elif told["nodes"]:
-        click.echo(f"stopped '{model}' on {', '.join(told['nodes'])}")
+    elif nodes:
+        say(f"stopped '{model}' on {nodes}")
     else:
-        click.echo(f"'{model}' is loaded on no Ollama{f' of {node}' if node else ''}", err=True)
+        say(f"'{model}' is loaded on no Ollama{f' of {node}' if node else ''}", err=True)
 
 
 def _rm(models: tuple[str, ...], node: str | None, url: str, output: str) -> int:
     """All are tried; the code of the first that failed."""
-    from coordinator.verbs.connection import OK, NoAnswer, ask, base_url, found
+    from coordinator.verbs.connection import OK, NoAnswer, ask, base_url, found, is_other, stranger
 
     where = base_url(url) if url else found()
+    if is_other(where):
+        raise stranger(where)  # a deletion has no answer but 200: anybody might say so
     code, done = OK, list[dict[str, Any]]()
     for model in models:
         order = {"model": model} | ({"node_id": node} if node else {})
         try:
             ask("DELETE", "/api/delete", order, url=where, timeout_s=None)
         except NoAnswer as error:
-            click.echo(f"herd: {error}", err=True)
+            say(f"herd: {error}", err=True)
             code = code or error.code
             done.append({"model": model, "deleted": False, "error": str(error)})
             continue
         done.append({"model": model, "deleted": True, "error": ""})
         if output != "json":
-            click.echo(f"deleted '{model}'")
+            say(f"deleted '{model}'")
     if output == "json":
         click.echo(rendered({"models": done}, "json", whole=False))
     return code
