@@ -1,16 +1,13 @@
 """Every verb where something answers that is no coordinator, or one that means harm."""
 
-import http.server
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner, Result
 
 from coordinator.cli import main
 from coordinator.verbs.completion import models, nodes
+from tests.fakes.strangers import answering
 
 HARM = "red\x1b[31m\x07 \x1b]0;title\x07 \x9b2J"
 VERBS = (
@@ -64,46 +61,6 @@ RUBBISH = (
     b'{"nodes":3,"models":{"a":1},"lines":"x","requests":null,"data":0,"coordinator_id":5,"unkept":9}',
     b'{"status":"pulling","digest":"d","completed":null,"total":null}',
 )
-
-
-class Same(http.server.BaseHTTPRequestHandler):
-    """The same answer to all, but for those paths that its server says."""
-
-    def _answer(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"] or 0))
-        assert isinstance(self.server, Stranger)
-        path = self.path.partition("?")[0]
-        status, body = self.server.bodies.get(path, self.server.bodies["*"])
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - as the library calls them
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
-class Stranger(http.server.ThreadingHTTPServer):
-    """Answers by path."""
-
-    bodies: dict[str, tuple[int, bytes]]
-
-
-@contextmanager
-def answering(body: bytes, status: int = 200, **paths: tuple[int, bytes]) -> Iterator[str]:
-    """Its URL. `paths`: health, version."""
-    with Stranger(("127.0.0.1", 0), Same) as server:
-        named = {"health": "/health", "version": "/api/version"}
-        server.bodies = {"*": (status, body)} | {named[name]: answer for name, answer in paths.items()}
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            serving.join()
 
 
 def said(line: str, url: str) -> Result:
