@@ -131,7 +131,7 @@ def decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Expl
     before, left = None, most
     while left is None or left > 0:
         limit = PAGE if left is None else min(PAGE, left)
-        path = f"/fleet/decisions?limit={limit}&since={since}" + (f"&before={before}" if before else "")
+        path = f"/fleet/decisions?limit={limit}&since={since}" + (f"&before={int(before)}" if before else "")
         page = ask("GET", path, url=url)
         for each in page["decisions"]:
             yield msgspec.convert(each["decision"], Explanation)

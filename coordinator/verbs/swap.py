@@ -2,6 +2,7 @@
 
 import time
 from typing import Any, Literal
+from urllib.parse import quote
 
 import click
 
@@ -41,7 +42,7 @@ def _watched(told: dict[str, Any], url: str) -> dict[str, Any]:
     while not told["over"]:
         time.sleep(LOOK_EVERY_S)
         try:
-            told, away_since = ask("GET", f"/fleet/swap/{told['order']}", url=url), None
+            told, away_since = ask("GET", f"/fleet/swap/{quote(told['order'], safe='')}", url=url), None
         except NoAnswer as error:
             now = time.monotonic()
             if away_since is None and not error.reached:

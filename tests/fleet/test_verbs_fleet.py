@@ -77,6 +77,9 @@ async def test_the_log_from_elsewhere(tmp_path: Path) -> None:
         nobody = Said(3, "", 'herd: no node is named "node-11"; did you mean node-1?\n')
         assert (await herd(fleet, "logs", "--node", "node-11")) == nobody
         assert (await herd(fleet, "logs", "--request", "none")).code == 3
+        said = await herd(fleet, "connect", "openai", "--model", "nosuch")
+        assert (said.code, said.err.count("warning: no node has nosuch yet\n")) == (0, 1)
+        assert "warning" not in (await herd(fleet, "connect", "openai", "--model", "m")).err
         assert len((await herd(fleet, "logs", "--node", "node-1", "-n", "1")).out.splitlines()) == 1
 
         follow = await Verb.begin(
