@@ -70,6 +70,8 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
 
     Exit codes of all verbs: 0 well, 1 failed, 2 wrong usage, 3 not found, 130 ctrl-C.
     """
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by who started us
+        stream.reconfigure(errors="replace")
     if context.invoked_subcommand is None:
         sys.exit(_serve(flags, with_parent=with_parent))
     _check_flags(context)

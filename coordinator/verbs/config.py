@@ -6,7 +6,7 @@ import click
 
 from coordinator.verbs.columns import Table
 from coordinator.verbs.lazy import LazyGroup
-from coordinator.verbs.telling import ended, rendered
+from coordinator.verbs.telling import ended, rendered, say
 
 
 @click.group(cls=LazyGroup)
@@ -59,7 +59,7 @@ def _show(name: str, output: str, flags: dict[str, Any], *, origin: bool, headin
     except SettingsError as error:
         raise NoAnswer(str(error), code=USAGE) from error
     for warning in resolved.warnings:
-        click.echo(f"herd: {warning}", err=True)
+        say(f"herd: {warning}", err=True)
     known = {PREFIX + field.upper(): field for field in resolved.origins}
     wanted = name.upper() if name.upper().startswith(PREFIX) or not name else PREFIX + name.upper()
     if name and wanted not in known:

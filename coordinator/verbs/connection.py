@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from shared.printable import printable_lines
+
 OK, FAILED, USAGE, NOT_FOUND = 0, 1, 2, 3
 """Exit codes of every verb."""
 INTERRUPTED = 130
@@ -28,6 +30,7 @@ ANSWER_BYTES = 256 * 2**20
 ERROR_BYTES = 64 * 2**10
 LINE_BYTES = 16 * 2**20
 """Of one line of a stream."""
+HEALTH = "/health"
 SHOWN = 1_000
 """Characters of an error that are shown."""
 
@@ -37,7 +40,7 @@ class NoAnswer(Exception):
 
     def __init__(self, text: str, *, code: int = FAILED, reached: bool = True) -> None:
         """`reached`: whether a coordinator said it; otherwise trying again may help."""
-        super().__init__(text)
+        super().__init__(printable_lines(text))  # much of it was said by another machine
         self.code = code
         self.reached = reached
 
@@ -126,11 +129,41 @@ def coordinator_at(host: str) -> str:
         host = f"{scheme}{slashes}127.0.0.1{rest}"
     try:
         url = base_url(host, OLLAMA_PORT)
-        with _answered("GET", url, "/health", None, LOOK_TIMEOUT_S) as response:
+        with _answered("GET", url, HEALTH, None, LOOK_TIMEOUT_S) as response:
             told = msgspec.json.decode(response.read(ERROR_BYTES))
     except (NoAnswer, ValueError, RecursionError):
         return ""  # an error of decoding is a ValueError
     return url if isinstance(told, dict) and "coordinator_id" in told else ""
+
+
+def is_other(where: str) -> bool:
+    """Whether somebody answers there who is no coordinator. One that refuses to tell may be one."""
+    try:
+        with _answered("GET", where, HEALTH, None, LOOK_TIMEOUT_S) as response:
+            told = msgspec.json.decode(response.read(ERROR_BYTES))
+    except NoAnswer as error:
+        return error.code == NOT_FOUND
+    except (ValueError, RecursionError):
+        return True  # an error of decoding is a ValueError
+    return not (isinstance(told, dict) and isinstance(told.get("coordinator_id"), str))
+
+
+def stranger(url: str) -> NoAnswer:
+    """What to say of an answer that a coordinator of this version does not give."""
+    where = base_url(url) if url else found()
+    if not is_other(where):
+        return NoAnswer(f"{where} is a herd coordinator of another version: its answer makes no sense here")
+    return NoAnswer(f"{where} is {'an Ollama, ' if _is_ollama(where) else ''}not a herd coordinator")
+
+
+def _is_ollama(where: str) -> bool:
+    """A coordinator tells a version there, too."""
+    try:
+        with _answered("GET", where, "/api/version", None, LOOK_TIMEOUT_S) as response:
+            told = msgspec.json.decode(response.read(ERROR_BYTES))
+    except (NoAnswer, ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and isinstance(told.get("version"), str)
 
 
 @contextmanager
@@ -147,6 +180,8 @@ def _answered(
         with _bounded(connection, timeout_s):
             connection.request(method, path, data, headers)
             with connection.getresponse() as response:
+                if response.status == 404 and path != HEALTH and is_other(where):
+                    raise stranger(where)
                 if response.status >= 300:
                     raise _refused(response, where)
                 yield response
