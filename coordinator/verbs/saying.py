@@ -55,4 +55,5 @@ def rest(seconds: float) -> None:
 
 def let_go() -> None:
     """Standard output goes nowhere from here on: what is left in it fails no more when the program ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
