@@ -21,7 +21,6 @@ INTERRUPTED = 130
 PORT = 11435
 OLLAMA_PORT = 11434
 """What OLLAMA_HOST means where it names none."""
-LOCAL_URL = f"http://127.0.0.1:{PORT}"
 TIMEOUT_S = 10.0
 LOOK_TIMEOUT_S = 2.0
 WHOLE = 3
@@ -91,7 +90,7 @@ def found(*, listen: bool = True) -> str:
         return base_url(told)
     if (host := os.environ.get("OLLAMA_HOST")) and (url := coordinator_at(host)):
         return url
-    url = _unnamed(local_url(), listen=listen)
+    url = _unnamed(local_url(PORT), listen=listen)
     if host and listen:
         import click
 

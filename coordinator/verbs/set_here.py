@@ -5,7 +5,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from coordinator.verbs.connection import LOCAL_URL, PORT
 from shared.settings import SettingsError, env_file, read_env_file, resolve
 from shared.sockets import only_address, url_of
 
@@ -16,7 +15,7 @@ class _Here(Struct, frozen=True, kw_only=True):
     """Of coordinator.config.Settings, which takes long to import."""
 
     host: str = ""
-    port: Annotated[int, Meta(ge=0, le=65_535)] = PORT
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 0
 
 
 def set_url() -> str:
@@ -29,10 +28,10 @@ def set_url() -> str:
         return ""  # that file is the serving program's trouble
 
 
-def local_url() -> str:
+def local_url(usual_port: int) -> str:
     """Where `herd` would serve on this machine; a wrong setting keeps no verb from asking where it usually is."""
     try:
         here = resolve(_Here, PREFIX, {}, whole=False).values
     except SettingsError:
-        return LOCAL_URL
-    return url_of(only_address(here.host) or "127.0.0.1", here.port or PORT)
+        here = _Here()
+    return url_of(only_address(here.host) or "127.0.0.1", here.port or usual_port)

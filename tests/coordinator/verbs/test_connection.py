@@ -14,7 +14,6 @@ import pytest
 
 from coordinator.verbs.connection import (
     FAILED,
-    LOCAL_URL,
     NOT_FOUND,
     USAGE,
     WHOLE,
@@ -24,6 +23,7 @@ from coordinator.verbs.connection import (
     found,
 )
 
+LOCAL_URL = "http://127.0.0.1:11435"
 NOBODY = "http://127.0.0.1:9"
 TRICKLE_S = 0.02
 """Between two bytes."""
