@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from shared.adverts import COORDINATORS, SERVICE_TYPE
-from shared.settings import DEFAULT_DATA_DIR, EXPECTED
+from shared.constraints import EXPECTED
+from shared.settings import DEFAULT_DATA_DIR
 from shared.wire import Host
 
 PREFIX = "FLEET_NODE_"

@@ -40,6 +40,8 @@ VERBS = {
     "version": "coordinator.verbs.version:version",
 }
 """Imported when they are asked for."""
+TAKING_FLAGS = {"config", "doctor"}
+"""Verbs that are about serving: they heed what stands before them."""
 
 
 @click.group(
@@ -68,8 +70,23 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
 
     Exit codes of all verbs: 0 well, 1 failed, 2 wrong usage, 3 not found, 130 ctrl-C.
     """
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by who started us
+        stream.reconfigure(errors="replace")
     if context.invoked_subcommand is None:
         sys.exit(_serve(flags, with_parent=with_parent))
+    _check_flags(context)
+
+
+def _check_flags(context: click.Context) -> None:
+    """Raises UsageError for flags of serving before a verb that would drop them in silence."""
+    verb = context.invoked_subcommand
+    values = {each.opts[0]: context.params.get(each.name or "") for each in context.command.params}
+    given = [flag for flag, value in values.items() if value is not None and value is not False]
+    if given and verb not in TAKING_FLAGS:
+        raise click.UsageError(
+            f"{', '.join(given)} before a verb: for serving, {' and '.join(sorted(TAKING_FLAGS))} only;"
+            f" which coordinator a verb asks, its own --url says"
+        )
 
 
 def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:

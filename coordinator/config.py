@@ -10,8 +10,9 @@ from coordinator.core.pulls import PullRules
 from coordinator.core.room import GIB
 from coordinator.core.warming import WarmRules
 from shared.adverts import COORDINATORS, SERVICE_TYPE
+from shared.constraints import EXPECTED
 from shared.names import ModelName, normalise
-from shared.settings import DEFAULT_DATA_DIR, EXPECTED
+from shared.settings import DEFAULT_DATA_DIR
 
 PREFIX = "FLEET_"
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,11 +24,15 @@ from coordinator.kept_cordons import KeptCordons
 from coordinator.kept_file import NotKept
 from coordinator.log_pages import MOST_LINES, Page, Wanted, after, is_level, newest
 from coordinator.open_requests import open_requests
-from shared.errors import CallerFault, ModelNotFound, RouteNotFound, Unavailable
+from shared.errors import CallerFault, FleetError, ModelNotFound, NodeFailure, RouteNotFound, Unavailable
 from shared.names import CallId, ModelName, NodeId, is_model_name, near, normalise
 
 PAGE = 200
 """Lines of the log that are told where nobody says how many."""
+PAGES = 2
+"""That are read at once."""
+STOP_S = 30.0
+"""How long an engine may take to say that it lets a model go."""
 SHOWN = 128
 """Characters of a name that is none."""
 
@@ -64,6 +68,7 @@ class FleetRoutes:
         self._log_file = log_file
         self._records = records
         self._clock = clock
+        self._paging = asyncio.Semaphore(PAGES)
 
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
@@ -84,22 +89,37 @@ class FleetRoutes:
         wanted = Wanted(*(request.query.get(name, "") for name in ("node_id", "request_id", "level")))
         if wanted.level and not is_level(wanted.level):
             raise CallerFault("level is DEBUG, INFO, WARNING, ERROR or CRITICAL")
-        page = await asyncio.to_thread(self._page, wanted, request.query.get("after", ""), count)
+        async with self._paging:
+            page = await asyncio.to_thread(self._page, wanted, request.query.get("after", ""), count)
         return answer(page._asdict())
 
     async def stop(self, request: web.Request) -> web.Response:
-        """POST /fleet/stop {model, node_id}: it leaves memory there, else wherever it is loaded."""
+        """POST /fleet/stop {model, node_id}: it leaves memory there, else wherever it is loaded.
+
+        Each engine has STOP_S. 200 where one of them did it, with those that did not in `failed`; 502 where none did.
+        """
         refuse_foreign_pages(request)
         order = decode_head(await self._bodies.read(request), _Stop)
         asked, model = model_name(order.model)
         targets = self._loaded(model, asked, order.node_id)
-        for target in targets:
-            body = msgspec.json.encode({"model": self._catalog.spelled(target, model), "keep_alive": 0})
-            headers = {"Content-Type": "application/json"}
-            await self._errands.carry_out(target, EngineRequest("/api/generate", body, headers, whole=True))
-            told = {"node_id": target.node_id, "model": model}
-            log.info("%s was stopped on %s", model, target.node_id, extra=told)
-        return answer({"model": asked, "nodes": [target.node_id for target in targets]})
+        wrong = await everywhere(targets, lambda target: self._unload(target, model))
+        failed = [
+            {"node_id": target.node_id, "error": why}
+            for target, why in zip(targets, wrong, strict=True)
+            if why
+        ]
+        if failed and len(failed) == len(targets):
+            raise NodeFailure("; ".join(f"{each['node_id']}: {each['error']}" for each in failed))
+        stopped = [target.node_id for target, why in zip(targets, wrong, strict=True) if not why]
+        return answer({"model": asked, "nodes": stopped, "failed": failed})
+
+    async def _unload(self, target: Target, model: ModelName) -> None:
+        """Raises FleetError."""
+        body = msgspec.json.encode({"model": self._catalog.spelled(target, model), "keep_alive": 0})
+        headers = {"Content-Type": "application/json"}
+        await self._errands.carry_out(target, EngineRequest("/api/generate", body, headers, whole=True))
+        told = {"node_id": target.node_id, "model": model}
+        log.info("%s was stopped on %s", model, target.node_id, extra=told)
 
     async def remove(self, request: web.Request) -> web.Response:
         """DELETE /fleet/nodes/{node_id}: it will not come back. 409 for one that is heard or runs calls."""
@@ -153,3 +173,21 @@ class FleetRoutes:
             if engine.name == target.engine
             for replica in engine.replicas
         )
+
+
+async def everywhere(
+    targets: Sequence[Target], order: Callable[[Target], Awaitable[object]], within_s: float = STOP_S
+) -> list[str]:
+    """At all of them at once, so that none waits for another: for each why it was not done, or nothing."""
+
+    async def at(target: Target) -> str:
+        try:
+            async with asyncio.timeout(within_s):
+                await order(target)
+        except TimeoutError:
+            return f"{target.engine} gave no answer within {within_s:g} s"
+        except FleetError as error:
+            return str(error)
+        return ""
+
+    return list(await asyncio.gather(*(at(target) for target in targets)))

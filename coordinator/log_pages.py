@@ -1,12 +1,14 @@
 """Reads the coordinator's log, a page at a time, for /fleet/logs. Blocks for the disk: call it in a thread.
 
-A place in the log is told as `INODE-OFFSET`; where a day has ended since, reading goes on in the new file.
+A place in the log is told as `INODE-OFFSET`; where a day has ended since, reading goes on in the new file. It is read
+block by block, with a rest after each: a long search in a thread must not hold up the calls of the others.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -14,6 +16,10 @@ MOST_LINES = 1_000
 """Of one page."""
 LOOKED_AT = 8 * 2**20
 """Bytes that one page looks through."""
+BLOCK = 2**16
+"""Bytes that are read at once."""
+REST_S = 0.001
+"""After each block."""
 _PLACE = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -49,11 +55,17 @@ def is_level(text: str) -> bool:
 
 def newest(path: Path, wanted: Wanted, count: int) -> Page:
     """The last `count` such lines in the last LOOKED_AT bytes. Raises OSError."""
+    found: list[dict[str, Any]] = []
     with path.open("rb") as file:
         end = file.seek(0, 2)
-        start = file.seek(max(0, end - LOOKED_AT))
-        found, read = _lines(file.read(end - start), wanted, whole=start == 0)
-        return Page(found[-count:], _place(path, start + read))
+        read = start = max(0, end - LOOKED_AT)
+        for line, line_end in backwards(file, start, end):
+            read = max(read, line_end)
+            if (told := _decoded(line)) is not None and wanted.takes(told):
+                found.append(told)
+                if len(found) >= count:
+                    break
+        return Page(found[::-1], _place(path, read))
 
 
 def after(path: Path, wanted: Wanted, place: str, count: int) -> Page:
@@ -64,37 +76,49 @@ def after(path: Path, wanted: Wanted, place: str, count: int) -> Page:
     stat = path.stat()
     if (stat.st_ino, True) != (inode, 0 <= offset <= stat.st_size):
         offset = 0  # another day's file, or it was cut
-    with path.open("rb") as file:
-        file.seek(offset)
-        content = file.read(LOOKED_AT)
     found: list[dict[str, Any]] = []
-    read = 0
-    for line, end in _split(content):
-        if len(found) >= count:
-            break
-        read = end
-        if (told := _decoded(line)) is not None and wanted.takes(told):
-            found.append(told)
-    return Page(found, f"{stat.st_ino}-{offset + read}")
+    with path.open("rb") as file:
+        for line, line_end in forwards(file, offset, offset + LOOKED_AT):
+            if len(found) >= count:
+                break
+            offset = line_end
+            if (told := _decoded(line)) is not None and wanted.takes(told):
+                found.append(told)
+    return Page(found, f"{stat.st_ino}-{offset}")
 
 
-def _lines(content: bytes, wanted: Wanted, *, whole: bool) -> tuple[list[dict[str, Any]], int]:
-    """Such lines, and how many bytes whole lines are; the first is a part of one where it is not the file's first."""
-    found, read = [], 0
-    for number, (line, end) in enumerate(_split(content)):
-        read = end
-        told = _decoded(line) if whole or number else None
-        if told is not None and wanted.takes(told):
-            found.append(told)
-    return found, read
+def forwards(file: BinaryIO, start: int, end: int, block: int = BLOCK) -> Iterator[tuple[bytes, int]]:
+    """Whole lines from `start`, and where each ends; a block is the last that begins before `end`."""
+    rest, at = b"", start
+    file.seek(start)
+    while at < end and (content := file.read(block)):
+        begin = at - len(rest)
+        at += len(content)
+        content = rest + content
+        line_begin = 0
+        while (line_end := content.find(b"\n", line_begin)) >= 0:
+            yield content[line_begin:line_end], begin + line_end + 1
+            line_begin = line_end + 1
+        rest = content[line_begin:]
+        time.sleep(REST_S)
 
 
-def _split(content: bytes) -> Iterator[tuple[bytes, int]]:
-    """Whole lines and where each ends."""
-    start = 0
-    while (end := content.find(b"\n", start)) >= 0:
-        yield content[start:end], end + 1
-        start = end + 1
+def backwards(file: BinaryIO, start: int, end: int, block: int = BLOCK) -> Iterator[tuple[bytes, int]]:
+    """The same from the last to the first; that is left out where it may have begun before `start`."""
+    rest, at = b"", end
+    while at > start:
+        size = min(block, at - start)
+        at -= size
+        file.seek(at)
+        content = file.read(size) + rest
+        line_end = content.rfind(b"\n")
+        while (before := content.rfind(b"\n", 0, max(0, line_end))) >= 0:
+            yield content[before + 1 : line_end], at + line_end + 1
+            line_end = before
+        rest = content[: line_end + 1] or content  # without a line end: half a line, or the half of one
+        time.sleep(REST_S)
+    if start == 0 and rest.endswith(b"\n"):
+        yield rest[:-1], len(rest)
 
 
 def _place(path: Path, offset: int) -> str:

@@ -46,8 +46,11 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def read_table(path: Path, table: str, names: Collection[str]) -> dict[str, Any]:
-    """The values of one program by the settings' names, as TOML has them. Raises ConfigError."""
+def read_table(path: Path, table: str, names: Collection[str], *, whole: bool = True) -> dict[str, Any]:
+    """The values of one program by the settings' names, as TOML has them. Raises ConfigError.
+
+    `whole`: whether `names` are all that there are; else others are left out.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         tables = tomllib.loads(text)
@@ -61,9 +64,9 @@ def read_table(path: Path, table: str, names: Collection[str]) -> dict[str, Any]
             raise ConfigError(f"{path}: {name} is a table: write [{name}]")
     values = tables.get(table, {})
     for key in values:
-        if key not in names:
+        if whole and key not in names:
             raise ConfigError(f"{path}: unknown key {key} in [{table}]{nearest(key, names)}")
-    return dict(values)
+    return {key: value for key, value in values.items() if key in names}
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -11,16 +11,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from shared.config_file import ConfigError, config_files, nearest, read_table
+from shared.constraints import LARGEST, expected
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 DEFAULT_DATA_DIR = "~/.fleet-manager"
 TABLES = {"FLEET_": "herd", "FLEET_NODE_": "herd-node"}
 """Of config.toml, by the prefix of the same settings in the environment."""
-EXPECTED = "expected"
-"""In the `extra` of a setting's Meta: what fits, in words; for a person a pattern is none."""
-
-
 _NO_SETTINGS = ("FLEET_ENV_FILE", "FLEET_CONFIG_FILE", "FLEET_URL")
 """Names of the environment that say where settings, or a coordinator, are found."""
 
@@ -71,8 +68,12 @@ def resolve(
     flags: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
     other_prefixes: tuple[str, ...] = (),
+    *,
+    whole: bool = True,
 ) -> Resolved[Settings]:
     """Settings of `kind` from all sources. A flag of None (or an empty list) was left out and hides nothing.
+
+    `whole`: whether `kind` has all settings of the program; else other names are no fault.
 
     Raises SettingsError for a value that does not fit its setting, and for a config.toml with a name that nobody knows.
     """
@@ -83,7 +84,7 @@ def resolve(
     values: dict[str, Any] = {}
     written = {name: prefix + name.upper() for name in names}
     origins = dict.fromkeys(names, "default")
-    for config, table in _tables(environment, TABLES[prefix], names):
+    for config, table in _tables(environment, TABLES[prefix], names, whole=whole):
         values |= table
         origins |= dict.fromkeys(table, f"file {config}")
         written |= {name: name for name in table}
@@ -101,15 +102,15 @@ def resolve(
         *_unknown(from_file, prefix, names, other_prefixes),
         *_unknown(environment, prefix, names, other_prefixes),
     )
-    return Resolved(_convert(kind, written, values, origins), origins, warnings)
+    return Resolved(_convert(kind, written, values, origins), origins, warnings if whole else ())
 
 
 def _tables(
-    environment: Mapping[str, str], table: str, names: set[str]
+    environment: Mapping[str, str], table: str, names: set[str], *, whole: bool
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     try:
         for path in config_files(environment):
-            yield path, read_table(path, table, names)
+            yield path, read_table(path, table, names, whole=whole)
     except ConfigError as error:
         raise SettingsError(str(error)) from error
 
@@ -126,20 +127,26 @@ def _convert(
             value = tuple(part.strip() for part in value.split(",") if part.strip())
         try:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
-            if isinstance(values[field.name], float) and not math.isfinite(values[field.name]):
-                raise msgspec.ValidationError("Expected a finite number")
+            _check_size(values[field.name])
         except msgspec.ValidationError as error:
-            why = _expected(field.type) or str(error)
+            why = str(error) if isinstance(error, _TooLarge) else expected(field.type) or str(error)
             raise SettingsError(
                 f"{written[field.name]}={value!r} (from {origins[field.name]}): {why}"
             ) from error
     return kind(**values)
 
 
-def _expected(annotated: Any) -> str:
-    """What the setting's Meta says in words; empty: nothing."""
-    told = [getattr(meta, "extra", None) or {} for meta in getattr(annotated, "__metadata__", ())]
-    return next((f"expected {extra[EXPECTED]}" for extra in told if EXPECTED in extra), "")
+class _TooLarge(msgspec.ValidationError):
+    """Of the right kind, and beyond what any setting may be."""
+
+
+def _check_size(value: object) -> None:
+    if not isinstance(value, int | float):
+        return
+    if not math.isfinite(value):
+        raise _TooLarge("expected a finite number")
+    if abs(value) > LARGEST:
+        raise _TooLarge(f"expected a number of at most {LARGEST}")
 
 
 def _unknown(

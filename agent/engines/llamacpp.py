@@ -47,9 +47,7 @@ from shared.sockets import why_not
 from shared.wire import Engine, Model, Replica
 
 WORKER = Path(__file__).parent.parent / "workers" / "llamacpp.py"
-MISSING = (
-    "xllamacpp is not installed (pip install 'herd-fleet[embedded]'; there are no wheels for some platforms)"
-)
+MISSING = "xllamacpp is not installed (in a clone of herd: pip install '.[embedded]'; some platforms have no wheels)"
 
 Judged = Callable[[LlamaCppForms], Awaitable[tuple[LlamaCppForms, Admission]]]
 

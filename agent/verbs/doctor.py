@@ -24,9 +24,12 @@ from agent.sensors.nvidia import driver_version
 from agent.verbs import doctor_checks
 from agent.verbs.doctor_checks import CoordinatorSeen, GpusSeen, OllamaSeen
 from shared import __version__
-from shared.doctor import looks, machine_checks, network_checks
+from shared.doctor import directory_checks, looks, machine_checks, network_checks
 from shared.doctor.browsing import network
+from shared.doctor.commands import started
+from shared.doctor.directory_looks import directory
 from shared.doctor.seen import NetworkSeen, PortSeen
+from shared.doctor.source import installed
 from shared.doctor.telling import shown
 from shared.finding import Finding
 from shared.interfaces import own_addresses, reach_order
@@ -38,7 +41,7 @@ DRIVER_S = 8.0
 MOST_TRIED = 16
 """Addresses at which a coordinator is looked for."""
 PCI = Path("/sys/bus/pci/devices")
-REMEDY = "herd-node --router-url http://HOST:11435"
+UNITS = (Path("/etc/systemd/system/ollama.service"), Path("/usr/lib/systemd/system/ollama.service"))
 
 
 class _Version(msgspec.Struct):
@@ -80,23 +83,26 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     kinds, wrong = _kinds(settings)
     yield from machine_checks.settings(problem or wrong, warnings)
     data_dir = Path(settings.data_dir).expanduser()
-    yield from machine_checks.directory(looks.directory(data_dir))
+    yield from directory_checks.directory(directory(data_dir), "herd-node", flags)
     yield from machine_checks.room(looks.room(data_dir), for_models=True)
     agent = presence_of(data_dir / "nodes" / settings.name)
-    yield from machine_checks.port(_port(settings, agent.pid if agent else None))
+    yield from machine_checks.port(_port(settings, agent.pid if agent else None), flags)
     yield from doctor_checks.engines(
         _ollama(ollama),
         kinds,
         embedded=importlib.util.find_spec("xllamacpp") is not None,
         startable=settings.start_ollama and is_loopback(ollama) and shutil.which(PROGRAM) is not None,
+        herd=installed(),
     )
     yield from doctor_checks.gpus(_gpus(), sys.platform)
     seen = NetworkSeen(firewall=looks.firewall())
     if settings.mdns and wait_s > 0 and not is_loopback(router_url):
         seen = network(settings.mdns_service_type, wait_s)
-        yield from network_checks.mdns(seen, remedy=REMEDY)
-        yield from network_checks.coordinators(seen.coordinators)
-    yield from _of_the_coordinator(settings, router_url, seen, runs=agent is not None)
+        yield from network_checks.mdns(
+            seen, remedy=started("herd-node", flags, router_url="http://HOST:11435")
+        )
+        yield from network_checks.coordinators(seen.coordinators, given=flags)
+    yield from _of_the_coordinator(settings, router_url, seen, flags, runs=agent is not None)
 
 
 def _kinds(settings: Settings) -> tuple[tuple[str, ...], str]:
@@ -114,7 +120,7 @@ def _port(settings: Settings, agents_pid: int | None) -> PortSeen:
     return PortSeen(
         program="herd-node",
         port=settings.gateway_port,
-        flag="--gateway-port",
+        flag="gateway_port",
         setting="FLEET_NODE_GATEWAY_PORT",
         taken=bool(found) or looks.is_taken("127.0.0.1", settings.gateway_port),
         ours=agents_pid is not None and (agents_pid in pids or not pids),
@@ -127,7 +133,9 @@ def _ollama(url: str) -> OllamaSeen:
     told = looks.decoded(answer.body, _Version)
     if told is None or not told.version:
         return OllamaSeen(url=url, problem=answer.problem or "something else answers there")
-    return OllamaSeen(url=url, version=told.version, open_at=tuple(_open_at(url)))
+    return OllamaSeen(
+        url=url, version=told.version, open_at=tuple(_open_at(url)), unit=any(map(Path.exists, UNITS))
+    )
 
 
 def _open_at(url: str) -> Iterator[str]:
@@ -170,7 +178,7 @@ def _nvidia_on_bus(devices: Path) -> int:
 
 
 def _of_the_coordinator(
-    settings: Settings, router_url: str, seen: NetworkSeen, *, runs: bool
+    settings: Settings, router_url: str, seen: NetworkSeen, flags: dict[str, Any], *, runs: bool
 ) -> Iterator[Finding]:
     tried: list[tuple[str, str]] = []
     there = None
@@ -184,10 +192,10 @@ def _of_the_coordinator(
         tried.append((url, answer.problem or "something else answers there"))
     if there is not None:
         there = _with_node(there, settings.name)
-    yield from doctor_checks.coordinator(there, tried, __version__)
+    yield from doctor_checks.coordinator(there, tried, __version__, flags, installed())
     if there is not None:
         port = urlsplit(there.gateway).port or settings.gateway_port
-        yield from doctor_checks.membership(there, settings.name, port, seen.firewall, runs=runs)
+        yield from doctor_checks.membership(there, settings.name, port, seen.firewall, flags, runs=runs)
 
 
 def _addresses(router_url: str, seen: NetworkSeen) -> list[str]:

@@ -1,12 +1,18 @@
 """What `herd-node doctor` makes of engines, GPUs and the coordinator that is found. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from agent.addresses import OLLAMA_PORT
+from shared.doctor.commands import started
 from shared.doctor.network_checks import opening
+from shared.doctor.source import Installed, install_command, update_command
 from shared.finding import Finding
+from shared.sockets import is_loopback
 from shared.wire import Gpu
 
 TRUNCATES_SINCE = (0, 12, 6)
@@ -22,6 +28,8 @@ class OllamaSeen(Struct, frozen=True, kw_only=True):
     """Why it does not answer; empty: it does."""
     open_at: tuple[str, ...] = ()
     """Addresses of this machine, other than loopback, at which it answers too."""
+    unit: bool = False
+    """Whether systemd has a unit for it."""
 
 
 class GpusSeen(Struct, frozen=True, kw_only=True):
@@ -47,12 +55,18 @@ class CoordinatorSeen(Struct, frozen=True, kw_only=True):
 
 
 def engines(
-    ollama: OllamaSeen, wanted: tuple[str, ...], *, embedded: bool, startable: bool = False
+    ollama: OllamaSeen,
+    wanted: tuple[str, ...],
+    *,
+    embedded: bool,
+    startable: bool = False,
+    herd: Installed = Installed(),  # noqa: B008 - it is frozen
 ) -> Iterator[Finding]:
     """no_engine, engine_down, engine_found, engine_old, engine_open.
 
     `wanted`: the kinds of engines that are named; of others than these two `herd-node engines` tells. `embedded`:
-    whether llama.cpp is installed; `startable`: whether the agent starts an Ollama that is named.
+    whether llama.cpp is installed; `startable`: whether the agent starts an Ollama that is named; `herd`: how it is
+    installed.
     """
     if not ollama.problem and (not wanted or "ollama" in wanted):
         yield from _ollama(ollama)
@@ -62,14 +76,20 @@ def engines(
             severity="critical",
             title=f"No Ollama answers at {ollama.url}",
             description=f"{ollama.problem}. The agent is told to use it (--engine ollama, or engines.toml).",
-            fix="Start it, or say where it is with --ollama-host.",
-            command="ollama serve",
+            fix="Start it where it should be, or say where it is with --ollama-host.",
+            command=_serve(ollama.url) if is_loopback(ollama.url) else "",
         )
     if "embedded" in wanted or (ollama.problem and not wanted):
-        yield _embedded(ollama, embedded=embedded, asked="embedded" in wanted)
+        yield _embedded(ollama, herd, embedded=embedded, asked="embedded" in wanted)
 
 
-def _embedded(ollama: OllamaSeen, *, embedded: bool, asked: bool) -> Finding:
+def _serve(url: str) -> str:
+    """Starts an Ollama on this machine's loopback, on the port of the address."""
+    port = urlsplit(url).port or OLLAMA_PORT
+    return "ollama serve" if port == OLLAMA_PORT else f"OLLAMA_HOST=127.0.0.1:{port} ollama serve"
+
+
+def _embedded(ollama: OllamaSeen, herd: Installed, *, embedded: bool, asked: bool) -> Finding:
     if embedded:
         beside = "" if asked else f"; no Ollama answers at {ollama.url} ({ollama.problem})"
         return Finding(
@@ -85,8 +105,9 @@ def _embedded(ollama: OllamaSeen, *, embedded: bool, asked: bool) -> Finding:
         title="This machine has no inference engine",
         description=("" if asked else f"No Ollama answers at {ollama.url}: {ollama.problem}. ")
         + "The embedded llama.cpp is not installed. No call can be served here.",
-        fix="Start an Ollama, or install the embedded engine where herd is installed.",
-        command="uv tool install 'herd-fleet[embedded]'",
+        fix="Start an Ollama, or install the embedded engine"
+        + (":" if herd.clone else ", in a clone of herd by:"),
+        command=install_command(herd, "embedded"),
     )
 
 
@@ -111,14 +132,19 @@ def _ollama(seen: OllamaSeen) -> Iterator[Finding]:
             data={"version": seen.version},
         )
     if seen.open_at:
+        loopback = f"127.0.0.1:{urlsplit(seen.url).port or OLLAMA_PORT}"
         yield Finding(
             check_id="engine_open",
             severity="warning",
             title=f"The Ollama faces the network at {', '.join(seen.open_at)}",
             description="Anybody there can use it, fill its disk and delete its models, past the fleet. The agent "
             "needs it on loopback only.",
-            fix="Start it with OLLAMA_HOST=127.0.0.1 (where systemd starts it: systemctl edit ollama).",
-            command="OLLAMA_HOST=127.0.0.1 ollama serve",
+            fix=f"Have it on loopback only: write [Service] and, below, Environment=OLLAMA_HOST={loopback}"
+            if seen.unit
+            else "End the one that runs (that of the desktop in its menu), then start it on loopback only:",
+            command="sudo systemctl edit ollama && sudo systemctl restart ollama"
+            if seen.unit
+            else f"OLLAMA_HOST={loopback} ollama serve",
             data={"addresses": list(seen.open_at)},
         )
 
@@ -165,9 +191,15 @@ def gpus(seen: GpusSeen, system: str) -> Iterator[Finding]:
 
 
 def coordinator(
-    found: CoordinatorSeen | None, tried: Iterable[tuple[str, str]], own_version: str
+    found: CoordinatorSeen | None,
+    tried: Iterable[tuple[str, str]],
+    own_version: str,
+    given: Mapping[str, Any] | None = None,
+    herd: Installed = Installed(),  # noqa: B008 - it is frozen
 ) -> Iterator[Finding]:
-    """no_coordinator, coordinator_found, version_mismatch. `tried`: addresses, and why nobody answered there."""
+    """no_coordinator, coordinator_found, version_mismatch. `tried`: addresses, and why nobody answered there;
+    `given`: the flags of doctor; `herd`: how it is installed.
+    """
     if found is None:
         told = "; ".join(f"{url}: {why}" for url, why in tried) or "no address was given and mDNS found none"
         yield Finding(
@@ -176,7 +208,7 @@ def coordinator(
             title="No coordinator answers",
             description=f"{told}.",
             fix="Start it on one machine (herd), and where it is not found by itself, say where it is.",
-            command="herd-node --router-url http://HOST:11435",
+            command=started("herd-node", given, router_url="http://HOST:11435"),
         )
         return
     yield Finding(
@@ -188,21 +220,32 @@ def coordinator(
         data={"url": found.url, "version": found.version},
     )
     if found.version != own_version:
+        old = _numbers(own_version) <= _numbers(found.version)
         yield Finding(
             check_id="version_mismatch",
             severity="warning",
             title=f"The coordinator is version {found.version}, this agent {own_version}",
             description="What one of them knows the other may not.",
-            fix="Install the same version on both.",
-            command="uv tool upgrade herd-fleet",
+            fix="Install the same version on both, from a clone of herd; here by:"
+            if old
+            else "Install this agent's version on the coordinator's machine too, from a clone of herd.",
+            command=update_command(herd, *herd.extras) if old else "",
             data={"agent_version": own_version, "router_version": found.version},
         )
 
 
 def membership(
-    found: CoordinatorSeen, name: str, port: int, firewall: str, *, runs: bool
+    found: CoordinatorSeen,
+    name: str,
+    port: int,
+    firewall: str,
+    given: Mapping[str, Any] | None = None,
+    *,
+    runs: bool,
 ) -> Iterator[Finding]:
-    """agent_absent, node_unknown, node_unreachable, node_unwell, node_member. `runs`: this machine's agent does."""
+    """agent_absent, node_unknown, node_unreachable, node_unwell, node_member. `given`: the flags of doctor;
+    `runs`: this machine's agent does.
+    """
     if not runs:
         yield Finding(
             check_id="agent_absent",
@@ -210,7 +253,7 @@ def membership(
             title=f"No agent runs as {name}",
             description="This machine serves no calls of the fleet.",
             fix="Start it, or have it started with the machine: herd-node service install",
-            command="herd-node",
+            command=started("herd-node", given),
         )
     elif not found.knows:
         yield Finding(
@@ -219,8 +262,8 @@ def membership(
             title=f"The coordinator at {found.url} does not know {name}",
             description="Its agent runs here, but its heartbeats do not arrive there: it is with another coordinator, "
             "or has just been started.",
-            fix="Tell the agent which one is its own.",
-            command=f"herd-node --router-url {found.url}",
+            fix="End it, and tell it which one is its own.",
+            command=started("herd-node", given, router_url=found.url),
         )
     elif found.state == "unreachable":
         yield Finding(
@@ -229,7 +272,7 @@ def membership(
             title=f"The coordinator cannot reach this machine at {found.gateway}",
             description=f"{found.reason}. Heartbeats go out, but no call comes in, as where a firewall is in the way.",
             fix=f"Let TCP port {port} in, or name an address under which it is reached with --advertise.",
-            command=opening(firewall, port, "tcp") or "herd-node --advertise HOST",
+            command=opening(firewall, port, "tcp") or started("herd-node", given, advertise="HOST"),
         )
     elif found.state not in ("ready", "probing"):
         yield Finding(

@@ -47,7 +47,7 @@ OLLAMA = Offer(
 EMBEDDED = Offer(
     name="embedded",
     about="llama.cpp from the wheel xllamacpp, with a model that comes with herd or a GGUF file",
-    how="pip install 'herd-fleet[embedded]' (there are no wheels for some platforms)",
+    how="in a clone of herd: pip install '.[embedded]' (there are no wheels for some platforms)",
     program="xllamacpp",
 )
 

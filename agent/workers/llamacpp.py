@@ -163,7 +163,9 @@ def import_engine() -> ModuleType:
     try:
         return import_module("xllamacpp")
     except ImportError as error:
-        give_up(NOT_INSTALLED, f"cannot import xllamacpp ({error}); pip install 'herd-fleet[embedded]'")
+        give_up(
+            NOT_INSTALLED, f"cannot import xllamacpp ({error}); in a clone of herd: pip install '.[embedded]'"
+        )
 
 
 def server_parameters(engine: ModuleType, arguments: argparse.Namespace) -> Any:

@@ -8,6 +8,7 @@ maker's servers run has none.
 
 import asyncio
 import re
+import socket
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from msgspec import Struct
 from shared import __version__
 from shared.names import ModelName
 from shared.resolver import Resolver
-from shared.sockets import is_loopback
+from shared.sockets import is_loopback, why_not
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MANIFEST_LIMIT = 2**20
@@ -174,4 +175,7 @@ def _host(base: str) -> str:
 def _why(error: BaseException, timeout_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout_s:g} s"
-    return str(error) or type(error).__name__
+    cause = getattr(error, "os_error", None)
+    if isinstance(cause, socket.gaierror):  # its number is none of the system's
+        return cause.strerror or str(cause)
+    return why_not(error)

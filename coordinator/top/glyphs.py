@@ -1,6 +1,6 @@
 """What is drawn beside words: symbols of states and phases, bars, a line of past figures. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -72,6 +72,25 @@ ASCII = Glyphs(
     down="v",
     dot="|",
 )
+
+PLAIN_LOCALES = ("C", "POSIX")
+ASCII_TERMINALS = ("dumb", "linux")
+
+
+def fitting(encoding: str, environment: Mapping[str, str], platform: str) -> Glyphs:
+    """What a terminal can show, by its own word. `encoding`: of standard output; `platform` as in sys.
+
+    In a C locale Python writes UTF-8 all the same: the locale itself is asked. Windows has none.
+    """
+    if not encoding.lower().replace("-", "").startswith("utf"):
+        return ASCII
+    if platform == "win32":
+        return UNICODE
+    names = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    locale = next(filter(None, names), PLAIN_LOCALES[0])
+    plain = locale in PLAIN_LOCALES or environment.get("TERM") in ASCII_TERMINALS
+    return ASCII if plain else UNICODE
+
 
 STYLES = {
     **dict.fromkeys(("ready", "busy", "decode", "join", "engine", "state"), "green"),

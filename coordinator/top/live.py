@@ -23,8 +23,11 @@ TOLD_S = 6.0
 """How long a word about what was done stands."""
 LOOK_S = 1.0
 
+FOR_HEAD, FOR_TABS = 6, 4
+"""Rows of a screen from which the figures, and the views, have room above the table."""
+
 STYLES = """
-Screen { layout: vertical; background: ansi_default; color: ansi_default; }
+Screen { layout: vertical; overflow: hidden; background: ansi_default; color: ansi_default; }
 #head { height: 2; }
 #tabs { height: 1; }
 #table { height: 1fr; }
@@ -116,6 +119,8 @@ class Live(App[None]):
         """All of it; widgets draw only what is different."""
         seen = self.seen()
         width = self.size.width
+        self.query_one("#head").display = self.size.height >= FOR_HEAD
+        self.query_one("#tabs").display = self.size.height >= FOR_TABS
         if seen is None:
             self.query_one("#status", Lines).tell(
                 [[(self._follower.trouble or "waiting for the fleet", "yellow")]]

@@ -1,7 +1,6 @@
 """The screen of `herd top` as it is used: what keys do."""
 
 import asyncio
-import webbrowser
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +10,7 @@ from textual.binding import Binding
 from textual.widgets import Input
 
 from coordinator.top import orders
+from coordinator.top.browser import opened
 from coordinator.top.details import model_lines, node_lines, request_lines, safe
 from coordinator.top.live import Live
 from coordinator.top.panels import KEYS, Panel, Question
@@ -116,7 +116,7 @@ class Top(Live):
             self.exit()
         elif found.keys:
             self.action_keys()
-        else:
+        elif found.wrong:
             self.tell(found.wrong)
 
     # Panels
@@ -217,10 +217,10 @@ class Top(Live):
         )
 
     def action_page_in_browser(self) -> None:
-        """The dashboard."""
+        """The dashboard; without a desktop its address is all there is."""
         address = f"{self._follower.url}/dashboard"
         self.tell(address)
-        self.run_worker(asyncio.to_thread(webbrowser.open, address), group="browser")
+        self.run_worker(asyncio.to_thread(opened, address), group="browser")
 
     # Orders
 

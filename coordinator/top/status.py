@@ -54,14 +54,17 @@ def tabs_line(picture: Mapping[str, Any], view: str, asked: Asked, width: int) -
 def status_line(asked: Asked, width: int) -> list[Piece]:
     """What is wrong, else what was just done, else which keys there are."""
     if asked.trouble:
-        since = f"; what you see is {age(asked.silent_s)} old; trying again"
-        return _cut(
-            [("! ", "bold red"), (printable(asked.trouble)[: width - len(since) - 2] + since, "bold red")],
-            width,
-        )
+        since = f"; this is {age(asked.silent_s)} old; trying again"
+        trouble = _shortened(printable(asked.trouble), width - len(since) - 2)
+        return _cut([("! ", "bold red"), (trouble + since, "bold red")], width)
     if asked.told:
         return _cut([(asked.told, "bold")], width)
     return _cut([(READ_ONLY_HINTS if asked.read_only else HINTS[asked.view], "dim")], width)
+
+
+def _shortened(text: str, width: int) -> str:
+    """Whole, or so that it is seen that it is not."""
+    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."
 
 
 def _cut(pieces: list[Piece], width: int) -> list[Piece]:

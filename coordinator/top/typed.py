@@ -11,7 +11,7 @@ INTERVALS_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Command(Struct, frozen=True):
-    """One of these is set."""
+    """One of these is set; none where nothing was typed."""
 
     view: str = ""
     sort: str = ""
@@ -25,6 +25,8 @@ class Command(Struct, frozen=True):
 def command(typed: str, view: View) -> Command:
     """`nodes`, `sort RUN`, `every 2s`, `help`, `q`. `view`: the one that is seen."""
     word, _, rest = typed.strip().lower().partition(" ")
+    if not word:
+        return Command()
     if word in ("q", "quit", "exit", "q!"):
         return Command(leave=True)
     if word in ("help", "keys", "h", "?"):
@@ -45,7 +47,11 @@ def _sort(wanted: str, view: View) -> Command:
     titles = [each.title for each in view.columns if wanted and each.title.lower().startswith(wanted)]
     if titles:
         return Command(sort=titles[0])
-    return Command(wrong=f"sort by one of {', '.join(each.title for each in view.columns)}")
+    if not wanted:
+        return Command(wrong="sort NAME: by the column that begins so; w shows all of them")
+    close = near(wanted.upper(), [each.title for each in view.columns])
+    hint = f"did you mean {' or '.join(close)}?" if close else "w shows all of them"
+    return Command(wrong=f"no column {wanted!r}; {hint}")
 
 
 def _every(wanted: str) -> Command:

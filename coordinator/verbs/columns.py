@@ -20,12 +20,23 @@ class Table(NamedTuple):
         """Each column as wide as its widest cell; no line ends in blanks. Cells come from other machines."""
         shown = [tuple(printable(cell) or NOTHING for cell in row) for row in self.rows]
         everything = [self.headings, *shown] if headings else shown
-        widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
+        widths = [max(map(cells, column)) for column in zip(*everything, strict=True)]
         return [_line(row, widths) for row in everything]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    return GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return GAP.join(
+        cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)
+    ).rstrip()
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal it takes: wide letters take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def number(value: float | None, digits: int = 0) -> str:

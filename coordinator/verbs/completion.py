@@ -24,8 +24,13 @@ def completion(context: click.Context, /, *, shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101 - one of SHELLS
-    program = context.find_root().command
-    click.echo(kind(program, {}, "herd", "_HERD_COMPLETE").source())
+    asking = kind(context.find_root().command, {}, "herd", "_HERD_COMPLETE")
+    if shell == "bash":
+        from coordinator.verbs.bash_completion import SCRIPT
+
+        click.echo(SCRIPT % asking.source_vars())
+        return
+    click.echo(asking.source())
 
 
 def nodes(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
@@ -39,10 +44,12 @@ def models(_context: click.Context, _parameter: click.Parameter, typed: str) -> 
 
 
 def _begin(typed: str, path: str, part: str, field: str) -> list[str]:
-    from coordinator.verbs.connection import NoAnswer, ask, found
+    from coordinator.verbs.connection import ask, found
+    from shared.printable import printable
 
     try:
         told: dict[str, Any] = ask("GET", path, url=found(listen=False), timeout_s=TIMEOUT_S)
-    except NoAnswer:
+        names = [each[field] for each in told[part]]
+        return [name for name in names if name.startswith(typed) and name == printable(name)]
+    except Exception:
         return []
-    return [each[field] for each in told[part] if each[field].startswith(typed)]

@@ -6,7 +6,7 @@ import click
 
 from coordinator.verbs.columns import Table
 from coordinator.verbs.lazy import LazyGroup
-from coordinator.verbs.telling import ended, rendered
+from coordinator.verbs.telling import ended, rendered, say
 
 
 @click.group(cls=LazyGroup)
@@ -26,31 +26,40 @@ def config() -> None:
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="How it is told."
 )
-def show(*, name: str, origin: bool, no_headers: bool, output: str) -> None:
+@click.pass_context
+def show(context: click.Context, /, *, name: str, origin: bool, no_headers: bool, output: str) -> None:
     """The settings with which herd would serve on this machine, or the one called NAME. It asks nobody.
 
     \b
     herd config show --origin
     herd config show FLEET_PORT
+    herd --port 11500 config show --origin
     herd config show -o json
 
     Exit codes: 0 told, 2 a value does not fit its setting, 3 no such setting.
     """
-    ended(lambda: _show(name, output, origin=origin, headings=not no_headers))
+    ended(lambda: _show(name, output, _flags(context), origin=origin, headings=not no_headers))
 
 
-def _show(name: str, output: str, *, origin: bool, headings: bool) -> None:
+def _flags(context: click.Context) -> dict[str, Any]:
+    """Those before the verb, with which herd would serve."""
+    given = dict(context.find_root().params)
+    given.pop("with_parent", None)
+    return given if context.find_root() is not context else {}
+
+
+def _show(name: str, output: str, flags: dict[str, Any], *, origin: bool, headings: bool) -> None:
     from coordinator.config import PREFIX, Settings
     from coordinator.verbs.connection import NOT_FOUND, USAGE, NoAnswer
     from shared.names import near
     from shared.settings import SettingsError, resolve
 
     try:
-        resolved = resolve(Settings, PREFIX, {}, other_prefixes=("FLEET_NODE_",))
+        resolved = resolve(Settings, PREFIX, flags, other_prefixes=("FLEET_NODE_",))
     except SettingsError as error:
         raise NoAnswer(str(error), code=USAGE) from error
     for warning in resolved.warnings:
-        click.echo(f"herd: {warning}", err=True)
+        say(f"herd: {warning}", err=True)
     known = {PREFIX + field.upper(): field for field in resolved.origins}
     wanted = name.upper() if name.upper().startswith(PREFIX) or not name else PREFIX + name.upper()
     if name and wanted not in known:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from coordinator.verbs.telling import ended, json_option, rendered, url_option
+from coordinator.verbs.telling import ended, json_option, rendered, say, url_option
 
 NAMES = ("openclaw", "open-webui", "continue", "aider", "langchain", "openai", "ollama")
 
@@ -22,12 +22,13 @@ def connect(*, client: str, model: str, url: str, output: str) -> None:
     herd connect continue --model qwen3:8b
     herd connect openai > hello.py
     """
-    ended(lambda: _connect(client, model, url, output))
+    ended(lambda: _connect(client, model, url, output), url)
 
 
 def _connect(client: str, model: str, url: str, output: str) -> None:
     from coordinator.verbs.clients import CLIENTS, MODEL, Fleet
     from coordinator.verbs.connection import ask, base_url, found
+    from shared.names import normalise
     from shared.sockets import is_loopback
 
     where = base_url(url) if url else found()
@@ -37,14 +38,16 @@ def _connect(client: str, model: str, url: str, output: str) -> None:
         each["name"] for each in listed if "completion" in each["capabilities"] or not each["capabilities"]
     ]
     chosen = model or next((name for name in loaded + chats if name in chats), MODEL)
+    if model and normalise(model) not in {normalise(each["name"]) for each in listed}:
+        say(f"warning: no node has {model} yet", err=True)
     address = _address(where, ask)
     setup = CLIENTS[client](Fleet(address, chosen, tuple(chats)))
     if output == "json":
         told = {"client": client, "url": address, "model": chosen, "file": setup.file}
         click.echo(rendered(told | {"text": setup.text, "hint": setup.hint}, "json"))
         return
-    click.echo(setup.text)
-    click.echo(f"\n{setup.file + ': ' if setup.file else ''}{setup.hint}", err=True)
+    say(setup.text)
+    say(f"\n{setup.file + ': ' if setup.file else ''}{setup.hint}", err=True)
     if is_loopback(address):
         click.echo("the coordinator listens on this machine only: other machines cannot use this", err=True)
 

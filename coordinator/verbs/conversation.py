@@ -83,13 +83,6 @@ class Conversation:
         return Typed("tell", HELP if name in ("/?", "/help") else f"no such command: {name} (/? tells them)")
 
 
-def harmless(text: str) -> str:
-    """An answer as a terminal may have it: no escapes, no bells; line ends and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
-
-
 def figures(end: dict[str, Any], node: str) -> list[str]:
     """What the last line of an answer tells of it, for --verbose."""
     made, took_ns = end.get("eval_count"), end.get("eval_duration")

@@ -6,9 +6,9 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import click
-import msgspec
 
 from coordinator.verbs.connection import OK, ask
+from coordinator.verbs.saying import rendered, say
 
 Output = Literal["text", "json"]
 GIB = 2**30
@@ -19,7 +19,11 @@ INDENT = 21
 def describe_node(node: str, *, url: str, output: Output) -> int:
     """Exit code. Raises NoAnswer."""
     told = ask("GET", f"/fleet/nodes/{quote(node, safe='')}", url=url)
-    click.echo(msgspec.json.encode(told) if output == "json" else described(told))
+    text = described(told)
+    if output == "json":
+        click.echo(rendered(told, "json", whole=False))
+    else:
+        say(text)
     return OK
 
 
@@ -61,8 +65,8 @@ def _engines(node: dict[str, Any]) -> Iterator[str]:
     engines = node.get("engines", [])
     yield "engines:" if engines else "engines: none"
     for engine in engines:
-        name, kind = f"{engine['name']:<12}", f"{engine['kind']} {engine['version']}".strip()
-        yield f"  {name}{kind}, {'up' if engine['up'] else 'down: ' + engine['reason']}"
+        name, kind = f"{engine['name']:<11}", f"{engine['kind']} {engine['version']}".strip()
+        yield f"  {name} {kind}, {'up' if engine['up'] else 'down: ' + engine['reason']}"
         if engine["restricted"]:
             price = f", {engine['price_in']:g} and {engine['price_out']:g} a million tokens in and out"
             priced = engine["price_in"] or engine["price_out"]

@@ -7,7 +7,7 @@ import click
 
 from coordinator.verbs.completion import models, nodes
 from coordinator.verbs.lazy import LazyGroup
-from coordinator.verbs.telling import ended, json_option, rendered, url_option
+from coordinator.verbs.telling import Name, ended, json_option, rendered, say, url_option
 
 DAYS = 7
 """Of which calls are summed."""
@@ -25,7 +25,7 @@ def describe() -> None:
 
 
 @describe.command()
-@click.argument("name", shell_complete=nodes)
+@click.argument("name", type=Name(), shell_complete=nodes)
 @url_option
 @json_option
 def node(*, name: str, url: str, output: Any) -> None:
@@ -37,11 +37,11 @@ def node(*, name: str, url: str, output: Any) -> None:
     """
     from coordinator.verbs.describe import describe_node
 
-    ended(lambda: describe_node(name, url=url, output=output))
+    ended(lambda: describe_node(name, url=url, output=output), url)
 
 
 @describe.command()
-@click.argument("name", shell_complete=models)
+@click.argument("name", type=Name(), shell_complete=models)
 @url_option
 @json_option
 def model(*, name: str, url: str, output: str) -> None:
@@ -51,11 +51,11 @@ def model(*, name: str, url: str, output: str) -> None:
     herd describe model llama3.2
     herd describe model llama3.2 -o json
     """
-    ended(lambda: _model(name, url, output))
+    ended(lambda: _model(name, url, output), url)
 
 
 @describe.command()
-@click.argument("request_id")
+@click.argument("request_id", type=Name())
 @url_option
 @json_option
 def request(*, request_id: str, url: str, output: str) -> None:
@@ -64,7 +64,7 @@ def request(*, request_id: str, url: str, output: str) -> None:
     \b
     herd describe request 0190c7e2-...
     """
-    ended(lambda: _request(request_id, url, output))
+    ended(lambda: _request(request_id, url, output), url)
 
 
 def _model(name: str, url: str, output: str) -> None:
@@ -83,17 +83,17 @@ def _model(name: str, url: str, output: str) -> None:
     usage = ask("GET", f"/dashboard/api/usage?days={DAYS}", url=where)["data"]
     told["calls"] = [row for row in usage if row["model"] == told["name"]]
     told["days"] = DAYS
-    click.echo(rendered(told, "json") if output == "json" else "\n".join(described(told)))
+    lines = list(described(told))
+    if output == "json":
+        click.echo(rendered(told, "json"))
+    else:
+        say("\n".join(lines))
 
 
 def _request(request_id: str, url: str, output: str) -> None:
     from coordinator.verbs.connection import ask
 
     told: dict[str, Any] = ask("GET", f"/fleet/explain/{quote(request_id, safe='')}", url=url)
-    if output == "json":
-        click.echo(rendered(told, "json"))
-        return
-    from coordinator.verbs.explain import draw
-    from coordinator.verbs.explain_view import call_lines
+    from coordinator.verbs.explain import show_decision
 
-    draw(call_lines(told))
+    show_decision(told, as_json=output == "json")

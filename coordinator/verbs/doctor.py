@@ -14,8 +14,10 @@ from coordinator.reachable import reachable
 from coordinator.verbs.doctor_checks import Health, NodeTold, Report, Status, running, strangers
 from shared import __version__
 from shared.autostart.installing import restarting
-from shared.doctor import looks, machine_checks, network_checks
+from shared.doctor import directory_checks, looks, machine_checks, network_checks
 from shared.doctor.browsing import network
+from shared.doctor.commands import started
+from shared.doctor.directory_looks import directory
 from shared.doctor.seen import NetworkSeen, PortSeen
 from shared.doctor.telling import shown
 from shared.finding import Finding
@@ -42,16 +44,15 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     except SettingsError as error:
         problem = str(error)
     yield from machine_checks.settings(problem, warnings)
-    yield from machine_checks.directory(looks.directory(settings.directory()))
+    yield from directory_checks.directory(directory(settings.directory()), "herd", flags)
     yield from machine_checks.room(looks.room(settings.directory()), for_models=False)
     url = url_of(only_address(settings.host) or "127.0.0.1", settings.port)
     known = looks.decoded(looks.ask(f"{url}/health").body, Health)
     health = known if known and known.coordinator_id else None
     port = _port(settings, ours=health is not None)
-    yield from machine_checks.port(port)
-    yield from running(
-        health, url, __version__, shlex.join(restarting("herd", "coordinator")), taken=port.taken
-    )
+    yield from machine_checks.port(port, flags)
+    restart = shlex.join(restarting("herd", "coordinator"))
+    yield from running(health, url, __version__, started("herd", flags), restart, taken=port.taken)
     others = reachable(
         url_of(settings.host or "0.0.0.0", settings.port), own_addresses(), socket.gethostname()
     )
@@ -68,7 +69,7 @@ def _port(settings: Settings, *, ours: bool) -> PortSeen:
     return PortSeen(
         program="herd",
         port=settings.port,
-        flag="--port",
+        flag="port",
         setting="FLEET_PORT",
         taken=ours or looks.is_taken(host, settings.port),
         ours=ours,

@@ -51,10 +51,10 @@ class Status(Struct, frozen=True):
 
 
 def running(
-    found: Health | None, url: str, own_version: str, restart: str = "", *, taken: bool
+    found: Health | None, url: str, own_version: str, start: str = "herd", restart: str = "", *, taken: bool
 ) -> Iterator[Finding]:
-    """coordinator_absent, coordinator_runs, coordinator_old. `restart`: the command for the installed service, if there
-    is one; `taken`: another program has its port.
+    """coordinator_absent, coordinator_runs, coordinator_old. `start`: the command for the one that is meant; `restart`:
+    for the installed service, if there is one; `taken`: another program has its port.
     """
     if found is None:
         if not taken:
@@ -64,7 +64,7 @@ def running(
                 title=f"No coordinator runs at {url}",
                 description="Nobody can send calls to this machine.",
                 fix="Start it, or have it started with the machine: herd service install",
-                command="herd",
+                command=start,
             )
         return
     yield Finding(
@@ -83,7 +83,7 @@ def running(
             description="It was not restarted since.",
             fix="Restart it: calls that run are given a few seconds to end."
             + ("" if restart else " End the one that runs (ctrl-C in its terminal), then:"),
-            command=restart or "herd",
+            command=restart or start,
         )
 
 

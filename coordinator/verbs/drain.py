@@ -6,9 +6,9 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import click
-import msgspec
 
-from coordinator.verbs.connection import FAILED, OK, NoAnswer, ask
+from coordinator.verbs.connection import FAILED, OK, NoAnswer, ask, stranger
+from coordinator.verbs.saying import rendered, say
 from shared.durations import told
 
 LOOK_EVERY_S = 0.5
@@ -23,13 +23,15 @@ Say = Callable[[str], None]
 def set_aside(node: str, what: Literal["cordon", "uncordon"], *, url: str, output: Output) -> int:
     """Exit code. Raises NoAnswer."""
     answer = ask("POST", f"/fleet/nodes/{quote(node, safe='')}/{what}", {}, url=url)
+    if answer["cordoned"] is not (what == "cordon"):
+        raise stranger(url)
     _warn(answer)
     if output == "json":
         _print_json(answer)
     elif what == "cordon":
-        click.echo(f"{node} cordoned")
+        say(f"{node} cordoned")
     else:
-        click.echo(f"{node} uncordoned")
+        say(f"{node} uncordoned")
         if answer["draining"]:
             _say(f"but it is {answer['state']}: {answer['reason']}")
     return OK
@@ -39,6 +41,8 @@ def drain(node: str, deadline_s: float | None, *, wait: bool, url: str, output: 
     """Exit code: 0 once nothing runs there, 1 where the deadline cut calls. Raises NoAnswer."""
     order = {} if deadline_s is None else {"deadline_s": deadline_s}
     answer = ask("POST", f"/fleet/nodes/{quote(node, safe='')}/drain", order, url=url)
+    if "drain" not in answer:
+        raise stranger(url)
     _warn(answer)
     try:
         if wait:
@@ -82,7 +86,7 @@ def _concluded(node: str, answer: dict[str, Any], *, told_in_json: bool) -> int:
         _say(f"the deadline passed on {node}: {_calls(cut)} cut")
         return FAILED
     if not told_in_json:
-        click.echo(
+        say(
             f"{node} drained"
             if answer["drained"]
             else f"{node} draining, {_calls(answer['requests_active'])} running"
@@ -100,8 +104,8 @@ def _warn(answer: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 def _print_json(answer: dict[str, Any]) -> None:
-    click.echo(msgspec.json.encode(answer))
+    click.echo(rendered(answer, "json", whole=False))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coordinator.verbs.telling import url_option
+from coordinator.verbs.telling import Name, ended, rendered, say, url_option
 
 if TYPE_CHECKING:
     from coordinator.core.explanation import Explanation
@@ -19,8 +19,8 @@ UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 @click.command()
-@click.argument("request_id", required=False)
-@click.option("--model", help="Ask where a call for this model would go; nothing is placed.")
+@click.argument("request_id", type=Name(), required=False)
+@click.option("--model", type=Name(), help="Ask where a call for this model would go; nothing is placed.")
 @click.option("--prompt", help="With --model: what the chat would say.")
 @click.option(
     "--body", metavar="FILE", help="Ask with the JSON of a whole call, of either API; - is standard input."
@@ -66,22 +66,12 @@ def explain(
     if replay:
         asked = _weights(weights)
         age_s = _age(since) if since else None
-        _ended(lambda: _show_replay(asked, last, age_s, url, as_json=as_json))
+        ended(lambda: _show_replay(asked, last, age_s, url, as_json=as_json), url)
     elif request_id is not None:
-        _ended(lambda: _show_call(request_id, url, as_json=as_json))
+        ended(lambda: _show_call(request_id, url, as_json=as_json), url)
     else:
         call = _body(model, prompt, body)
-        _ended(lambda: _show_answer(call, url, as_json=as_json))
-
-
-def _ended(work: Any) -> None:
-    from coordinator.verbs.connection import NoAnswer
-
-    try:
-        work()
-    except NoAnswer as error:
-        click.echo(f"herd explain: {error}", err=True)
-        sys.exit(error.code)
+        ended(lambda: _show_answer(call, url, as_json=as_json), url)
 
 
 def _show_call(request_id: str, url: str, *, as_json: bool) -> None:
@@ -90,39 +80,37 @@ def _show_call(request_id: str, url: str, *, as_json: bool) -> None:
     from coordinator.verbs.connection import ask
 
     told = ask("GET", f"/fleet/explain/{quote(request_id, safe='')}", url=url)
-    _print(told, as_json=as_json)
+    show_decision(told, as_json=as_json)
 
 
 def _show_answer(call: dict[str, Any], url: str, *, as_json: bool) -> None:
     from coordinator.verbs.connection import ask
 
-    _print(ask("POST", "/fleet/explain", call, url=url), as_json=as_json)
+    show_decision(ask("POST", "/fleet/explain", call, url=url), as_json=as_json)
 
 
-def _print(told: dict[str, Any], *, as_json: bool) -> None:
-    import msgspec
-
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(told)))
-        return
+def show_decision(told: dict[str, Any], *, as_json: bool) -> None:
+    """Of one call."""
     from coordinator.verbs.explain_view import call_lines
 
-    draw(call_lines(told))
+    lines = list(call_lines(told))
+    if as_json:
+        click.echo(rendered(told, "json"))
+    else:
+        draw(lines)
 
 
 def _show_replay(
     weights: Mapping[str, float], last: int | None, age_s: float | None, url: str, *, as_json: bool
 ) -> None:
-    import msgspec
-
     from coordinator.core.replay import replay
     from coordinator.verbs.explain_view import replay_lines
 
     replayed = replay(decisions(last or (None if age_s else LAST), age_s, url), weights)
     if not (replayed.looked_at or replayed.skipped):
-        click.echo("herd explain: no decision of that time is stored", err=True)
+        say("herd: no decision of that time is stored", err=True)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(replayed)))
+        click.echo(rendered(replayed, "json"))
     else:
         draw(replay_lines(replayed, weights))
 
@@ -143,7 +131,7 @@ def decisions(most: int | None, age_s: float | None, url: str) -> "Iterator[Expl
     before, left = None, most
     while left is None or left > 0:
         limit = PAGE if left is None else min(PAGE, left)
-        path = f"/fleet/decisions?limit={limit}&since={since}" + (f"&before={before}" if before else "")
+        path = f"/fleet/decisions?limit={limit}&since={since}" + (f"&before={int(before)}" if before else "")
         page = ask("GET", path, url=url)
         for each in page["decisions"]:
             yield msgspec.convert(each["decision"], Explanation)

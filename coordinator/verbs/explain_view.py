@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+import msgspec
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -72,6 +73,7 @@ def call_lines(told: dict[str, Any]) -> Iterator[RenderableType]:
 
 def replay_lines(replayed: Replayed, weights: Mapping[str, float]) -> Iterator[RenderableType]:
     """How many calls would have gone elsewhere, by node and by way."""
+    replayed = msgspec.convert(_harmless(msgspec.to_builtins(replayed)), type(replayed))
     changed = ", ".join(f"{name}={weight:g}" for name, weight in weights.items())
     under = f"with {changed} and the other weights as they were" if changed else "with the same weights"
     share = 100 * replayed.moved / replayed.looked_at if replayed.looked_at else 0.0

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from shared.printable import printable
+
 CLOSE = 0.5
 """How alike a mistyped name must be (difflib's ratio)."""
 
@@ -36,7 +38,7 @@ class LazyGroup(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=2, cutoff=CLOSE)
             hint = f" Did you mean {' or '.join(close)}?" if close else ""
-            ctx.fail(f"No such command '{args[0]}'.{hint}")
+            ctx.fail(f"No such command '{printable(args[0])}'.{hint}")
         return super().resolve_command(ctx, args)
 
 

@@ -1,14 +1,13 @@
 """`herd logs`: the coordinator's log, from any machine."""
 
-import sys
-import time
 from typing import Any
 from urllib.parse import urlencode
 
 import click
 
 from coordinator.verbs.completion import nodes
-from coordinator.verbs.telling import ended, url_option
+from coordinator.verbs.saying import rendered, rest
+from coordinator.verbs.telling import ended, say, url_option
 
 LOOK_EVERY_S = 1.0
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -39,7 +38,9 @@ def logs(*, follow: bool, lines: int, node: str, request: str, level: str, outpu
     herd logs --request 0190c7e2-... --level DEBUG
     """
     asked = {"node_id": node, "request_id": request, "level": level, "lines": str(lines)}
-    ended(lambda: _logs({name: text for name, text in asked.items() if text}, url, output, follow=follow))
+    ended(
+        lambda: _logs({name: text for name, text in asked.items() if text}, url, output, follow=follow), url
+    )
 
 
 def _logs(asked: dict[str, str], url: str, output: str, *, follow: bool) -> None:
@@ -47,6 +48,7 @@ def _logs(asked: dict[str, str], url: str, output: str, *, follow: bool) -> None
 
     where = base_url(url) if url else found()
     away = False
+    first = True
     while True:
         try:
             page, away = ask("GET", f"/fleet/logs?{urlencode(asked)}", url=where), False
@@ -54,24 +56,42 @@ def _logs(asked: dict[str, str], url: str, output: str, *, follow: bool) -> None
             if error.reached or not (follow and "after" in asked):
                 raise
             if not away:
-                click.echo(f"herd: {error}; still trying", err=True)
+                say(f"herd: {error}; still trying", err=True)
             away = True
         else:
+            if first and not (follow or page["lines"]):
+                _must_be_known(asked, where)
+            first = False
             _print(page["lines"], output)
             asked |= {"after": page["after"], "lines": str(MOST_LINES)}
             if follow and len(page["lines"]) == MOST_LINES:
                 continue
         if not follow:
             return
-        time.sleep(LOOK_EVERY_S)
+        rest(LOOK_EVERY_S)
+
+
+def _must_be_known(asked: dict[str, str], where: str) -> None:
+    """Where no line was found: a name that nobody has is likely mistyped. Raises NoAnswer."""
+    from coordinator.verbs.connection import NOT_FOUND, NoAnswer, ask
+    from shared.names import near
+
+    if "request_id" in asked:
+        raise NoAnswer(
+            f'no line of level {asked["level"]} or above is about request "{asked["request_id"]}"',
+            code=NOT_FOUND,
+        )
+    if "node_id" in asked:
+        known = [node["node_id"] for node in ask("GET", "/fleet/status", url=where)["nodes"]]
+        if asked["node_id"] not in known:
+            close = near(asked["node_id"], known)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise NoAnswer(f'no node is named "{asked["node_id"]}"{hint}', code=NOT_FOUND)
 
 
 def _print(lines: list[dict[str, Any]], output: str) -> None:
-    from coordinator.verbs.telling import rendered
-
     for line in lines:
         click.echo(rendered(line, "json", whole=False) if output == "json" else log_line(line))
-    sys.stdout.flush()
 
 
 def log_line(line: dict[str, Any]) -> str:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import click
 from zeroconf import ServiceBrowser, ServiceStateChange, Zeroconf
 
+from coordinator.verbs.saying import say
 from shared.adverts import COORDINATORS, fields_of
 from shared.interfaces import own_addresses, reach_order
 from shared.sockets import url_of
@@ -27,7 +27,7 @@ def shown(answers: Callable[[str], str]) -> str:
         for url in urls:
             if there := answers(url):
                 others = f" ({len(found)} are there: --url picks one)" if len(found) > 1 else ""
-                click.echo(f"herd: asking the coordinator at {there}, found over mDNS{others}", err=True)
+                say(f"herd: asking the coordinator at {there}, found over mDNS{others}", err=True)
                 return there
     return ""
 

@@ -11,7 +11,7 @@ import click
 from coordinator.verbs.completion import models
 from coordinator.verbs.completion import nodes as node_names
 from coordinator.verbs.pull_plan import Plan, Pulled
-from coordinator.verbs.telling import ended, json_option, rendered, url_option
+from coordinator.verbs.telling import Name, ended, json_option, rendered, say, url_option
 
 LOOK_EVERY_S = 0.1
 STEP = 10
@@ -21,10 +21,11 @@ NOWHERE = "file does not exist"
 
 
 @click.command()
-@click.argument("model", shell_complete=models)
+@click.argument("model", type=Name(), shell_complete=models)
 @click.option(
     "--node",
     "nodes",
+    type=Name(),
     metavar="NODE",
     multiple=True,
     shell_complete=node_names,
@@ -50,7 +51,7 @@ def pull(
     """
     if bool(nodes) + everywhere + (replicas is not None) > 1:
         raise click.UsageError("say one of: --node, --all, --replicas")
-    ended(lambda: _pull(model, nodes, replicas, url, output, everywhere=everywhere))
+    ended(lambda: _pull(model, nodes, replicas, url, output, everywhere=everywhere), url)
 
 
 def _pull(
@@ -89,9 +90,10 @@ class _One(threading.Thread):
             for headers, line in ask_lines("POST", "/api/pull", self._order, url=self._where):
                 progress.node_id = progress.node_id or headers.get("X-Fleet-Node", "")
                 progress.feed(line)
-        except NoAnswer as error:
-            progress.error = str(error)
-            self.code = NOT_FOUND if NOWHERE in progress.error else error.code
+        except Exception as error:
+            told = isinstance(error, NoAnswer)
+            progress.error = str(error) if told else f"{self._where} tells no progress of a pull"
+            self.code = NOT_FOUND if NOWHERE in progress.error else getattr(error, "code", FAILED)
         if not (progress.done or progress.error):
             progress.error, self.code = "the pull broke off", FAILED
 
@@ -120,7 +122,7 @@ def _lines(pulls: list[_One]) -> Iterator[Callable[[], None]]:
             if progress.status and told.get(each) != (progress.status, step):
                 told[each] = progress.status, step
                 part = f" {step} %" if progress.total and not progress.done else ""
-                click.echo(f"{progress.node_id}: {progress.status}{part}", err=True)
+                say(f"{progress.node_id}: {progress.status}{part}", err=True)
 
     yield look
 
@@ -132,6 +134,8 @@ def _bars(pulls: list[_One]) -> Iterator[Callable[[], None]]:
     from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+    from shared.printable import printable
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bars:
         tasks = {each: bars.add_task("", total=None) for each in pulls}
@@ -139,7 +143,7 @@ def _bars(pulls: list[_One]) -> Iterator[Callable[[], None]]:
         def look() -> None:
             for each, task in tasks.items():
                 progress = each.progress
-                text = escape(f"{progress.node_id or '...'}  {progress.error or progress.status}")
+                text = escape(printable(f"{progress.node_id or '...'}  {progress.error or progress.status}"))
                 bars.update(
                     task, description=text, completed=progress.completed, total=progress.total or None
                 )
@@ -157,9 +161,9 @@ def _concluded(model: str, plan: Plan, pulls: list[_One], output: str) -> int:
         click.echo(rendered({"model": model, "nodes": told, "had": plan.have}, "json", whole=False))
     for each in pulls:
         if each.progress.error:
-            click.echo(f"herd: {each.progress.node_id or model}: {each.progress.error}", err=True)
-        elif output != "json":
-            click.echo(f"pulled '{model}' onto {each.progress.node_id}")
+            say(f"herd: {each.progress.node_id or model}: {each.progress.error}", err=True)
+        elif each.progress.done and output != "json":
+            say(f"pulled '{model}' onto {each.progress.node_id}")
     if not pulls and output != "json":
-        click.echo(f"'{model}' is on {', '.join(plan.have)} already")
+        say(f"'{model}' is on {', '.join(plan.have)} already")
     return max((each.code for each in pulls), default=0)

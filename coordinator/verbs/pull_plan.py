@@ -80,7 +80,7 @@ class Pulled:
         self.status = str(line.get("status", ""))
         self.done = self.status == "success"
         if digest := line.get("digest"):
-            self._blobs[digest] = int(line.get("completed", 0)), int(line.get("total", 0))
+            self._blobs[digest] = int(line.get("completed") or 0), int(line.get("total") or 0)
 
     @property
     def completed(self) -> int:

@@ -5,11 +5,11 @@ from urllib.parse import quote
 import click
 
 from coordinator.verbs.completion import nodes
-from coordinator.verbs.telling import ended, json_option, rendered, url_option
+from coordinator.verbs.telling import Name, ended, json_option, rendered, say, url_option
 
 
 @click.command()
-@click.argument("node", shell_complete=nodes)
+@click.argument("node", type=Name(), shell_complete=nodes)
 @url_option
 @json_option
 def remove(*, node: str, url: str, output: str) -> None:
@@ -21,13 +21,18 @@ def remove(*, node: str, url: str, output: str) -> None:
 
     Exit codes: 0 removed, 1 it is still there or failed, 2 wrong usage, 3 no such node.
     """
-    ended(lambda: _remove(node, url, output))
+    ended(lambda: _remove(node, url, output), url)
 
 
 def _remove(node: str, url: str, output: str) -> None:
-    from coordinator.verbs.connection import ask
+    from coordinator.verbs.connection import ask, stranger
 
     told = ask("DELETE", f"/fleet/nodes/{quote(node, safe='')}", {}, url=url)
+    if told["removed"] is not True:
+        raise stranger(url)
     if told["unkept"]:
-        click.echo(f"warning: the order {told['unkept']}", err=True)
-    click.echo(rendered(told, "json", whole=False) if output == "json" else f"{node} removed")
+        say(f"warning: the order {told['unkept']}", err=True)
+    if output == "json":
+        click.echo(rendered(told, "json", whole=False))
+    else:
+        say(f"{node} removed")

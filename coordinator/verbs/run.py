@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from coordinator.verbs.completion import models
-from coordinator.verbs.telling import ended, url_option
+from coordinator.verbs.saying import pour
+from coordinator.verbs.telling import Name, ended, say, url_option
 
 PATIENCE_S = 5.0
 """After so long without a word a person is told how to find out why."""
@@ -21,7 +22,7 @@ PROMPT, MORE = ">>> ", "... "
 
 
 @click.command()
-@click.argument("model", shell_complete=models)
+@click.argument("model", type=Name(), shell_complete=models)
 @click.argument("prompt", nargs=-1)
 @click.option("--system", default="", metavar="TEXT", help="What the model is told to be.")
 @click.option("--format", "shape", type=click.Choice(["json"]), help="The answer is JSON.")
@@ -64,9 +65,9 @@ def run(
         if not text:
             raise click.UsageError("standard input is no terminal, and there is no prompt")
     if text:
-        ended(lambda: asker.answer(text))
+        ended(lambda: asker.answer(text), url)
     else:
-        ended(lambda: _chat(chat, asker, keeps=not no_history))
+        ended(lambda: _chat(chat, asker, keeps=not no_history), url)
 
 
 class _Asker:
@@ -79,6 +80,19 @@ class _Asker:
         self._url = base_url(url) if url else ""
         self._thinking = thinking
         self._verbose = verbose
+
+    def look(self) -> None:
+        """Tells at once of a model that nobody has: a node may still fetch it, when it is asked. Raises NoAnswer."""
+        from coordinator.verbs.connection import NOT_FOUND, NoAnswer, ask, found
+
+        self._url = self._url or found()
+        try:
+            ask("POST", "/api/show", {"model": self._chat.model}, url=self._url)
+        except NoAnswer as error:
+            if not error.reached:
+                raise
+            if error.code == NOT_FOUND:
+                say(f"herd: {error}", err=True)
 
     def answer(self, text: str) -> None:
         """Prints it as it comes. Raises NoAnswer; a KeyboardInterrupt leaves what was said said."""
@@ -107,15 +121,12 @@ class _Asker:
         self._conclude(end, node)
 
     def _told(self, line: dict[str, Any]) -> str:
-        from coordinator.verbs.conversation import harmless
-
         message = line.get("message") or {}
         if self._thinking and message.get("thinking"):
-            click.echo(harmless(message["thinking"]), nl=False, err=True)
+            pour(str(message["thinking"]), err=True)
         text = str(message.get("content") or "")
         if text:
-            click.echo(harmless(text), nl=False)
-            sys.stdout.flush()
+            pour(text)
         return text
 
     def _conclude(self, end: dict[str, Any], node: str) -> None:
@@ -125,14 +136,15 @@ class _Asker:
         if not end.get("done"):
             raise NoAnswer("the answer broke off")
         if self._verbose:
-            click.echo("\n".join(figures(end, node)), err=True)
+            say("\n".join(figures(end, node)), err=True)
 
 
 def _chat(chat: Any, asker: _Asker, *, keeps: bool) -> None:
     """Until the person leaves."""
     from coordinator.verbs.connection import NoAnswer
 
-    click.echo(f"{chat.model}: /? for help, /bye or ctrl-D to end", err=True)
+    asker.look()
+    say(f"{chat.model}: /? for help, /bye or ctrl-D to end", err=True)
     with _history(keeps):
         prompt = PROMPT
         while True:
@@ -142,7 +154,7 @@ def _chat(chat: Any, asker: _Asker, *, keeps: bool) -> None:
                 if typed.kind == "bye":
                     return
                 if typed.kind == "tell":
-                    click.echo(typed.text, err=True)
+                    say(typed.text, err=True)
                 if typed.kind == "say":
                     asker.answer(typed.text)
             except EOFError:
@@ -153,7 +165,7 @@ def _chat(chat: Any, asker: _Asker, *, keeps: bool) -> None:
                 chat.broken_off()
                 prompt = PROMPT
             except NoAnswer as error:
-                click.echo(f"herd: {error}", err=True)
+                say(f"herd: {error}", err=True)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from coordinator.verbs.completion import nodes
-from coordinator.verbs.telling import ended, json_option, url_option
+from coordinator.verbs.telling import Name, ended, json_option, url_option
 
 
 def _seconds(_context: click.Context, _option: click.Parameter, typed: str | None) -> float | None:
@@ -17,7 +17,7 @@ def _seconds(_context: click.Context, _option: click.Parameter, typed: str | Non
         raise click.BadParameter(str(error)) from error
 
 
-_node = click.argument("node", shell_complete=nodes)
+_node = click.argument("node", type=Name(), shell_complete=nodes)
 
 
 @click.command()
@@ -32,7 +32,7 @@ def cordon(*, node: str, url: str, output: Any) -> None:
     """
     from coordinator.verbs.drain import set_aside
 
-    ended(lambda: set_aside(node, "cordon", url=url, output=output))
+    ended(lambda: set_aside(node, "cordon", url=url, output=output), url)
 
 
 @click.command()
@@ -47,7 +47,7 @@ def uncordon(*, node: str, url: str, output: Any) -> None:
     """
     from coordinator.verbs.drain import set_aside
 
-    ended(lambda: set_aside(node, "uncordon", url=url, output=output))
+    ended(lambda: set_aside(node, "uncordon", url=url, output=output), url)
 
 
 @click.command()
@@ -72,4 +72,4 @@ def drain(*, node: str, deadline: float | None, wait: bool, url: str, output: An
     """
     from coordinator.verbs.drain import drain as drained
 
-    ended(lambda: drained(node, deadline, wait=wait, url=url, output=output))
+    ended(lambda: drained(node, deadline, wait=wait, url=url, output=output), url)

@@ -5,14 +5,15 @@ from typing import Any
 import click
 
 from coordinator.verbs.completion import models
-from coordinator.verbs.telling import ended, json_option, rendered, url_option
+from coordinator.verbs.saying import pour
+from coordinator.verbs.telling import Name, ended, json_option, rendered, say, url_option
 
 PARTS = ("license", "modelfile", "parameters", "system", "template")
 LICENSE_LINES = 2
 
 
 @click.command()
-@click.argument("model", shell_complete=models)
+@click.argument("model", type=Name(), shell_complete=models)
 @click.option("--license", "part", flag_value="license", help="Only its license.")
 @click.option("--modelfile", "part", flag_value="modelfile", help="Only its Modelfile.")
 @click.option("--parameters", "part", flag_value="parameters", help="Only its parameters.")
@@ -28,26 +29,27 @@ def show(*, model: str, part: str | None, url: str, output: str) -> None:
     herd show llama3.2 --modelfile
     herd describe model llama3.2       where it is, and what it served
     """
-    ended(lambda: _show(model, part, url, output))
+    ended(lambda: _show(model, part, url, output), url)
 
 
 def _show(model: str, part: str | None, url: str, output: str) -> None:
     from coordinator.verbs.connection import ask
 
     told = ask("POST", "/api/show", {"model": model}, url=url)
+    lines = sections(told)
     if output == "json":
         click.echo(rendered(told, "json"))
     elif part:
-        click.echo(str(told.get(part) or "").rstrip("\n"))
+        pour(str(told.get(part) or "").rstrip("\n") + "\n")
     else:
-        click.echo("\n".join(sections(told)))
+        say("\n".join(lines))
 
 
 def sections(told: dict[str, Any]) -> list[str]:
     """Of an answer of /api/show; what is empty is left out. Pure."""
     from shared.printable import printable
 
-    details, info = told.get("details") or {}, told.get("model_info") or {}
+    details, info = told["details"] or {}, told.get("model_info") or {}
     kind = info.get("general.architecture", "")
     facts = {
         "architecture": kind,

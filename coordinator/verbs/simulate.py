@@ -76,7 +76,7 @@ class Finite(click.FloatRange):
     "--plot",
     metavar="FILE.svg",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw latency against load, too; needs herd-fleet[plots].",
+    help="Draw latency against load, too; needs the extra plots.",
 )
 @click.option(
     "--from",
@@ -169,7 +169,7 @@ def _can_plot(path: Path) -> None:
     try:
         import coordinator.simulate.plot  # noqa: F401 - whether its library is there
     except ImportError as error:
-        _fail(f"--plot needs matplotlib ({error}): pip install 'herd-fleet[plots]'")
+        _fail(f"--plot needs matplotlib ({error}); in a clone of herd: pip install '.[plots]'")
 
 
 def _alone() -> None:

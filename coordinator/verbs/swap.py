@@ -2,11 +2,12 @@
 
 import time
 from typing import Any, Literal
+from urllib.parse import quote
 
 import click
-import msgspec
 
 from coordinator.verbs.connection import FAILED, OK, NoAnswer, ask
+from coordinator.verbs.saying import rendered, say
 
 LOOK_EVERY_S = 0.5
 AWAY_S = 60.0
@@ -28,7 +29,7 @@ def swap(model: str, node: str | None, *, wait: bool, url: str, output: Output) 
         _say(f"the swap of {model} goes on; herd describe node tells what comes of it")
         return INTERRUPTED
     if output == "json":
-        click.echo(msgspec.json.encode(told))
+        click.echo(rendered(told, "json", whole=False))
     else:
         _conclude(told, over=told["over"])
     return FAILED if any(each["state"] == STATE_FAILED for each in told["nodes"]) else OK
@@ -41,7 +42,7 @@ def _watched(told: dict[str, Any], url: str) -> dict[str, Any]:
     while not told["over"]:
         time.sleep(LOOK_EVERY_S)
         try:
-            told, away_since = ask("GET", f"/fleet/swap/{told['order']}", url=url), None
+            told, away_since = ask("GET", f"/fleet/swap/{quote(told['order'], safe='')}", url=url), None
         except NoAnswer as error:
             now = time.monotonic()
             if away_since is None and not error.reached:
@@ -63,12 +64,12 @@ def _watched(told: dict[str, Any], url: str) -> dict[str, Any]:
 def _conclude(told: dict[str, Any], *, over: bool) -> None:
     if not over:
         nodes = ", ".join(each["node_id"] for each in told["nodes"])
-        click.echo(f"{told['model']} is swapped on {nodes}")
+        say(f"{told['model']} is swapped on {nodes}")
         return
     for each in told["nodes"]:
         line = f"{each['node_id']} {each['state']}: {each['told']}"
-        click.echo(line, err=each["state"] == STATE_FAILED)
+        say(line, err=each["state"] == STATE_FAILED)
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)

@@ -5,13 +5,14 @@ from typing import Any
 import click
 
 from coordinator.verbs.completion import models, nodes
-from coordinator.verbs.telling import ended, json_option, url_option
+from coordinator.verbs.telling import Name, ended, json_option, url_option
 
 
 @click.command()
-@click.argument("model", shell_complete=models)
+@click.argument("model", type=Name(), shell_complete=models)
 @click.option(
     "--node",
+    type=Name(),
     shell_complete=nodes,
     help="Only there.  [default: every node that has the model, one after another]",
 )
@@ -28,4 +29,4 @@ def swap(*, model: str, node: str | None, wait: bool, url: str, output: Any) -> 
     """
     from coordinator.verbs.swap import swap as swapped
 
-    ended(lambda: swapped(model, node, wait=wait, url=url, output=output))
+    ended(lambda: swapped(model, node, wait=wait, url=url, output=output), url)

@@ -1,18 +1,42 @@
 """What all verbs that read have in common: where they ask, in which form they tell, whether they go on telling."""
 
+import errno
 import functools
+import os
 import sys
-import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from coordinator.verbs.columns import Table
+from coordinator.verbs.saying import let_go, rendered, rest, say
+from shared.printable import printable
+
+if TYPE_CHECKING:
+    from coordinator.verbs.connection import NoAnswer
+
+__all__ = ["Name", "Telling", "View", "ended", "json_option", "reads", "rendered", "say", "url_option"]
 
 WATCH_EVERY_S = 2.0
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 """What a terminal takes for: begin anew at the top."""
+UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+SHAPES = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What comes of looking at an answer that is not what it should be."""
+
+
+class Name(click.types.StringParamType):
+    """Of something; an empty one is wrong usage."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As it is."""
+        if not str(value).strip():
+            self.fail("a name is needed, not nothing", param, ctx)
+        return str(value)
+
 
 url_option = click.option(
     "--url",
@@ -51,14 +75,14 @@ class Telling(NamedTuple):
         self._print(shown)
         away = False
         while self.watch:
-            time.sleep(WATCH_EVERY_S)
+            rest(WATCH_EVERY_S)
             try:
                 text, away = self._text(fetch(where), view), False
             except NoAnswer as error:
                 if error.reached:
                     raise
                 if not away:
-                    click.echo(f"herd: {error}; still trying", err=True)
+                    say(f"herd: {error}; still trying", err=True)
                 away = True
                 continue
             if text != shown:
@@ -66,32 +90,20 @@ class Telling(NamedTuple):
                 self._print(shown)
 
     def _text(self, document: Any, view: View) -> str:
+        names = view.names(document)  # whatever is told of it: rubbish shows here
         if self.quiet:
-            return "\n".join(view.names(document))
+            return "\n".join(map(printable, names))
         if self.output in ("json", "yaml"):
             return rendered(document, self.output, whole=not self.watch)
         return "\n".join(view.table(document, self.output == "wide").lines(headings=self.headings))
 
     def _print(self, text: str) -> None:
-        if self.watch and self.output in ("table", "wide") and sys.stdout.isatty():
+        if self.watch and self.output in ("table", "wide") and sys.stdout and sys.stdout.isatty():
             click.echo(CLEAR, nl=False)
         elif self.watch and self.output == "yaml":
             click.echo("---")
         if text:
             click.echo(text)
-        sys.stdout.flush()
-
-
-def rendered(document: Any, output: str, *, whole: bool = True) -> str:
-    """JSON or YAML. `whole`: JSON over several lines; else one line a document."""
-    if output == "yaml":
-        from coordinator.verbs.block_yaml import block_yaml
-
-        return block_yaml(document)
-    import msgspec
-
-    encoded = msgspec.json.encode(document)
-    return (msgspec.json.format(encoded) if whole else encoded).decode()
 
 
 def reads(command: Callable[..., None]) -> Callable[..., None]:
@@ -118,19 +130,41 @@ def reads(command: Callable[..., None]) -> Callable[..., None]:
         *args: Any, url: str, output: str, no_headers: bool, quiet: bool, watch: bool, **kwargs: Any
     ) -> None:
         telling = Telling(url, output, not no_headers, quiet, watch)
-        ended(lambda: command(*args, telling=telling, **kwargs))
+        ended(lambda: command(*args, telling=telling, **kwargs), url)
 
     return reading
 
 
-def ended(work: Callable[[], int | None]) -> None:
-    """Runs a verb and ends the program with its exit code, or with that of what went wrong."""
-    from coordinator.verbs.connection import INTERRUPTED, NoAnswer
+def ended(work: Callable[[], int | None], url: str | None = None) -> None:
+    """Runs a verb and ends the program with its exit code, or with that of what went wrong.
+
+    `url`: as --url names the coordinator that the verb asks; None: it asks none. An answer whose shape is not ours
+    comes out as KeyError and the like wherever it is looked at: here it becomes a word about who answered.
+    """
+    from coordinator.verbs.connection import FAILED, INTERRUPTED, OK, NoAnswer, stranger
 
     try:
-        sys.exit(work() or 0)
+        code = work() or OK
     except NoAnswer as error:
-        click.echo(f"herd: {error}", err=True)
-        sys.exit(error.code)
+        code = _failed(error)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        let_go()
+        code = OK
+    except OSError as error:
+        if error.errno not in UNWRITTEN:
+            raise
+        let_go()
+        say(f"herd: cannot write: {error.strerror}", err=True)
+        code = FAILED
+    except SHAPES:
+        if url is None or os.environ.get("HERD_DEBUG"):
+            raise
+        code = _failed(stranger(url))
+    sys.exit(code)
+
+
+def _failed(error: "NoAnswer") -> int:
+    say(f"herd: {error}", err=True)
+    return error.code

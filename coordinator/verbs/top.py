@@ -1,5 +1,6 @@
 """`herd top`: the fleet live in the terminal, or once as a table or JSON."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ VIEWS = ("nodes", "models", "requests", "events")
 
 @click.command()
 @click.option(
-    "--once", is_flag=True, help="Print it once, as tables; so too where the output is no terminal."
+    "--once",
+    is_flag=True,
+    help="Print it once, as tables; so too where the output is no terminal, or TERM=dumb.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it once, as JSON.")
 @click.option("--view", type=click.Choice(VIEWS), help="The view to begin with, or the only one to print.")
@@ -24,7 +27,7 @@ VIEWS = ("nodes", "models", "requests", "events")
     "--every", "every_s", type=click.FloatRange(0.5, 10), default=1.0, show_default=True, help="Seconds."
 )
 @click.option(
-    "--ascii", "in_ascii", is_flag=True, help="No symbols beyond ASCII.  [default: as the terminal's]"
+    "--ascii", "in_ascii", is_flag=True, help="No symbols beyond ASCII.  [default: as locale and TERM say]"
 )
 @url_option
 def top(
@@ -40,7 +43,7 @@ def top(
 
     Exit codes: 0 told, 1 no coordinator answers, 2 wrong usage, 3 the coordinator is too old for it.
     """
-    if as_json or once or not (sys.stdout.isatty() and sys.stdin.isatty()):
+    if as_json or once or not _is_live():
         ended(lambda: _print(_where(url), view or "", as_json=as_json, in_ascii=in_ascii))
     else:
         shown = view or VIEWS[0]
@@ -82,10 +85,15 @@ def _live(url: str, view: str, *, read_only: bool, every_s: float, in_ascii: boo
 
 
 def _glyphs(in_ascii: bool) -> "Glyphs":
-    from coordinator.top.glyphs import ASCII, UNICODE
+    from coordinator.top.glyphs import ASCII, fitting
 
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    return UNICODE if encoding.startswith("utf") and not in_ascii else ASCII
+    return ASCII if in_ascii else fitting(sys.stdout.encoding or "", os.environ, sys.platform)
+
+
+def _is_live() -> bool:
+    """Whether a screen can be drawn: both ends are a terminal, and one that can move its cursor."""
+    known = sys.platform == "win32" or os.environ.get("TERM", "") not in ("", "dumb")
+    return known and sys.stdout.isatty() and sys.stdin.isatty()
 
 
 def _width() -> int:

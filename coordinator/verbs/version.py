@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from coordinator.verbs.telling import ended, json_option, rendered, url_option
+from coordinator.verbs.telling import ended, json_option, rendered, say, url_option
 from shared import __version__
 
 
@@ -21,7 +21,7 @@ def version(*, client: bool, url: str, output: str) -> None:
 
     Exit codes: 0 told, 1 no coordinator answers (this program's is told all the same).
     """
-    ended(lambda: _version(client, url, output))
+    ended(lambda: _version(client, url, output), url)
 
 
 def _version(client: bool, url: str, output: str) -> int:
@@ -33,9 +33,13 @@ def _version(client: bool, url: str, output: str) -> int:
         try:
             told |= _asked(url)
         except NoAnswer as error:
-            click.echo(f"herd: {error}", err=True)
+            say(f"herd: {error}", err=True)
             code = error.code
-    click.echo(rendered(told, "json") if output == "json" else "\n".join(_lines(told)))
+    lines = _lines(told)
+    if output == "json":
+        click.echo(rendered(told, "json"))
+    else:
+        say("\n".join(lines))
     return code
 
 

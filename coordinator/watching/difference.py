@@ -1,7 +1,7 @@
 """What has changed between two pictures of the fleet, and a picture with such a change in it. Pure.
 
 A picture has sections of rows by id (`nodes`, `models`, `requests`), `fleet`, which is one row, `events`, a list that
-only grows at its end, and plain values beside them.
+only grows at its end and forgets what is old, and plain values beside them.
 """
 
 from typing import Any
@@ -11,7 +11,9 @@ Change = dict[str, Any]
 
 SECTIONS = ("nodes", "models", "requests")
 EVENTS_KEPT = 200
-"""Newest events of a picture."""
+"""Newest events of calls in a picture, and as many of nodes: a flood of the ones leaves the others."""
+OF_CALLS = ("retry", "error")
+"""Kinds of events; all others are of nodes."""
 
 
 def difference(before: Picture, after: Picture) -> Change:
@@ -43,8 +45,22 @@ def applied(picture: Picture, change: Change) -> Picture:
     if "fleet" in change:
         changed["fleet"] = picture["fleet"] | change["fleet"]
     if "events" in change:
-        changed["events"] = (picture["events"] + change["events"])[-EVENTS_KEPT:]
+        changed["events"] = newest(picture["events"] + change["events"])
     return changed
+
+
+def newest(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that a picture has, of events in their order."""
+    of_calls = [each["kind"] in OF_CALLS for each in events]
+    over = {True: sum(of_calls) - EVENTS_KEPT, False: len(events) - sum(of_calls) - EVENTS_KEPT}
+    if max(over.values()) <= 0:
+        return events
+    kept = []
+    for event, of_call in zip(events, of_calls, strict=True):
+        if over[of_call] <= 0:
+            kept.append(event)
+        over[of_call] -= 1
+    return kept
 
 
 def _rows(before: dict[str, Any], after: dict[str, Any]) -> Change:

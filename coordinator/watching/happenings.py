@@ -7,10 +7,12 @@ from typing import Any
 from msgspec import Struct
 
 from coordinator.journal import Trace
-from coordinator.watching.difference import EVENTS_KEPT
+from coordinator.watching.difference import EVENTS_KEPT, OF_CALLS
 
 TEXT_CHARS = 300
 """Of an event's text, at the most."""
+CALLERS = range(400, 500)
+"""Statuses of calls that were wrong themselves."""
 WORSE = ("degraded", "offline")
 
 
@@ -27,16 +29,17 @@ class Marks(Struct, frozen=True):
 
 
 class Happenings:
-    """The newest EVENTS_KEPT, each with a number that counts up."""
+    """The newest EVENTS_KEPT of calls, and as many of nodes, each with a number that counts up."""
 
     def __init__(self) -> None:
-        self._kept: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        self._of_calls: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        self._of_nodes: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
         self._seq = 0
         self._marks: Mapping[str, Marks] = {}
 
     def kept(self) -> list[dict[str, Any]]:
         """Oldest first."""
-        return list(self._kept)
+        return sorted((*self._of_calls, *self._of_nodes), key=lambda each: int(each["seq"]))
 
     def seen(self, marks: Mapping[str, Marks], at: float) -> None:
         """The fleet as it is at `at`, in seconds of Unix time."""
@@ -45,18 +48,17 @@ class Happenings:
         self._marks = marks
 
     def ended(self, trace: Trace) -> None:
-        """An attempt failed, or a call ended: only trouble is an event."""
+        """An attempt failed, or a call ended: only trouble of the fleet is an event, no mistake of a caller."""
         if trace.status == "retried":
             self._add("retry", trace.node_id, f"{trace.call.model}: {trace.error}", trace.timestamp)
-        elif trace.status in ("failed", "incomplete", "rejected"):
+        elif trace.status in ("failed", "incomplete", "rejected") and trace.code not in CALLERS:
             self._add("error", trace.node_id, f"{trace.call.model}: {trace.error}", trace.timestamp)
 
     def _add(self, kind: str, node_id: str, text: str, at: float) -> None:
         self._seq += 1
         told = text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]}..."
-        self._kept.append(
-            {"seq": self._seq, "at": round(at, 3), "kind": kind, "node_id": node_id, "text": told}
-        )
+        event = {"seq": self._seq, "at": round(at, 3), "kind": kind, "node_id": node_id, "text": told}
+        (self._of_calls if kind in OF_CALLS else self._of_nodes).append(event)
 
 
 def changes(before: Mapping[str, Marks], after: Mapping[str, Marks]) -> Iterable[tuple[str, str, str]]:

@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
 from coordinator.journal import CallRecord, Trace
+from coordinator.watching import models
 from coordinator.watching.calls import call_rows, ended_call, running_spells
 from coordinator.watching.difference import Picture
 from coordinator.watching.figures import LastMinute, firsts_by_node, rates, sums
 from coordinator.watching.happenings import Happenings, Marks
-from coordinator.watching.models import model_rows
 from coordinator.watching.nodes import NodeRows, by_node, never_was_up, there
 from shared import __version__
-from shared.names import CallId
+from shared.names import CallId, ModelName
 from shared.wire import Heartbeat
 
 NODES_TOLD = 1_000
@@ -45,6 +46,7 @@ class Watch:
         self._minute = LastMinute()
         self._happenings = Happenings()
         self._node_rows = NodeRows(limits)
+        self._model_rows = models.ModelRows()
         self._looked: dict[str, tuple[Heartbeat, Marks]] = {}
 
     def record(self, trace: Trace) -> None:
@@ -80,21 +82,22 @@ class Watch:
         ended, records, nodes = self._minute.since(now), self._records(), self._desk.fleet.nodes
         tokens_per_s = rates(ended, running_spells(records.values(), now), now)
         of_node, firsts = by_node(tokens_per_s), firsts_by_node(ended)
-        told = [node for _, node in sorted(nodes.items())[:NODES_TOLD]]
-        rows = self._node_rows.rows(told, now, of_node, firsts)
-        models = model_rows(nodes.values(), self._desk.holding.counts(), tokens_per_s)
+        rows = self._node_rows.rows((node for _, node in sorted(nodes.items())), now, of_node, firsts)
+        of_models = self._model_rows.rows(nodes.values(), self._desk.holding.counts(), tokens_per_s)
         calls = self._desk.open_calls()
         figures = sums(ended, self._minute.window_s(now))
         return {
-            "fleet": self._fleet(rows, models) | figures | {"tokens_per_s": round(sum(of_node.values()), 1)},
-            "nodes": rows,
-            "models": models,
+            "fleet": self._fleet(rows, of_models)
+            | figures
+            | {"tokens_per_s": round(sum(of_node.values()), 1)},
+            "nodes": dict(islice(rows.items(), NODES_TOLD)),
+            "models": models.told(of_models),
             "requests": call_rows(calls, records, self._desk.loads, now, wall - now),
             "events": self._happenings.kept(),
             "timestamp": round(wall, 2),
         }
 
-    def _fleet(self, rows: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
+    def _fleet(self, rows: dict[str, Any], of_models: Mapping[ModelName, Any]) -> dict[str, Any]:
         watts = [row["power_watts"] for row in rows.values() if row["power_watts"] is not None]
         return {
             "name": self._name,
@@ -102,7 +105,7 @@ class Watch:
             "started_at": round(self._started_at),
             "nodes_total": len(self._desk.fleet.nodes),
             "nodes_online": sum(row["status"] == "online" for row in rows.values()),
-            "models_loaded": sum(row["nodes_loaded"] > 0 for row in models.values()),
+            "models_loaded": sum(row["nodes_loaded"] > 0 for row in of_models.values()),
             "requests_active": sum(node.in_flight.total() for node in self._desk.fleet.nodes.values()),
             "requests_held": len(self._desk.holding),
             "power_watts": round(sum(watts), 1) if watts else None,

@@ -11,6 +11,7 @@ HOMES = ("/home", "/root", "/run/user")
 class Installation(Struct, frozen=True, kw_only=True):
     """One program's way to be started without a person. Commands are argument lists."""
 
+    program: str
     name: str
     """Of the unit, or launchd's label."""
     path: Path
@@ -25,6 +26,9 @@ class Installation(Struct, frozen=True, kw_only=True):
     """Ends with 0 while it runs."""
     hints: tuple[str, ...] = ()
     """What a person may want to know."""
+    unheard: str = ""
+    """What may help where nobody takes these commands."""
+    sees_no_homes: bool = False
 
 
 def hidden_from_system(*paths: PurePath) -> PurePath | None:

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
+import shared
 from shared.autostart import launchd, systemd
 from shared.autostart.installation import Installation, hidden_from_system
+from shared.doctor.source import installed
 
 UNITS = Path(__file__).parent / "units"
 COMMAND_TIMEOUT_S = 700.0
@@ -32,12 +35,26 @@ def installation(program: str, module: str, *, system: bool) -> Installation:
     unit = (UNITS / f"{program}.service").read_text(encoding="utf-8")
     if not system:
         return systemd.of_user(unit, program, command, _user_units())
-    if hidden := hidden_from_system(Path(command[0]), Path(sys.executable).resolve()):
+    return systemd.of_system(unit, program, command)
+
+
+def check_visible(made: Installation) -> None:
+    """Raises CannotInstall where a service of the system could not see this herd. Others may have written its unit."""
+    if not made.sees_no_homes:
+        return
+    command = Path(_command(made.program, "")[0])
+    used = (
+        command,
+        command.resolve(),
+        Path(sys.executable).resolve(),
+        Path(shared.__file__).resolve().parent,
+    )
+    if hidden := hidden_from_system(*used):
+        clone = quote(installed().clone or ".")
         raise CannotInstall(
             f"{hidden} is in a home, which a service of the system cannot see: install herd for all, as by"
-            " python3 -m venv /opt/herd and /opt/herd/bin/pip install herd-fleet; or leave --system out"
+            f" python3 -m venv /opt/herd and /opt/herd/bin/pip install {clone}; or leave --system out"
         )
-    return systemd.of_system(unit, program, command)
 
 
 def _on_macos(program: str, command: tuple[str, ...], *, system: bool) -> Installation:

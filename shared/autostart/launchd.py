@@ -42,6 +42,7 @@ def _installation(
     }
     when = "with the machine" if domain == "system" else "at your next login"
     return Installation(
+        program=program,
         name=label,
         path=path,
         content=plistlib.dumps(told).decode(),

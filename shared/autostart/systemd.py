@@ -7,6 +7,10 @@ from shared.autostart.installation import Installation
 
 PROGRAM = "@PROGRAM@"
 """Stands for the command in a unit of `units/`."""
+NO_SESSION = (
+    "your own systemd runs only in a session of yours: log in as yourself (not by su or sudo), or have it run without"
+    ' one: sudo loginctl enable-linger "$(id -un)"'
+)
 SYSTEM_DIRECTORY = Path("/etc/systemd/system")
 
 _FOR_USERS = frozenset(
@@ -69,6 +73,7 @@ def _installation(
     control = ("systemctl", *whose)
     log = ("journalctl", *whose, "--unit" if not whose else "--user-unit", program)
     return Installation(
+        program=program,
         name=f"{program}.service",
         path=directory / f"{program}.service",
         content=content,
@@ -78,6 +83,8 @@ def _installation(
         restart=(*control, "restart", program),
         running=(*control, "is-active", "--quiet", program),
         hints=(*hints, f"its log: {' '.join(log)}"),
+        unheard=NO_SESSION if whose else "",
+        sees_no_homes=not whose,
     )
 
 

@@ -87,20 +87,21 @@ def _meant(program: str, module: str, system: bool | None) -> Any:
 
 
 def _install(program: str, module: str, system: bool | None, *, now: bool, force: bool, dry_run: bool) -> int:
-    from shared.autostart.installing import run, written
+    from shared.autostart.installing import check_visible, run, written
 
     made = _meant(program, module, system)
+    check_visible(made)
     if dry_run:
         click.echo(made.content, nl=False)
         return OK
     changed = written(made, force=force)
     click.echo(f"{made.path} {'written' if changed else 'is as it should be'}")
-    if changed and made.reload and (problem := run(made.reload)):
-        click.echo(f"{shlex.join(made.reload)}: {problem}", err=True)
-        return FAILED
-    if now and (problem := run(made.start)):
-        click.echo(f"{shlex.join(made.start)}: {problem}", err=True)
-        return FAILED
+    for command in filter(None, (made.reload, made.start if now else ())):
+        if problem := run(command):
+            click.echo(f"{shlex.join(command)}: {problem}", err=True)
+            if made.unheard:
+                click.echo(f"the file is there; {made.unheard}; then this command again", err=True)
+            return FAILED
     click.echo(f"{program} started" if now else f"not started; to start it: {shlex.join(made.start)}")
     for hint in made.hints:
         click.echo(hint, err=True)

@@ -1,8 +1,7 @@
-"""Reads this machine: who listens, what is in a directory, what answers an address. Changes nothing."""
+"""Reads this machine: who listens, what room there is, what answers an address. Changes nothing."""
 
 import email.utils
 import http.client
-import os
 import shutil
 import socket
 import time
@@ -14,13 +13,11 @@ from typing import TypeVar
 import msgspec
 import psutil
 
-from shared.doctor.seen import Answer, DirectorySeen, Listener, RoomSeen
+from shared.doctor.seen import Answer, Listener, RoomSeen
 
 ASK_TIMEOUT_S = 3.0
 BODY_BYTES = 16 * 2**20
 Told = TypeVar("Told")
-LOOKED_AT = 200
-"""Files of a data directory whose rights are looked at."""
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Everything asked is a neighbour."""
@@ -90,39 +87,6 @@ def is_taken(host: str, port: int) -> bool:
             return True
     except (OSError, UnicodeError):
         return False
-
-
-def directory(path: Path) -> DirectorySeen:
-    """The data directory of either program."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return DirectorySeen(path=str(path), exists=False, problem=_makeable(path))
-    except OSError as error:
-        return DirectorySeen(path=str(path), exists=True, problem=error.strerror or str(error))
-    if not path.is_dir():
-        return DirectorySeen(path=str(path), exists=True, problem="it is no directory")
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        return DirectorySeen(path=str(path), exists=True, problem="this user may not write there")
-    return DirectorySeen(
-        path=str(path),
-        exists=True,
-        foreign=_foreign(path),
-        writable_by_all=os.name != "nt" and bool(mode & 0o002),
-    )
-
-
-def _makeable(path: Path) -> str:
-    """Why it cannot be made; empty: it can."""
-    there = next((parent for parent in path.parents if parent.exists()), path)
-    if not there.is_dir():
-        return f"{there} is no directory"
-    return "" if os.access(there, os.W_OK | os.X_OK) else f"this user may not write to {there}"
-
-
-def _foreign(path: Path) -> tuple[str, ...]:
-    found = [each for pattern in ("*", "logs/*", "nodes/*", "nodes/*/*") for each in path.glob(pattern)]
-    return tuple(str(each.relative_to(path)) for each in found[:LOOKED_AT] if not os.access(each, os.W_OK))
 
 
 def room(path: Path) -> RoomSeen:

@@ -1,9 +1,11 @@
-"""Checks of this machine for either program: port, data directory, room, clock, settings."""
+"""Checks of this machine for either program: port, room, clock, settings."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from shlex import quote
+from typing import Any
 
-from shared.doctor.seen import Answer, DirectorySeen, Listener, PortSeen, RoomSeen
+from shared.doctor.commands import started
+from shared.doctor.seen import Answer, Listener, PortSeen, RoomSeen
 from shared.finding import GIB, Finding, gib
 
 DISK_LOW = 10 * GIB
@@ -37,8 +39,8 @@ def settings(problem: str, warnings: Iterable[str]) -> Iterator[Finding]:
         )
 
 
-def port(seen: PortSeen) -> Iterator[Finding]:
-    """port_taken."""
+def port(seen: PortSeen, given: Mapping[str, Any] | None = None) -> Iterator[Finding]:
+    """port_taken. `given`: the flags of doctor."""
     if not seen.taken or seen.ours or not seen.port:
         return
     free = seen.port + OTHER_PORT if seen.port + OTHER_PORT < 65_536 else seen.port - OTHER_PORT
@@ -48,7 +50,7 @@ def port(seen: PortSeen) -> Iterator[Finding]:
         title=f"Port {seen.port} is taken",
         description=f"{_who(seen.listeners)} listens on it, so {seen.program} cannot.",
         fix=f"End that program, or give {seen.program} another port ({seen.setting}).",
-        command=f"{seen.program} {seen.flag} {free}",
+        command=started(seen.program, given, **{seen.flag: free}),
         data={"port": seen.port, "pids": [each.pid for each in seen.listeners if each.pid]},
     )
 
@@ -56,39 +58,6 @@ def port(seen: PortSeen) -> Iterator[Finding]:
 def _who(listeners: Iterable[Listener]) -> str:
     named = dict.fromkeys(f"{each.program} (pid {each.pid})" for each in listeners if each.pid)
     return ", ".join(named) or "A program of another user"
-
-
-def directory(seen: DirectorySeen) -> Iterator[Finding]:
-    """data_dir_unusable, data_dir_foreign, data_dir_open."""
-    path = quote(seen.path)
-    if seen.problem:
-        yield Finding(
-            check_id="data_dir_unusable",
-            severity="critical",
-            title=f"{seen.path} cannot be used",
-            description=f"Logs and state are kept there: {seen.problem}.",
-            fix="Make it yours, or use another place with --data-dir.",
-            command=f'sudo chown -R "$(id -un)" {path}' if seen.exists else f"mkdir -p {path}",
-        )
-    elif seen.foreign:
-        some = ", ".join(seen.foreign[:3])
-        yield Finding(
-            check_id="data_dir_foreign",
-            severity="critical",
-            title=f"Not all in {seen.path} can be written",
-            description=f"{len(seen.foreign)} files belong to somebody else, as after a start with sudo: {some}.",
-            fix="Make them yours.",
-            command=f'sudo chown -R "$(id -un)" {path}',
-        )
-    if seen.writable_by_all:
-        yield Finding(
-            check_id="data_dir_open",
-            severity="warning",
-            title=f"Everybody may write to {seen.path}",
-            description="Any user of this machine can change what the fleet remembers.",
-            fix="Keep it to its owner.",
-            command=f"chmod go-w {path}",
-        )
 
 
 def room(seen: RoomSeen, *, for_models: bool) -> Iterator[Finding]:

@@ -1,8 +1,10 @@
 """Checks of the network for either program: mDNS sent and heard, a second coordinator, firewalls."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from shared.adverts import Found
+from shared.doctor.commands import started
 from shared.doctor.seen import InterfaceSeen, NetworkSeen
 from shared.finding import Finding
 from shared.sockets import url_of
@@ -78,8 +80,10 @@ def _of_interface(seen: InterfaceSeen, firewall: str, remedy: str) -> Finding:
     )
 
 
-def coordinators(found: Iterable[Found], own_id: str = "") -> Iterator[Finding]:
-    """second_coordinator. `own_id`: this machine's coordinator, if it has one."""
+def coordinators(
+    found: Iterable[Found], own_id: str = "", given: Mapping[str, Any] | None = None
+) -> Iterator[Finding]:
+    """second_coordinator. `own_id`: this machine's coordinator, if it has one; `given`: its agent's flags."""
     known = {each.fields.get("id", each.name): each for each in found}
     others = {mark: each for mark, each in known.items() if mark != own_id}
     if len(known) < 2 and (not own_id or not others):
@@ -92,7 +96,9 @@ def coordinators(found: Iterable[Found], own_id: str = "") -> Iterator[Finding]:
         title=f"{len(others) + bool(own_id)} coordinators are on this network",
         description=f"{'Beside this machine' if own_id else 'They are'}: {told}. A node is with one of them only.",
         fix="End the one that is not wanted, or tell each node which is its own.",
-        command=f"herd-node --router-url {url_of(shown[0].addresses[0], shown[0].port)}" if shown else "",
+        command=started("herd-node", given, router_url=url_of(shown[0].addresses[0], shown[0].port))
+        if shown
+        else "",
         data={"coordinators": sorted(others)},
     )
 

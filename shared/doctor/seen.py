@@ -19,7 +19,7 @@ class PortSeen(Struct, frozen=True, kw_only=True):
     program: str
     port: int
     flag: str
-    """Which gives it another one."""
+    """Name of the flag's value which gives it another one."""
     setting: str
     taken: bool
     ours: bool = False
@@ -34,8 +34,20 @@ class DirectorySeen(Struct, frozen=True, kw_only=True):
     exists: bool
     problem: str = ""
     """Why it cannot be used; empty: it can, or it could be made."""
+    cause: str = ""
+    """Of the problem: `rights` of this user there; `parent`: in the directory where it would be made; `no_directory`;
+    `out_of_reach`: nothing that its rights would mend.
+    """
+    default: bool = False
+    """Whether it is where herd looks unasked."""
+    mine: bool = False
+    """Whether it belongs to this user."""
+    own: bool = False
+    """Whether it is herd's and nobody else's, beyond doubt."""
     foreign: tuple[str, ...] = ()
-    """Files in it that this user may not write."""
+    """What herd writes there, is somebody else's, and may not be written."""
+    locked: tuple[str, ...] = ()
+    """What herd writes there, is this user's, and may not be written."""
     writable_by_all: bool = False
 
 

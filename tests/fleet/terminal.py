@@ -62,6 +62,11 @@ class Terminal:
         """Waits until it does."""
         await eventually(lambda: text.encode() in self._read(), SHOWN_S)
 
+    @property
+    def shown(self) -> bytes:
+        """All that it did, as it came."""
+        return self._seen
+
     async def ended(self) -> int:
         """Waits for its end; the exit code."""
         await eventually(lambda: self._read() is not None and self._process.returncode is not None, SHOWN_S)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shared.doctor.directory_looks import directory
 from tests.fakes.control import FakeEngine
 from tests.fakes.nvml import build_nvml
 from tests.fleet.harness import Herd, fleet_of_fakes
@@ -46,6 +47,8 @@ async def test_a_fleet_that_is_well_and_one_that_is_not(tmp_path: Path) -> None:
         ours = {"coordinator_runs", "disk_nearly_full", "memory_low"}
         assert set(found) <= ours | {"underutilized_memory", "swap_usage", "memory_pressure"}
         assert said.code == int("critical" in found.values())
+        for program in ("herd", "node-1"):
+            assert directory(tmp_path / program).own, "all that it writes there is known to be its own"
 
         await beat(fleet, "far", engines=[])
         said = await verb("coordinator", "doctor", *of(fleet, tmp_path), *QUIET)
@@ -86,6 +89,9 @@ async def test_a_node_and_its_coordinator(tmp_path: Path) -> None:
         flags[0] = "--node-id=other"
         said = await verb("agent", "doctor", *flags, f"--router-url={fleet.address}", *QUIET)
         assert told(said)["agent_absent"] == "warning"
+        command = the("agent_absent", said)["command"]
+        assert "--node-id other" in command
+        assert f"--router-url {fleet.address}" in command
         assert not (tmp_path / "node-1" / "nodes" / "other").exists(), "doctor makes nothing"
         taken = the("port_taken", said)
         assert taken["data"]["pids"] == [fleet.agents["node-1"].pid]
@@ -98,7 +104,7 @@ async def test_a_node_whose_engine_is_gone(tmp_path: Path) -> None:
         *("--router-url=http://127.0.0.1:9", f"--data-dir={tmp_path / 'new'}", *QUIET),
     )
     assert told(said)["engine_down"] == "critical"
-    assert the("engine_down", said)["command"] == "ollama serve"
+    assert the("engine_down", said)["command"] == "OLLAMA_HOST=127.0.0.1:9 ollama serve"
     assert said.code == 1
     assert not (tmp_path / "new").exists(), "doctor makes nothing"
 
@@ -143,6 +149,8 @@ async def test_nothing_runs_and_the_data_directory_is_a_file(tmp_path: Path) -> 
     said = await verb("coordinator", "doctor", "--port=9", f"--data-dir={tmp_path / 'file'}", *QUIET)
     assert said.code == 1
     assert told(said) | {"coordinator_absent": "warning", "data_dir_unusable": "critical"} == told(said)
+    assert the("coordinator_absent", said)["command"] == f"herd --port 9 --data-dir {tmp_path / 'file'}"
+    assert the("data_dir_unusable", said)["command"] == "herd --port 9 --data-dir ~/.fleet-manager"
 
 
 async def test_a_setting_that_is_wrong(tmp_path: Path) -> None:

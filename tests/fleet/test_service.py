@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.autostart import systemd
 from tests.fakes import systemctl
 from tests.fleet.verbs import verb
 
@@ -88,6 +89,26 @@ async def test_what_systemd_refuses_is_told(home: Path) -> None:
     said = await verb("coordinator", "service", "install", "--user", "--now")
     assert said.code == 1
     assert "systemctl --user daemon-reload: Failed to connect to bus" in said.err
+    assert "the file is there; " in said.err
+    assert "loginctl enable-linger" in said.err
+    said = await verb("coordinator", "service", "install", "--user")
+    assert said.code == 1, "the file is as it should be, but nobody was told"
+    (home / "fails").unlink()
+    asked(home)
+    assert (await verb("coordinator", "service", "install", "--user")).code == 0
+    assert asked(home) == ["--user daemon-reload"]
+
+
+UNIT = systemd.SYSTEM_DIRECTORY / "herd.service"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or UNIT.exists(), reason="systemd, and no herd of the system")
+async def test_any_herd_looks_for_and_removes_a_unit_of_the_system(home: Path) -> None:
+    """Where this one is installed matters to what it would write, not to what is there."""
+    said = await verb("coordinator", "service", "status", "--system")
+    assert (said.code, "is not installed" in said.out) == (3, True)
+    said = await verb("coordinator", "service", "uninstall", "--system")
+    assert (said.code, said.err) == (3, f"herd: {UNIT} is not there\n")
 
 
 async def test_a_place_that_may_not_be_written_is_told(home: Path) -> None:

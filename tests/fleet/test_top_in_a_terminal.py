@@ -51,14 +51,27 @@ async def test_what_stands_on_the_screen(nodes: int, columns: int, rows: int) ->
         assert max(map(len, await terminal.sees("PHASE"))) <= 60
 
 
-async def test_without_colour_and_without_symbols() -> None:
+@pytest.mark.parametrize(("arguments", "locale"), [(["--ascii"], "C.UTF-8"), ([], "C")])
+async def test_without_colour_and_without_symbols(arguments: list[str], locale: str) -> None:
     """NO_COLOR, and a terminal that knows ASCII only."""
+    environment = {"NO_COLOR": "1", "LC_ALL": locale}
     async with (
         imagined(3) as url,
-        Terminal.running("top", "--url", url, "--ascii", columns=80, rows=24, NO_COLOR="1") as terminal,
+        Terminal.running("top", "--url", url, *arguments, columns=80, rows=24, **environment) as terminal,
     ):
         lines = await terminal.sees("> laptop-01", "#")
         assert "\n".join(lines).isascii()
+
+
+async def test_a_terminal_without_a_cursor_gets_plain_tables() -> None:
+    async with (
+        imagined(3) as url,
+        Terminal.running("top", "--url", url, columns=80, rows=48, TERM="dumb") as terminal,
+    ):
+        assert await terminal.exited() == 0
+        lines = await terminal.lines()
+        assert "\n".join(lines).isascii()
+        assert sum(line.startswith("laptop-01") for line in lines) == 1
 
 
 async def test_a_real_fleet_a_request_explained_and_a_restart(tmp_path: Path) -> None:

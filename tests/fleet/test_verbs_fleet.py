@@ -74,7 +74,12 @@ async def test_the_log_from_elsewhere(tmp_path: Path) -> None:
         assert said.out.endswith("INFO    chat m:latest on node-1: completed [one]\n")
         (line,) = (await herd(fleet, "logs", "--request", "one", "-o", "json")).out.splitlines()
         assert msgspec.json.decode(line)["node_id"] == "node-1"
-        assert (await herd(fleet, "logs", "--node", "nobody")) == Said(0, "", "")
+        nobody = Said(3, "", 'herd: no node is named "node-11"; did you mean node-1?\n')
+        assert (await herd(fleet, "logs", "--node", "node-11")) == nobody
+        assert (await herd(fleet, "logs", "--request", "none")).code == 3
+        said = await herd(fleet, "connect", "openai", "--model", "nosuch")
+        assert (said.code, said.err.count("warning: no node has nosuch yet\n")) == (0, 1)
+        assert "warning" not in (await herd(fleet, "connect", "openai", "--model", "m")).err
         assert len((await herd(fleet, "logs", "--node", "node-1", "-n", "1")).out.splitlines()) == 1
 
         follow = await Verb.begin(

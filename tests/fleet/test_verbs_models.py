@@ -106,7 +106,7 @@ async def test_stop_and_rm(tmp_path: Path) -> None:
         assert ((await first.switches()).loaded, (await second.switches()).loaded) == ([], ["m"])
         await eventually(lambda: is_loaded_on(fleet, "node-2"))
         said = await herd(fleet, "stop", "m", "-o", "json")
-        assert msgspec.json.decode(said.out) == {"model": "m", "nodes": ["node-2"]}
+        assert msgspec.json.decode(said.out) == {"model": "m", "nodes": ["node-2"], "failed": []}
         await eventually(lambda: is_loaded_on(fleet))
         assert (await herd(fleet, "stop", "m")) == Said(0, "", "'m' is loaded on no Ollama\n")
         assert (await herd(fleet, "stop", "nosuch")).code == 3

@@ -30,6 +30,18 @@ async def test_a_chat_in_a_terminal_remembers_what_was_said(tmp_path: Path) -> N
         assert history.stat().st_mode & 0o777 == 0o600
 
 
+async def test_a_model_that_nobody_has_is_told_before_the_first_line(tmp_path: Path) -> None:
+    async with (
+        FakeEngine.run(["m"], slots=4, name="node-1") as fake,
+        fleet_of_fakes(tmp_path, [fake]) as fleet,
+    ):
+        terminal = await Terminal.begin(tmp_path, "run", "nosuch", "--url", fleet.address)
+        await terminal.shows('model "nosuch" not found')
+        await terminal.shows(">>> ")
+        terminal.types("/bye")
+        assert await terminal.ended() == 0
+
+
 async def test_ctrl_c_ends_an_answer_and_not_the_chat(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1", token_delay_s=0.2, tokens=500) as fake,

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import random
 import statistics
 import time
 from pathlib import Path
@@ -48,9 +49,15 @@ async def timed(herd: Herd, headers: dict[str, str]) -> tuple[float, float]:
     return first - started, time.monotonic() - first
 
 
-async def mean_times(herd: Herd, headers: dict[str, str], calls: int) -> tuple[float, float]:
-    """Of calls made one after the other."""
-    first, rest = zip(*[await timed(herd, headers) for _ in range(calls)], strict=True)
+async def mean_times(
+    herd: Herd, headers: dict[str, str], calls: int, pause_s: float = 0.0
+) -> tuple[float, float]:
+    """Of calls made one after the other, each after a pause of up to twice `pause_s`."""
+    times, draw = [], random.Random(1)
+    for _ in range(calls):
+        await asyncio.sleep(draw.uniform(0, 2 * pause_s))
+        times.append(await timed(herd, headers))
+    first, rest = zip(*times, strict=True)
     return statistics.mean(first), statistics.mean(rest)
 
 
@@ -100,20 +107,24 @@ async def placed_on(herd: Herd) -> set[str]:
 async def test_a_flood_of_one_client_leaves_another_its_share(tmp_path: Path, listed: bool) -> None:
     """One client has 200 calls waiting, the other asks one by one. Slots: 2; a call takes about 0.12 s. Both are told
     apart by their keys: behind one address they may well be.
+
+    The other one asks at moments that have nothing to do with the flood's calls. Whoever asks as its own call ends comes
+    always as that slot was given away: with both slots in step it would wait for a whole service time, not for what is
+    left of one.
     """
     keys: dict[str, Any] = {"priority_keys": keys_file(tmp_path)} if listed else {}
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1", tokens=6, token_delay_s=0.02) as fake,
         fleet_of_fakes(tmp_path, [fake], slots=2, **keys) as herd,
     ):
-        alone, _ = await mean_times(herd, LIGHT, 5)
+        alone, service = await mean_times(herd, LIGHT, 5)
         flood = [asyncio.create_task(ask(herd, stream=True, headers=FLOOD)) for _ in range(200)]
         await eventually(lambda: has_held(herd, 100))
         queue = await herd.get("/fleet/queue")
         clients = {each["client"] for each in queue["calls"]}
         assert clients == {"flood"} if listed else len(clients) == 1
         assert "secret" not in str(queue)
-        beside, answering = await mean_times(herd, LIGHT, 24)
+        beside, answering = await mean_times(herd, LIGHT, 24, pause_s=service)
         assert not all(task.done() for task in flood), "the flood went on"
         residual = (alone + answering) / 2  # what is left of a call that runs, on average
         share = beside / (alone + residual)

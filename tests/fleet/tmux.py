@@ -31,13 +31,23 @@ class Terminal:
         cls, *arguments: str, columns: int, rows: int, **environment: str
     ) -> AsyncIterator["Terminal"]:
         """`herd` with these arguments, until the block ends."""
+        command = (sys.executable, "-m", "coordinator", *arguments)
+        async with cls.of(*command, columns=columns, rows=rows, **environment) as terminal:
+            yield terminal
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def of(
+        cls, *program: str, columns: int, rows: int, **environment: str
+    ) -> AsyncIterator["Terminal"]:
+        """Any program, until the block ends."""
         terminal = cls(f"herd-{uuid.uuid4().hex[:12]}")
         given = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environment}
         command = ["env", *(f"{name}={value}" for name, value in given.items())]
         await terminal._tmux(
             *("new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(REPOSITORY)),
             *("sh", "-c", f'"$@"; echo "{ENDED}$?"; exec sleep 600', "sh"),
-            *(*command, sys.executable, "-m", "coordinator", *arguments),
+            *(*command, *program),
         )
         try:
             yield terminal

@@ -19,6 +19,8 @@ from tests.fleet.harness import REPOSITORY
 from tests.lan.lab import Host, Lab
 from tests.lan.mdns import Ear, Family
 
+pytestmark = pytest.mark.alone
+
 PROBE = b"is anybody there?"
 SILENCE_S = 1.0
 """What has not been heard by then is not heard: a datagram takes less than a millisecond here."""
@@ -227,8 +229,6 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 from tests.fakes.control import FakeEngine
 from tests.lan.lab import Lab
-
-pytestmark = pytest.mark.alone
 
 async def main():
     async with Lab.open(Path(sys.argv[1])) as lab:

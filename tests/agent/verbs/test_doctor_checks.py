@@ -10,6 +10,7 @@ from agent.config import Settings
 from agent.verbs import doctor_checks
 from agent.verbs.doctor import _kinds, _nvidia_on_bus
 from agent.verbs.doctor_checks import CoordinatorSeen, GpusSeen, OllamaSeen
+from shared.doctor.source import Installed
 from shared.finding import Finding
 from shared.wire import Gpu
 
@@ -81,7 +82,31 @@ def test_one_that_faces_the_network_is_a_warning() -> None:
     found = the("engine_open", doctor_checks.engines(seen, (), embedded=True))
     assert found.severity == "warning"
     assert "10.0.0.2" in found.title
-    assert found.command == "OLLAMA_HOST=127.0.0.1 ollama serve"
+    assert found.command == "OLLAMA_HOST=127.0.0.1:11434 ollama serve"
+    assert "End the one that runs" in found.fix
+    seen = OllamaSeen(url="http://127.0.0.1:9", version="0.12.6", open_at=("10.0.0.2",), unit=True)
+    found = the("engine_open", doctor_checks.engines(seen, (), embedded=True))
+    assert "OLLAMA_HOST=127.0.0.1:9" in found.fix
+    assert found.command == "sudo systemctl edit ollama && sudo systemctl restart ollama"
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        (URL, "ollama serve"),
+        ("http://127.0.0.1:9", "OLLAMA_HOST=127.0.0.1:9 ollama serve"),
+        ("http://workstation:11434", ""),
+    ],
+)
+def test_an_ollama_is_started_where_it_is_looked_for(url: str, command: str) -> None:
+    down = OllamaSeen(url=url, problem="Connection refused")
+    assert the("engine_down", doctor_checks.engines(down, ("ollama",), embedded=False)).command == command
+
+
+def test_the_engine_that_is_missing_is_installed_where_herd_is() -> None:
+    herd = Installed(clone="/my herd", prefix="/home/a/.local/share/uv/tools/herd-fleet")
+    found = the("no_engine", doctor_checks.engines(DOWN, (), embedded=False, herd=herd))
+    assert found.command == "uv tool install --reinstall '/my herd[embedded]'"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +167,13 @@ def test_no_coordinator_is_broken_and_says_where_it_was_looked_for() -> None:
 
 def test_versions() -> None:
     assert told(doctor_checks.coordinator(a_coordinator(), [], "1")) == {"coordinator_found": "info"}
-    assert told(doctor_checks.coordinator(a_coordinator(), [], "2"))["version_mismatch"] == "warning"
+    herd = Installed(clone="/opt/herd", python="/v/python", extras=("embedded",))
+    newer = doctor_checks.coordinator(a_coordinator(version="1.2.0"), [], "1.1.0", None, herd)
+    assert the("version_mismatch", newer).command == "/v/python -m pip install '/opt/herd[embedded]'"
+    older = doctor_checks.coordinator(a_coordinator(version="1.1.0"), [], "1.2.0", None, herd)
+    found = the("version_mismatch", older)
+    assert (found.severity, found.command) == ("warning", ""), "nothing here mends it"
+    assert "on the coordinator's machine" in found.fix
 
 
 @pytest.mark.parametrize(
@@ -160,6 +191,22 @@ def test_versions() -> None:
 def test_membership(seen: dict[str, Any], runs: bool, check_id: str, severity: str) -> None:
     found = doctor_checks.membership(a_coordinator(**seen), "b", 11436, "", runs=runs)
     assert told(found) == {check_id: severity}
+
+
+def test_commands_keep_the_flags_that_doctor_was_given() -> None:
+    given = {
+        "node_id": "b",
+        "router_url": "http://a:11435",
+        "engine": ("ollama", "x:y=a b"),
+        "data_dir": None,
+    }
+    rest = "--engine ollama --engine 'x:y=a b'"
+    (found,) = doctor_checks.membership(a_coordinator(), "b", 11436, "", given, runs=False)
+    assert found.command == f"herd-node --node-id b --router-url http://a:11435 {rest}"
+    (found,) = doctor_checks.membership(a_coordinator(url="http://c:1"), "b", 11436, "", given, runs=True)
+    assert found.command == f"herd-node --node-id b --router-url http://c:1 {rest}"
+    (found,) = doctor_checks.coordinator(None, [], "1", {"enable_capacity_learning": True, "node_id": "b"})
+    assert found.command == "herd-node --learn-capacity --node-id b --router-url http://HOST:11435"
 
 
 def test_a_firewall_in_the_way_has_its_command() -> None:

@@ -269,7 +269,7 @@ async def test_without_the_binding_it_gives_help_and_else_status_3(model: Path) 
     bare = (sys.executable, "-I", "-S", PROGRAM)  # without site-packages
     status, _, error = await outcome("--model", str(model), "--alias", "tiny", program=bare)
     assert status == 3
-    assert "pip install 'herd-fleet[embedded]'" in error
+    assert "pip install '.[embedded]'" in error
     helped = await start("--help", program=bare)
     assert b"--context-length" in (await helped.communicate())[0]
     assert helped.returncode == 0

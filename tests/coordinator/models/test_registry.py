@@ -83,7 +83,18 @@ async def test_sizes_come_from_the_manifest_and_unknown_names_are_told_apart_fro
 async def test_a_closed_port_is_told_at_once() -> None:
     registry = Registry(CLOSED, (), 3.0)
     try:
-        with pytest.raises(RegistryDown, match=r"the registry 127\.0\.0\.1:9 cannot be asked"):
+        with pytest.raises(RegistryDown, match=r"127\.0\.0\.1:9 cannot be asked: Connection refused$"):
             await size(registry, "m")
+    finally:
+        await registry.close()
+
+
+async def test_a_name_that_nobody_has_is_told_in_the_systems_words() -> None:
+    registry = Registry("http://nosuch.invalid", (), 3.0)
+    try:
+        with pytest.raises(RegistryDown) as raised:
+            await size(registry, "m")
+        assert str(raised.value).startswith("the registry nosuch.invalid cannot be asked: ")
+        assert "ssl:default" not in str(raised.value)
     finally:
         await registry.close()

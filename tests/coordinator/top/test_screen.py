@@ -32,6 +32,12 @@ async def test_wider_shows_more_and_a_resize_is_followed() -> None:
         await screen.pilot.resize_terminal(40, 10)
         await screen.sees("NAME", "STATE")
         assert max(map(len, screen.lines())) <= 40
+        await screen.pilot.resize_terminal(12, 3)
+        await screen.sees("> laptop-", "enter de")
+        await screen.sees_no("[1 nodes")
+        assert (len(screen.lines()), max(map(len, screen.lines()))) == (3, 12)
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.sees("[1 nodes 3]", "nodes 3/3", "q quit")
 
 
 async def test_what_changes_is_seen() -> None:

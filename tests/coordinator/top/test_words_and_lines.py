@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from coordinator.top.details import model_lines, node_lines, request_lines
-from coordinator.top.glyphs import ASCII, UNICODE
+from coordinator.top.glyphs import ASCII, UNICODE, fitting
 from coordinator.top.header import alerts_of, figures_line, title_line
 from coordinator.top.plain import plain_lines
 from coordinator.top.sse import EventReader, NotEvents
@@ -43,6 +43,28 @@ def test_numbers_as_words() -> None:
     assert [lasting(each) for each in (None, 0.09, 1.24, 75)] == ["-", "90ms", "1.2s", "75s"]
 
 
+@pytest.mark.parametrize(
+    ("environment", "symbols"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, True),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, True),
+        ({"LC_ALL": "", "LC_CTYPE": "en_US.UTF-8", "LANG": "C"}, True),
+        ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, False),
+        ({"LC_CTYPE": "POSIX", "LANG": "de_DE.UTF-8"}, False),
+        ({}, False),
+        ({"LANG": "de_DE.UTF-8", "TERM": "linux"}, False),
+        ({"LANG": "de_DE.UTF-8", "TERM": "dumb"}, False),
+    ],
+)
+def test_symbols_only_where_locale_and_terminal_know_them(environment: dict[str, str], symbols: bool) -> None:
+    assert fitting("utf-8", {"TERM": "xterm"} | environment, "linux") == (UNICODE if symbols else ASCII)
+    assert fitting("ISO8859-1", {"TERM": "xterm"} | environment, "linux") == ASCII
+
+
+def test_windows_has_no_locale_to_ask() -> None:
+    assert (fitting("utf-8", {}, "win32"), fitting("cp1252", {}, "win32")) == (UNICODE, ASCII)
+
+
 def test_the_header() -> None:
     picture = a_picture()
     told = text(title_line(picture["fleet"], "http://127.0.0.1:11435", NOW, [1.0, 2.0], 100, UNICODE))
@@ -77,8 +99,13 @@ def test_the_line_below_tells_first_what_is_wrong() -> None:
     wrong = msgspec.structs.replace(told, trouble="no coordinator answers: " + "x" * 200, silent_s=63)
     line = text(status_line(wrong, 80))
     assert line.startswith("! no coordinator answers")
-    assert line.endswith("what you see is 1m03s old; trying again")
+    assert line.endswith("...; this is 1m03s old; trying again")
     assert len(line) <= 80
+    refused = msgspec.structs.replace(
+        wrong, trouble="no coordinator answers: Connection refused", silent_s=3599
+    )
+    whole = "! no coordinator answers: Connection refused; this is 59m59s old; trying again"
+    assert text(status_line(refused, 80)) == whole
     read_only = msgspec.structs.replace(ASKED, read_only=True)
     assert "cordon" in text(status_line(ASKED, 80))
     assert "cordon" not in text(status_line(read_only, 80))
@@ -95,6 +122,8 @@ def test_the_line_below_tells_first_what_is_wrong() -> None:
         ("sort vram g", Command(sort="VRAM GiB")),
         ("every 2s", Command(every_s=2.0)),
         ("every 1h", Command(every_s=10.0)),
+        ("", Command()),
+        ("sort vrma", Command(wrong="no column 'vrma'; did you mean VRAM or VER or RAM?")),
         ("nods", Command(wrong="no command 'nods'; did you mean nodes or models?")),
     ],
 )
@@ -102,9 +131,10 @@ def test_commands(typed: str, expected: Command) -> None:
     assert command(typed, VIEWS[0]) == expected
 
 
-@pytest.mark.parametrize("typed", ["", "sort", "sort nothing", "every", "every soon"])
+@pytest.mark.parametrize("typed", ["sort", "sort zz", "every", "every soon"])
 def test_what_is_not_understood_is_told(typed: str) -> None:
-    assert command(typed, VIEWS[0]).wrong
+    wrong = command(typed, VIEWS[0]).wrong
+    assert 0 < len(wrong) <= 80
 
 
 def test_the_panel_of_a_node() -> None:

@@ -16,6 +16,11 @@ def test_columns_stand_under_their_headings() -> None:
     assert Table(("NAME", "N"), []).lines(headings=False) == []
 
 
+def test_wide_letters_take_two_columns() -> None:
+    table = Table(("NAME", "N"), [("東京😀", "1"), ("ab", "2"), ("é", "3")])
+    assert table.lines() == ["NAME     N", "東京😀   1", "ab       2", "é        3"]
+
+
 def test_names_of_other_machines_do_not_steer_the_terminal() -> None:
     assert Table(("NAME",), [("a\x1b[2Jb\nc",)]).lines()[1] == "a\\x1b[2Jb\\nc"
 

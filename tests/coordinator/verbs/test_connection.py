@@ -1,16 +1,32 @@
 """How verbs find the coordinator and what they make of its answers. A server of the standard library stands in."""
 
+import contextlib
 import http.server
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from coordinator.verbs.connection import FAILED, LOCAL_URL, NOT_FOUND, USAGE, NoAnswer, ask, base_url, found
+from coordinator.verbs.connection import (
+    FAILED,
+    NOT_FOUND,
+    USAGE,
+    WHOLE,
+    NoAnswer,
+    ask,
+    base_url,
+    found,
+)
 
+LOCAL_URL = "http://127.0.0.1:11435"
 NOBODY = "http://127.0.0.1:9"
+TRICKLE_S = 0.02
+"""Between two bytes."""
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -27,13 +43,23 @@ class Answers(http.server.BaseHTTPRequestHandler):
     }
 
     def do_GET(self) -> None:
-        """As listed."""
-        self._answer(*self.bodies[self.path])
+        """As listed; a trickle never ends by itself."""
+        if self.path.startswith("/trickle"):
+            self._trickle("headers" in self.path)
+        else:
+            self._answer(*self.bodies[self.path])
 
     def do_POST(self) -> None:
         """What came."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self._answer(200, json.dumps([self.headers["Content-Type"], json.loads(body)]).encode())
+
+    def _trickle(self, headers: bool) -> None:
+        with contextlib.suppress(OSError):  # the other side has had enough
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 1000\r\n" + (b"" if headers else b"\r\n"))
+            while True:
+                self.wfile.write(b"a")
+                time.sleep(TRICKLE_S)
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -58,7 +84,11 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FLEET_ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.setenv("FLEET_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("FLEET_PORT", raising=False)
+    monkeypatch.delenv("FLEET_HOST", raising=False)
     monkeypatch.delenv("FLEET_URL", raising=False)
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
     monkeypatch.setenv("FLEET_MDNS", "false")
@@ -97,6 +127,16 @@ def test_nobody_there() -> None:
     assert (raised.value.code, raised.value.reached) == (FAILED, False)
 
 
+@pytest.mark.parametrize("path", ["/trickle", "/trickle/headers"])
+def test_what_trickles_ends(url: str, path: str) -> None:
+    """No step of it is late."""
+    began = time.monotonic()
+    with pytest.raises(NoAnswer, match="timed out") as raised:
+        ask("GET", path, url=url, timeout_s=0.2)
+    assert not raised.value.reached
+    assert 0.2 * WHOLE <= time.monotonic() - began < 5
+
+
 def test_where_it_is_looked_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found() == LOCAL_URL
     monkeypatch.setenv("OLLAMA_HOST", NOBODY)
@@ -105,6 +145,38 @@ def test_where_it_is_looked_for(url: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert found() == url
     monkeypatch.setenv("FLEET_URL", "workstation")
     assert found() == "http://workstation:11435"
+
+
+def test_this_machines_is_where_its_settings_say(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[herd]\nport = 5\npolicy = 'weighted'\n[herd-node]\n")
+    monkeypatch.setenv("FLEET_CONFIG_FILE", str(config))
+    assert found() == "http://127.0.0.1:5"
+    monkeypatch.setenv("FLEET_PORT", "6")
+    assert found() == "http://127.0.0.1:6"
+    monkeypatch.setenv("FLEET_HOST", "::1")
+    assert found() == "http://[::1]:6"
+    config.write_text("nonsense")
+    assert found() == LOCAL_URL, "a broken file keeps no verb from asking"
+    (tmp_path / "env").write_text(f"FLEET_URL={url}\n")
+    assert found() == url
+
+
+def test_an_ollama_host_that_is_passed_over_is_told(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9\x1b")
+    assert found() == LOCAL_URL
+    told = f"herd: OLLAMA_HOST='127.0.0.1:9\\x1b' answers as no coordinator; asking {LOCAL_URL}\n"
+    assert capsys.readouterr().err == told
+    assert found(listen=False) == LOCAL_URL
+    assert capsys.readouterr().err == "", "nobody reads it while a word is completed"
+    for short in (url.removeprefix("http://127.0.0.1"), url.replace("127.0.0.1", "")):
+        monkeypatch.setenv("OLLAMA_HOST", short)
+        assert found() == url
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator.verbs.conversation import Conversation, Typed, figures, harmless
+from coordinator.verbs.conversation import Conversation, Typed, figures
 
 
 def test_what_was_said_is_asked_with() -> None:
@@ -58,10 +58,6 @@ def test_commands_change_the_chat() -> None:
     assert chat.typed("/clear").kind == "tell"
     assert chat.typed('/set system "You are a cook."').text == "the system message is set"
     assert [each["content"] for each in chat.asks("two")["messages"]] == ["You are a cook.", "two"]
-
-
-def test_answers_cannot_steer_the_terminal() -> None:
-    assert harmless("a\x1b[31m\tb\r\x07\nü") == "a[31m\tb\nü"
 
 
 def test_figures_of_an_answer() -> None:

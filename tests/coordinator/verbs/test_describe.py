@@ -77,6 +77,11 @@ def test_a_node_with_all_that_there_is() -> None:
     ]
 
 
+def test_a_long_name_of_an_engine_stands_apart_from_its_kind() -> None:
+    long = replace(EMBEDDED, name="serverlessllm")
+    assert "  serverlessllm llama.cpp 1.2, up" in described(node(engines=[long])).splitlines()
+
+
 def test_a_node_that_has_nothing() -> None:
     text = described(node(engines=[], draining=True))
     assert text.startswith("n1  online, drained: nothing runs; ")

@@ -9,6 +9,8 @@ HEALTH = Health("1", "a" * 32)
 def test_nobody_runs_there() -> None:
     (found,) = running(None, URL, "1", taken=False)
     assert (found.check_id, found.severity, found.command) == ("coordinator_absent", "warning", "herd")
+    (found,) = running(None, URL, "1", "herd --port 5", taken=False)
+    assert found.command == "herd --port 5"
     assert list(running(None, URL, "1", taken=True)) == [], "the port is the finding then"
 
 
@@ -22,7 +24,7 @@ def test_one_that_was_not_restarted_after_an_upgrade() -> None:
     assert (found.check_id, found.severity) == ("coordinator_old", "warning")
     assert "version 1, installed is 2" in found.title
     assert found.command == "herd"
-    _, found = running(HEALTH, URL, "2", "systemctl restart herd", taken=True)
+    _, found = running(HEALTH, URL, "2", restart="systemctl restart herd", taken=True)
     assert found.command == "systemctl restart herd"
 
 

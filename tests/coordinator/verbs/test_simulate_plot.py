@@ -84,7 +84,7 @@ def test_without_the_library_it_says_what_to_install(result: Path, tmp_path: Pat
 
     told = without("--calls", "1000000", "--plot", str(tmp_path / "none.svg"))  # said before all that
     assert told.returncode == 2
-    assert "pip install 'herd-fleet[plots]'" in told.stderr
+    assert "pip install '.[plots]'" in told.stderr
     assert "Traceback" not in told.stderr
     assert not list(tmp_path.iterdir())
     assert without("--from", str(result)).returncode == 0  # nobody else needs it

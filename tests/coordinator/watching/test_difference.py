@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.watching.difference import EVENTS_KEPT, applied, difference
+from coordinator.watching.difference import EVENTS_KEPT, applied, difference, newest
 
 FULL = st.fixed_dictionaries({"a": st.none() | st.integers(0, 3), "b": st.integers(0, 3)})
 ROWS = st.dictionaries(st.sampled_from(["n1", "n2", "n3"]), FULL)
@@ -15,16 +15,30 @@ PICTURES = st.fixed_dictionaries(
 
 
 def with_events(picture: dict[str, Any], count: int) -> dict[str, Any]:
-    """The newest of `count` events."""
-    return picture | {"events": [{"seq": n} for n in range(1, count + 1)][-EVENTS_KEPT:]}
+    """The newest of `count` events, every third of a node."""
+    return picture | {"events": newest([an_event(n) for n in range(1, count + 1)])}
 
 
-@given(PICTURES, PICTURES, st.integers(0, 300), st.integers(0, 300))
+def an_event(number: int) -> dict[str, Any]:
+    """By its number."""
+    return {"seq": number, "kind": "leave" if number % 3 == 0 else "error"}
+
+
+@given(PICTURES, PICTURES, st.integers(0, 700), st.integers(0, 700))
 def test_a_change_makes_the_next_picture(
     before: dict[str, Any], after: dict[str, Any], earlier: int, more: int
 ) -> None:
     first, second = with_events(before, earlier), with_events(after, earlier + more)
     assert applied(first, difference(first, second)) == second
+
+
+def test_a_flood_of_failed_calls_washes_no_node_away() -> None:
+    lost = {"seq": 1, "kind": "leave"}
+    flood = [{"seq": n, "kind": "error"} for n in range(2, 300)]
+    kept = applied(
+        {"nodes": {}, "models": {}, "requests": {}, "fleet": {}, "events": [lost]}, {"events": flood}
+    )["events"]
+    assert (kept[0], len(kept), kept[-1]) == (lost, EVENTS_KEPT + 1, flood[-1])
 
 
 @given(PICTURES)

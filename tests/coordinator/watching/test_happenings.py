@@ -62,6 +62,19 @@ def test_only_trouble_of_calls_is_an_event() -> None:
     assert event == {"seq": 1, "at": 7.0, "kind": "retry", "node_id": "n1", "text": "llama3.2:latest: reset"}
 
 
+def test_mistakes_of_callers_are_no_events_and_calls_wash_no_node_away() -> None:
+    happenings = Happenings()
+    happenings.seen({"n1": marks()}, 1.0)
+    for _ in range(EVENTS_KEPT + 5):
+        happenings.ended(a_trace(status="rejected", code=404, error="model not found"))
+        happenings.ended(a_trace(status="failed", code=502, error="reset"))
+    happenings.seen({}, 2.0)
+    kept = happenings.kept()
+    assert [kept[0]["kind"], kept[-1]["kind"], len(kept)] == ["join", "leave", EVENTS_KEPT + 2]
+    assert {each["text"] for each in kept if each["kind"] == "error"} == {"llama3.2:latest: reset"}
+    assert [each["seq"] for each in kept] == sorted(each["seq"] for each in kept)
+
+
 def test_events_are_bounded_in_number_and_length() -> None:
     happenings = Happenings()
     for _ in range(EVENTS_KEPT + 5):

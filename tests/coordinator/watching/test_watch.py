@@ -9,8 +9,8 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.journal import CallRecord
 from coordinator.top.header import alerts_of
-from coordinator.watching.watch import Watch
-from shared.names import CallId
+from coordinator.watching.watch import NODES_TOLD, Watch
+from shared.names import CallId, NodeId
 from shared.wire import Gpu
 from tests.fakes.builders import GIB, MODEL, a_beat, a_call, a_desk, a_model, an_engine, join, with_loaded
 from tests.fakes.traces import a_trace
@@ -97,6 +97,31 @@ def test_models_are_counted_over_nodes() -> None:
     scene.arrives("c1")
     row = scene.watch.picture()["models"][MODEL]
     assert (row["nodes_loaded"], row["nodes_on_disk"], row["running"], row["slots_total"]) == (1, 2, 1, 1)
+
+
+def test_models_follow_beats_calls_and_nodes_that_leave() -> None:
+    desk = a_desk(a_beat("n1", with_loaded()), a_beat("n2", with_loaded(MODEL, "other:latest")))
+    scene = Scene(desk)
+    scene.arrives("c1", "other")
+    rows = scene.watch.picture()["models"]
+    assert (rows[MODEL]["nodes_loaded"], rows["other:latest"]["running"]) == (2, 1)
+    assert scene.watch.picture()["models"] == rows
+    join(desk, a_beat("n1", an_engine(a_model()), seq=2), scene.now)
+    row = scene.watch.picture()["models"][MODEL]
+    assert (row["nodes_loaded"], row["nodes_on_disk"], row["slots_total"]) == (1, 2, 1)
+    scene.now += 500
+    desk.removed(NodeId("n1"), scene.now)
+    row = scene.watch.picture()["models"][MODEL]
+    assert (row["nodes_loaded"], row["nodes_on_disk"]) == (1, 1)
+
+
+def test_figures_count_also_what_is_not_told() -> None:
+    power = [Gpu(name="big", power_watts=1.0)]
+    beats = [a_beat(f"n{number:04d}", with_loaded(), gpus=power) for number in range(NODES_TOLD + 2)]
+    picture = Scene(a_desk(*beats)).watch.picture()
+    fleet = picture["fleet"]
+    counted = (fleet["nodes_total"], fleet["nodes_online"], fleet["power_watts"], len(picture["nodes"]))
+    assert counted == (NODES_TOLD + 2, NODES_TOLD + 2, NODES_TOLD + 2, NODES_TOLD)
 
 
 def test_what_ended_counts_for_a_minute() -> None:

@@ -15,7 +15,7 @@ from coordinator.config import Settings as Coordinator
 from coordinator.startup import CLOSE_GRACE_S
 from shared.autostart import launchd, systemd
 from shared.autostart.installation import hidden_from_system
-from shared.autostart.installing import UNITS
+from shared.autostart.installing import UNITS, CannotInstall, check_visible
 
 ROOT = Path(__file__).parent.parent.parent.parent
 PROGRAMS = ("herd", "herd-node")
@@ -110,8 +110,20 @@ def test_a_command_is_quoted(command: list[str], written: str) -> None:
 def test_what_a_service_of_the_system_cannot_see() -> None:
     alice = PurePosixPath("/home/alice/.local/bin/herd")
     assert hidden_from_system(PurePosixPath("/opt/herd/bin/herd"), alice) == alice
-    assert hidden_from_system(PurePosixPath("/root/x")) == PurePosixPath("/root/x")
+    assert hidden_from_system(PurePosixPath("/run/user/9/x")) == PurePosixPath("/run/user/9/x")
     assert hidden_from_system(PurePosixPath("/usr/bin/herd"), PurePosixPath("/rooted/x")) is None
+
+
+def test_what_runs_out_of_a_home_cannot_be_for_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package counts, too: `pip install -e ~/herd` into /opt."""
+    monkeypatch.setattr("shared.autostart.installation.HOMES", (str(ROOT.resolve()),))
+    with pytest.raises(CannotInstall, match=f"{ROOT.resolve()}.*/opt/herd/bin/pip install {ROOT.resolve()};"):
+        check_visible(systemd.of_system(unit("herd"), "herd", ["x"]))
+    check_visible(systemd.of_user(unit("herd"), "herd", ["x"], tmp_path))
+    monkeypatch.setattr("shared.autostart.installation.HOMES", ())
+    check_visible(systemd.of_system(unit("herd"), "herd", ["x"]))
 
 
 def test_a_property_list_of_a_user() -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from shared.doctor import looks
 from shared.doctor.multicast import asked_everywhere, question
-from shared.doctor.seen import DirectorySeen
 from shared.doctor.telling import as_json, as_text, summary
 from shared.finding import Finding
 from shared.interfaces import in_use, own_addresses
@@ -73,19 +72,6 @@ def test_who_listens() -> None:
         assert [each.pid for each in looks.listeners(port)] == [os.getpid()]
     assert not looks.is_taken("127.0.0.1", port)
     assert looks.listeners(port) == ()
-
-
-def test_a_data_directory(tmp_path: Path) -> None:
-    seen = looks.directory(tmp_path / "not" / "yet")
-    assert (seen.exists, seen.problem) == (False, "")
-    assert not (tmp_path / "not").exists(), "looking makes nothing"
-    (tmp_path / "file").touch()
-    assert looks.directory(tmp_path / "file").problem == "it is no directory"
-    assert looks.directory(tmp_path / "file" / "x").problem
-    (tmp_path / "logs").mkdir()
-    assert looks.directory(tmp_path) == DirectorySeen(path=str(tmp_path), exists=True)
-    tmp_path.chmod(0o777)
-    assert looks.directory(tmp_path).writable_by_all
 
 
 def test_room_is_told_of_the_nearest_directory_that_is_there(tmp_path: Path) -> None:

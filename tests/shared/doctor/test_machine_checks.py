@@ -4,7 +4,7 @@ import pytest
 
 from shared.doctor import machine_checks
 from shared.doctor.machine_checks import DISK_FULL, DISK_LOW, SKEW_S
-from shared.doctor.seen import Answer, DirectorySeen, Listener, PortSeen, RoomSeen
+from shared.doctor.seen import Answer, Listener, PortSeen, RoomSeen
 from shared.finding import Finding
 
 TOTAL = 1 << 40
@@ -17,7 +17,7 @@ def the(findings: object) -> Finding:
 
 
 def a_port(**values: object) -> PortSeen:
-    known = {"program": "herd", "port": 11435, "flag": "--port", "setting": "FLEET_PORT", "taken": True}
+    known = {"program": "herd", "port": 11435, "flag": "port", "setting": "FLEET_PORT", "taken": True}
     return PortSeen(**(known | values))  # type: ignore[arg-type]
 
 
@@ -35,6 +35,8 @@ def test_a_port_that_is_taken_is_told_with_who_has_it() -> None:
     assert (found.check_id, found.severity) == ("port_taken", "critical")
     assert found.description.startswith("nginx (pid 512) listens on it")
     assert found.command == "herd --port 11535"
+    given = {"port": 11435, "host": "127.0.0.1", "policy": None}
+    assert the(machine_checks.port(a_port(), given)).command == "herd --port 11535 --host 127.0.0.1"
     assert "another user" in the(machine_checks.port(a_port(listeners=(Listener("::"),)))).description
     assert the(machine_checks.port(a_port(port=65_500))).command == "herd --port 65400"
 
@@ -42,33 +44,6 @@ def test_a_port_that_is_taken_is_told_with_who_has_it() -> None:
 @pytest.mark.parametrize("values", [{"taken": False}, {"ours": True}, {"port": 0}])
 def test_a_port_that_is_free_or_ours_is_no_finding(values: dict[str, object]) -> None:
     assert list(machine_checks.port(a_port(**values))) == []
-
-
-def test_a_directory_that_is_well_is_no_finding() -> None:
-    assert list(machine_checks.directory(DirectorySeen(path="/d", exists=True))) == []
-    assert list(machine_checks.directory(DirectorySeen(path="/d", exists=False))) == []
-
-
-def test_a_directory_that_cannot_be_used() -> None:
-    seen = DirectorySeen(path="/my d", exists=True, problem="this user may not write there")
-    found = the(machine_checks.directory(seen))
-    assert (found.check_id, found.severity) == ("data_dir_unusable", "critical")
-    assert found.command == "sudo chown -R \"$(id -un)\" '/my d'"
-    seen = DirectorySeen(path="/d", exists=False, problem="this user may not write to /")
-    assert the(machine_checks.directory(seen)).command == "mkdir -p /d"
-
-
-def test_files_of_somebody_else_in_it() -> None:
-    seen = DirectorySeen(path="/d", exists=True, foreign=("latency.db", "a", "b", "c"))
-    found = the(machine_checks.directory(seen))
-    assert (found.check_id, found.severity) == ("data_dir_foreign", "critical")
-    assert "4 files" in found.description
-    assert "latency.db, a, b." in found.description
-
-
-def test_a_directory_that_is_open_to_all() -> None:
-    found = the(machine_checks.directory(DirectorySeen(path="/d", exists=True, writable_by_all=True)))
-    assert (found.check_id, found.severity, found.command) == ("data_dir_open", "warning", "chmod go-w /d")
 
 
 def a_room(**values: int) -> RoomSeen:
