@@ -56,6 +56,11 @@ class Exchange:
         """The client's address; a link-local one with its zone."""
         return self._line.peer
 
+    @property
+    def port(self) -> int:
+        """Ours, that the client came to."""
+        return self._line.port
+
     async def read(self) -> bytes:
         """The body's next bytes; empty at its end. Raises ClientGone, and BadMessage where it is malformed."""
         self._ask()

@@ -42,6 +42,7 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [^\r\n\0]*+\r\n"
 _RESPONSE_LINES = re.compile(rb"(?:(?!(?i:connection|content-length|transfer-encoding):)%b)*+" % _LINE)
 _REQUEST_LINES = re.compile(rb"(?:(?!(?i:connection|content-length|transfer-encoding|host):)%b)*+" % _LINE)
+_AUTHORITY_END = re.compile(rb"[/?#]")
 _TARGET = re.compile(rb"[!-~]+")
 _VERSION = re.compile(rb"[A-Z]+ [!-~]+ HTTP/[0-9](?:\.[0-9])?")
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -85,12 +86,16 @@ class Head:
 class RequestHead(Head):
     """`target` as it came: a path with its query, or `*`."""
 
-    __slots__ = ("method", "target")
+    __slots__ = ("method", "size", "target")
 
-    def __init__(self, method: bytes, target: bytes, headers: list[Header], minor: int = 1) -> None:
+    def __init__(
+        self, method: bytes, target: bytes, headers: list[Header], minor: int = 1, size: int = 0
+    ) -> None:
         super().__init__(headers, minor)
         self.method = method
         self.target = target
+        self.size = size
+        """Of its headers in bytes, as they came."""
 
     @property
     def path(self) -> bytes:
@@ -141,13 +146,25 @@ def parse_request(block: bytes, most_headers: int) -> RequestHead:
     if minor < 0 or block[len(method) + len(target) + 10 : len(method) + len(target) + 12] != b"\r\n":
         raise _bad_request(block)
     _check_number(lines.headers, most_headers)
-    head = RequestHead(method, target, lines.headers, minor)
+    size = len(block) - len(method) - len(target) - 14
+    if target[:7].lower() == b"http://":
+        target = _in_origin_form(target, lines)
+    head = RequestHead(method, target, lines.headers, minor, size)
     if target[0] != 0x2F and not (target == b"*" and method == b"OPTIONS"):
         raise BadMessage("the target is no path")
     if b"#" in target:
         raise BadMessage("the target has a fragment")
     _check_host(head)
     return head
+
+
+def _in_origin_form(target: bytes, lines: _Lines) -> bytes:
+    """Of a full address: its path; its host takes the place of what the Host header says (RFC 9112, 3.2.2)."""
+    end = _AUTHORITY_END.search(target, 7)
+    at = end.start() if end else len(target)
+    host, path = target[7:at], target[at:]
+    lines.headers = [(name, host if name.lower() == b"host" else value) for name, value in lines.headers]
+    return path if path[:1] == b"/" else b"/" + path
 
 
 def parse_response(block: bytes, most_headers: int) -> ResponseHead:

@@ -58,6 +58,12 @@ class Line(asyncio.Protocol):
         """The client's address."""
         return peer_host(self._transport)
 
+    @property
+    def port(self) -> int:
+        """Ours, that the client came to; 0 where it came by none."""
+        own = self._transport.get_extra_info("sockname")
+        return own[1] if isinstance(own, tuple) else 0
+
     def pause_writing(self) -> None:
         """As asyncio.Protocol."""
         self.paused = True

@@ -60,6 +60,16 @@ def test_who_keeps_a_connection(version: bytes, said: bytes, keeps: bool) -> Non
 
 
 @pytest.mark.parametrize(
+    ("target", "path"), [(b"http://b:1/c?d", b"/c?d"), (b"HTTP://b:1", b"/"), (b"http://b:1?d=/", b"/?d=/")]
+)
+def test_of_a_full_address_the_host_stands_for_that_of_the_header(target: bytes, path: bytes) -> None:
+    head = parse_request(b"GET " + target + b" HTTP/1.1\r\nhost: a\r\nX: y\r\n\r\n", 8)
+    assert head.target == path
+    assert head.headers == [(b"host", b"b:1"), (b"X", b"y")]
+    assert head.fields == {b"host": b"b:1", b"x": b"y"}
+
+
+@pytest.mark.parametrize(
     "block",
     [
         b"GET / HTTP/1.1\nHost: a\n\r\n\r\n",
@@ -85,7 +95,13 @@ def test_who_keeps_a_connection(version: bytes, said: bytes, keeps: bool) -> Non
         b"GET /\r\n\r\n",
         b"GET / RTSP/1.0\r\nHost: a\r\n\r\n",
         b"SOURCE / ICE/1.0\r\nHost: a\r\n\r\n",
-        b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a,b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a/ HTTP/1.1\r\n\r\n",
+        b"GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        b"GET http://a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET a:1 HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -172,7 +172,7 @@ async def test_http_1_0() -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n" + HOST + b"\r\n", 400),
-        (b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 400, 431),
         (b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 400 + b"\r\n\r\n", 431),
