@@ -52,7 +52,7 @@ from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import advertise, owners, remember, serving
+from coordinator.startup import advertise, opened, owners, remember
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
@@ -252,7 +252,7 @@ async def _started(
     stack.push_async_callback(asyncio.to_thread, parts.store.close, TRACES_GRACE_S)
     stack.callback(parts.reads.close)
     stack.callback(parts.reader.close)
-    address = await stack.enter_async_context(serving(parts.server.app, settings))
+    address = await stack.enter_async_context(opened(parts.server, settings))
     watch = asyncio.create_task(parts.members.run(), name="members")
     stack.push_async_callback(cancelled, watch)
     for part in (parts.feed, parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):

@@ -5,17 +5,18 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TypeAlias
 
 import msgspec
 
+from coordinator.answer import Answer
 from coordinator.core import context, retry
-from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement, Refused, Tokens
+from coordinator.core.call import Call, Decisions, Freed, Held, Moved, Placed, Placement, Refused
 from coordinator.core.desk import Desk
-from coordinator.forward import EngineReply, EngineRequest, Forwarder
+from coordinator.forward import EngineRequest, Forwarder
 from coordinator.journal import CallRecord, Status, Trace, write
-from shared.errors import CallerFault, FleetError
+from shared.errors import FleetError
 from shared.names import CallId
 
 CUT_GRACE_S = 1.0
@@ -54,7 +55,7 @@ class Dispatcher:
         self._moved: dict[CallId, FleetError] = {}
         self._serial = itertools.count(2)
 
-    async def answer(self, call: Call, encode: Encode) -> "Answer":
+    async def answer(self, call: Call, encode: Encode) -> Answer:
         """Waits for a place, sends the call, tries further nodes where that is allowed.
 
         Returns once the first bytes are there; use the Answer as a context manager. Raises FleetError.
@@ -75,7 +76,7 @@ class Dispatcher:
             self._drop(call.id, record, "failed", FleetError("internal error"))
             raise
 
-    async def _attempts(self, call: Call, encode: Encode, record: CallRecord) -> "Answer":
+    async def _attempts(self, call: Call, encode: Encode, record: CallRecord) -> Answer:
         self._tasks[call.id] = _current_task()
         decided = self._waiting[call.id] = asyncio.Queue()
         self.apply(self._desk.arrived(call, self._clock()))
@@ -211,71 +212,6 @@ class Dispatcher:
         self._waiting.pop(call_id, None)
         self.apply(self._desk.cancelled(call_id, self._clock()))
         self._record(record.trace(status, self._clock(), error))
-
-
-class Answer:
-    """An answer under way. Leaving the block frees the place, whatever happened."""
-
-    def __init__(
-        self, dispatcher: Dispatcher, record: CallRecord, placement: Placement, reply: EngineReply
-    ) -> None:
-        self.placement = placement
-        self.status = reply.status
-        self.headers = reply.headers
-        self.context = record.context
-        self._dispatcher = dispatcher
-        self._record = record
-        self._reply = reply
-        self._complete = False
-        self._ended = False
-        events = "event-stream" in reply.headers.get("Content-Type", "")
-        self._end_of_piece = b"\n\n" if events else b"\n"
-
-    async def read(self) -> bytes:
-        """The engine's next bytes; empty at the end. Raises StreamBroken or Stuck where they end early."""
-        call_id = self._record.call.id
-        if self._record.bytes_out:
-            self._dispatcher.progressed(call_id, awaits_caller=False)
-        with self._dispatcher.interruptible(call_id):
-            chunk = await self._reply.read()
-        if chunk:
-            self._dispatcher.progressed(call_id, awaits_caller=True)
-            self._record.bytes_out += len(chunk)
-            self._record.pieces_out += chunk.count(self._end_of_piece)
-        else:
-            self._complete = True
-        return chunk
-
-    def count(self, tokens: Tokens) -> None:
-        """What the engine said of its work."""
-        self._record.tokens = tokens
-
-    async def __aenter__(self) -> "Answer":
-        return self
-
-    def failed(self, error: FleetError) -> None:
-        """The answer broke off, and the caller has been or will be told: the place is free from here on."""
-        self._end("incomplete", error)
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, CallerFault):
-            self._end("refused")
-        elif isinstance(error, FleetError):
-            self._end("incomplete", error)
-        elif isinstance(error, Exception) and not isinstance(error, ConnectionError):
-            self._end("failed", FleetError("internal error"))
-        elif error is not None or not self._complete:
-            self._end("client_disconnected")
-        else:
-            self._end("completed" if self.status < 400 else "refused")
-
-    def _end(self, status: Status, error: FleetError | None = None) -> None:
-        if not self._ended:
-            self._ended = True
-            self._reply.close()
-            self._dispatcher.ended(self._record, status, error)
 
 
 def _current_task() -> asyncio.Task[object]:

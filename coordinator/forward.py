@@ -1,6 +1,6 @@
 """Carries one call to one gateway and its answer back, as bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -70,6 +70,29 @@ class EngineReply:
             first, self._first = self._first, b""
             return first
         return await _read(self._response, self._where)
+
+    @property
+    def spent(self) -> bool:
+        """Whether all of it has been read."""
+        return not self._first and self._response.spent
+
+    async def pour(self, sink: Callable[[bytes], None]) -> None:
+        """All bytes into `sink`, as they come. Raises what it raises, StreamBroken where they stop short."""
+        if self._first:
+            first, self._first = self._first, b""
+            sink(first)
+        try:
+            await self._response.pour(lambda data, _last: sink(data) if data else None)
+        except UpstreamFault as error:
+            raise StreamBroken(f"{self._where} broke off its answer") from error
+
+    def hold(self) -> None:
+        """The engine is to wait."""
+        self._response.hold()
+
+    def release(self) -> None:
+        """The end of `hold`."""
+        self._response.release()
 
     def names_no_model(self) -> str:
         """What a 404 says, where that is of the model and not of the path; else empty."""

@@ -17,6 +17,7 @@ from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head
 from coordinator.kept_cordons import KeptCordons
 from coordinator.kept_file import NotKept
+from coordinator.requests import caller_of
 from coordinator.status import StatusReader
 from shared.durations import LONGEST_S, told
 from shared.errors import RouteNotFound
@@ -109,7 +110,7 @@ class NodeOrders:
 
     async def _order(self, request: web.Request) -> tuple[NodeId, _Order]:
         refuse_foreign_pages(request)
-        body = await self._bodies.read(request) if request.body_exists else b"{}"
+        body = await self._bodies.read(request) if caller_of(request).has_body else b"{}"
         return self._named(request), decode_head(body, _Order)
 
     def _named(self, request: web.Request) -> NodeId:

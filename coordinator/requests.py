@@ -1,37 +1,135 @@
-"""The identity of one request, from its headers or made here, the same in logs, traces and answers."""
+"""One request as a caller made it, its identity (the same in logs, traces and answers), and the way back to it."""
 
+import random
 import secrets
 import time
-import uuid
+from collections.abc import Mapping
+from urllib.parse import unquote
 
 from aiohttp import web
 
+from shared import __version__
+from shared.errors import BodyTooLarge, CallerFault
+from shared.http1.exchange import Exchange
+from shared.http1.faults import BadMessage, TooLarge
+from shared.http1.heads import Header, RequestHead
 from shared.names import CallId, acceptable_call_id
 
 REQUEST_ID = "X-Request-Id"
-_KEY = web.RequestKey("herd_request_id", CallId)
+JSON: Mapping[str, str] = {"Content-Type": "application/json"}
+
+_SERVER = (b"Server", f"herd/{__version__}".encode())
+_TEXT = ("utf-8", "surrogateescape")
 
 
-BEGUN = web.RequestKey("herd_begun", bool)
-"""Set once the status of the answer has been sent."""
+class Identities:
+    """New request ids. They have to differ, not to be secret: the system is asked for randomness once."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(secrets.randbits(256))  # noqa: S311 - see above
+
+    def new(self) -> CallId:
+        """RFC 9562 version 7: 48 bits of Unix milliseconds, then random, so that ids sort by time."""
+        drawn = self._random.getrandbits(74)
+        stamp = "%012x" % (time.time_ns() // 1_000_000)
+        tail = "%016x" % (drawn & (1 << 62) - 1 | 1 << 63)
+        return CallId(f"{stamp[:8]}-{stamp[8:]}-7{drawn >> 62:03x}-{tail[:4]}-{tail[4:]}")
 
 
-def uuid7() -> uuid.UUID:
-    """RFC 9562 version 7: 48 bits of Unix milliseconds, then random, so that ids sort by time."""
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+class Headers:
+    """A request's, by name in any case; of a repeated name, the first."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, head: RequestHead) -> None:
+        if len(head.fields) == len(head.headers):
+            self._values = head.fields
+        else:
+            self._values = {name.lower(): value for name, value in reversed(head.headers)}
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Its value as text."""
+        value = self._values.get(name.lower().encode())
+        return default if value is None else value.decode(*_TEXT)
 
 
-def identify(request: web.Request) -> CallId:
-    """The caller's id where it is acceptable, else a new one; remembered with the request."""
-    known = request.get(_KEY)
-    if known is None:
-        known = acceptable_call_id(request.headers.get(REQUEST_ID)) or CallId(str(uuid7()))
-        request[_KEY] = known
-    return known
+class CallerRequest:
+    """Every answer by it has its id."""
+
+    __slots__ = ("body_limit", "counted", "exchange", "headers", "id", "path")
+
+    def __init__(self, exchange: Exchange, identities: Identities, body_limit: int) -> None:
+        """`body_limit` in bytes."""
+        path = exchange.head.path.decode(*_TEXT)
+        self.exchange = exchange
+        self.headers = Headers(exchange.head)
+        self.path = unquote(path) if "%" in path else path
+        self.id = acceptable_call_id(self.headers.get(REQUEST_ID)) or identities.new()
+        """The caller's own where it is acceptable, else a new one."""
+        self.counted = 0
+        """Bytes of its body that `Bodies` counts."""
+        self.body_limit = body_limit
+
+    @property
+    def method(self) -> str:
+        """As it came."""
+        return self.exchange.head.method.decode(*_TEXT)
+
+    @property
+    def remote(self) -> str:
+        """The caller's address without a zone: what its calls are counted by."""
+        return self.exchange.peer.partition("%")[0]
+
+    @property
+    def content_type(self) -> str:
+        """In small letters, without parameters; empty where it says none."""
+        said = self.exchange.head.get(b"content-type").partition(b";")[0]
+        return said.strip().lower().decode(*_TEXT)
+
+    @property
+    def length(self) -> int:
+        """Of the body in bytes, where its head tells; else 0."""
+        return int(self.exchange.head.get(b"content-length", b"0"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether its head tells of one."""
+        return self.length > 0 or b"transfer-encoding" in self.exchange.head.fields
+
+    async def body(self) -> bytes:
+        """All of it. Raises BodyTooLarge, CallerFault where it is malformed."""
+        limit = self.body_limit
+        try:
+            if self.length > limit:
+                raise TooLarge(limit)
+            return await self.exchange.body(limit)
+        except TooLarge as fault:
+            raise BodyTooLarge(f"the request body is larger than {limit} bytes (FLEET_BODY_LIMIT)") from fault
+        except BadMessage as fault:
+            if fault.status != 400:
+                raise
+            raise CallerFault(f"the request body cannot be read: {fault}") from fault
+
+    def respond(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """A whole answer, in one write."""
+        self.exchange.respond(status, answer_lines(headers, self.id), body)
+
+    def start(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
+        """The head of an answer that comes by `exchange.write` and `exchange.end`; `length` of its body, if known."""
+        self.exchange.start(status, answer_lines(headers, self.id), length)
 
 
-def request_id_header(request: web.Request) -> dict[str, str]:
-    """For the engine."""
-    return {REQUEST_ID: identify(request)}
+def answer_lines(headers: Mapping[str, str], call_id: CallId) -> list[Header]:
+    """As an answer has them, with the id and who gives it."""
+    lines = [(name.encode(*_TEXT), value.encode(*_TEXT)) for name, value in headers.items()]
+    lines += ((b"X-Request-Id", call_id.encode()), _SERVER)
+    return lines
+
+
+CALLER = web.RequestKey("herd_caller", CallerRequest)
+"""Of aiohttp's requests: that which it was made from."""
+
+
+def caller_of(request: CallerRequest | web.Request) -> CallerRequest:
+    """The same, of either kind."""
+    return request if isinstance(request, CallerRequest) else request[CALLER]

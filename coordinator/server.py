@@ -1,18 +1,27 @@
-"""Routes and middleware: every answer has a request id, every error its caller's dialect."""
+"""Requests and who answers them: every answer has a request id, every error its caller's dialect."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
-from coordinator.journal import CALLER_LEFT
 from coordinator.members import Members
-from coordinator.requests import BEGUN, REQUEST_ID, identify
+from coordinator.requests import (
+    JSON,
+    REQUEST_ID,
+    CallerRequest,
+    Headers,
+    Identities,
+    answer_lines,
+    caller_of,
+)
 from coordinator.status import StatusReader
+from coordinator.web_application import WebApplication
 from shared import __version__
 from shared.errors import (
     BodyTooLarge,
@@ -21,16 +30,27 @@ from shared.errors import (
     FleetError,
     HeadersTooLarge,
     MethodNotAllowed,
-    RouteNotFound,
     Unavailable,
 )
-from shared.sockets import peer_host
+from shared.http1.exchange import Exchange
+from shared.http1.faults import BadMessage, HttpFault
+from shared.http1.heads import Header, RequestHead
+from shared.http1.limits import Limits
+from shared.http1.server import Server as HttpServer
+from shared.names import acceptable_call_id
+
+PARSER_FACTOR = 8
+"""Headers are read up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
+MOST_HEADERS = 1_000
+"""Lines of one request's."""
+
+Answers = Callable[[CallerRequest], Awaitable[None]]
 
 log = logging.getLogger("herd.server")
 
 
 class Server:
-    """The coordinator's web application, from parts it is given. `dialects`: the first is used for other paths."""
+    """What callers and agents see, from parts it is given. `dialects`: the first is used for other paths."""
 
     def __init__(
         self,
@@ -53,13 +73,19 @@ class Server:
         self._coordinator_id = coordinator_id
         self._header_limit = header_limit
         self._beat_limit = beat_limit
-        self.app = web.Application(client_max_size=body_limit, middlewares=[self._answer_honestly()])
-        self.app.on_response_prepare.append(_mark)
+        self._body_limit = body_limit
+        self._identities = Identities()
+        calls: dict[tuple[str, str], Answers] = {("POST", "/heartbeat"): self.heartbeat}
         for dialect in dialects:
-            self.app.add_routes(dialect.routes())
-        self.app.add_routes(
+            calls |= dialect.calls()
+        self._calls = {(method.encode(), path.encode()): answers for (method, path), answers in calls.items()}
+        app = web.Application()
+        for (method, path), answers in calls.items():
+            app.router.add_route(method, path, _routed(answers))
+        for dialect in dialects:
+            app.add_routes(dialect.routes())
+        app.add_routes(
             [
-                web.post("/heartbeat", self.heartbeat),
                 web.get("/fleet/status", self.fleet_status),
                 web.get("/fleet/queue", self.fleet_queue),
                 web.get("/health", self.health),
@@ -67,15 +93,44 @@ class Server:
                 *further,
             ]
         )
+        self._web = WebApplication(app)
 
-    async def heartbeat(self, request: web.Request) -> web.Response:
+    async def start(self) -> HttpServer:
+        """That it serves by. Inside a running loop."""
+        await self._web.start()
+        limits = Limits(head=PARSER_FACTOR * self._header_limit, headers=MOST_HEADERS)
+        return HttpServer(self.handle, self._malformed, limits)
+
+    async def close(self) -> None:
+        """After the last request."""
+        await self._web.close()
+
+    async def handle(self, exchange: Exchange) -> None:
+        """One request, of whatever kind."""
+        request = CallerRequest(exchange, self._identities, self._body_limit)
+        try:
+            self._check_headers(exchange.head)
+            answers = self._calls.get((exchange.head.method, exchange.head.path))
+            await (answers or self._web.answer)(request)
+        except FleetError as error:
+            self._refuse(request, error)
+        except HttpFault:
+            raise  # the connection's to tell
+        except Exception:
+            log.exception("a fault of ours", extra={"request_id": request.id, "route": request.path})
+            self._refuse(request, FleetError("internal error; the coordinator's log has the details"))
+        finally:
+            self._bodies.release(request)
+
+    async def heartbeat(self, request: CallerRequest) -> None:
         """POST /heartbeat, from an agent."""
-        if request.content_type != "application/json" or "Origin" in request.headers:
+        if request.content_type != "application/json" or request.headers.get("Origin") is not None:
             raise CallerFault("a heartbeat is JSON from an agent, not from a web page")
         body = await read_body(request)
         if len(body) > self._beat_limit:
             raise BodyTooLarge(f"the heartbeat is larger than {self._beat_limit} bytes (FLEET_BEAT_LIMIT)")
-        return _json(self._members.heard(body, peer_host(request.transport)))
+        reply = self._members.heard(body, request.exchange.peer)
+        request.respond(200, JSON, msgspec.json.encode(reply))
 
     async def fleet_status(self, _request: web.Request) -> web.Response:
         """GET /fleet/status"""
@@ -96,81 +151,50 @@ class Server:
             raise Unavailable("no node can be given a call yet", retry_after=2)
         return _json({"status": "ready", "nodes": nodes})
 
-    def _answer_honestly(self) -> Middleware:
-        @web.middleware
-        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-            identify(request)
-            try:
-                self._check_headers(request)
-                return await handler(request)
-            except FleetError as error:
-                _stop_if_begun(request)
-                return self._error(request, error)
-            except web.HTTPMethodNotAllowed as error:
-                allowed = ", ".join(sorted(error.allowed_methods))
-                message = f"{request.method} is not allowed for {request.path}"
-                return self._error(request, MethodNotAllowed(message, allowed=allowed))
-            except web.HTTPNotFound:
-                return self._error(request, RouteNotFound(f"no such address: {_short(request.path)}"))
-            except ConnectionResetError:
-                if request.transport is not None and not request.transport.is_closing():
-                    raise
-                return web.Response(status=CALLER_LEFT)  # nobody gets it, and nothing went wrong here
-            except Exception:
-                log.exception(
-                    "a fault of ours", extra={"request_id": identify(request), "route": request.path}
-                )
-                _stop_if_begun(request)
-                return self._error(
-                    request, FleetError("internal error; the coordinator's log has the details")
-                )
-            finally:
-                self._bodies.release(request)
-
-        return middleware
-
-    def _check_headers(self, request: web.Request) -> None:
-        size = sum(len(name) + len(value) + 4 for name, value in request.raw_headers)
-        if size > self._header_limit:
+    def _check_headers(self, head: RequestHead) -> None:
+        if head.size > self._header_limit:
             raise HeadersTooLarge(
                 f"the headers are larger than {self._header_limit} bytes (FLEET_HEADER_LIMIT)"
             )
 
-    def _error(self, request: web.Request, error: FleetError) -> web.Response:
-        dialect = next(
-            (each for each in self._dialects if request.path.startswith(each.prefix)), self._dialects[0]
-        )
-        headers = {}
+    def _refuse(self, request: CallerRequest, error: FleetError) -> None:
+        exchange = request.exchange
+        if exchange.ended:
+            return
+        if exchange.status:  # a second status line inside a body would be taken for the body: better none
+            exchange.abort()
+            return
+        headers = dict(JSON)
         if error.retry_after is not None or error.status in (429, 503):
             headers["Retry-After"] = str(error.retry_after or 1)
         if isinstance(error, CrashesEngines):
             headers["X-Should-Retry"] = "false"  # OpenAI's clients would try a 502 again by themselves
         if isinstance(error, MethodNotAllowed):
             headers["Allow"] = error.allowed
-        return web.Response(
-            status=error.status,
-            body=dialect.error_body(error),
-            content_type="application/json",
-            headers=headers,
-        )
+        request.respond(error.status, headers, self._dialect(request.path).error_body(error))
+
+    def _malformed(self, fault: BadMessage, head: RequestHead | None) -> tuple[list[Header], bytes]:
+        """Of what is no request, or none that is complete."""
+        error: FleetError = CallerFault(str(fault)) if fault.status < 500 else FleetError(str(fault))
+        if fault.status == 431:
+            error = HeadersTooLarge(str(fault))
+        path, told = (head.path.decode("latin-1"), Headers(head)) if head is not None else ("", None)
+        known = acceptable_call_id(told.get(REQUEST_ID)) if told is not None else None
+        headers = answer_lines(JSON, known or self._identities.new())
+        return headers, self._dialect(path).error_body(error)
+
+    def _dialect(self, path: str) -> Dialect:
+        return next((each for each in self._dialects if path.startswith(each.prefix)), self._dialects[0])
 
 
-def _stop_if_begun(request: web.Request) -> None:
-    """A second status line inside a body would be taken for the body: better none."""
-    if request.get(BEGUN):
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionResetError("the answer had begun")
+def _routed(answers: Answers) -> Handler:
+    """For aiohttp's router, which knows other spellings of a path, and which methods it has."""
 
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await answers(caller_of(request))
+        return web.Response()  # goes nowhere
 
-async def _mark(request: web.Request, response: web.StreamResponse) -> None:
-    request[BEGUN] = True
-    response.headers[REQUEST_ID] = identify(request)
-    response.headers["Server"] = f"herd/{__version__}"
-
-
-def _short(path: str) -> str:
-    return path if len(path) <= 200 else f"{path[:200]}..."
+    return answer
 
 
 def _json(value: object) -> web.Response:

@@ -8,24 +8,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.usage import HOUR_S, WEEK_HOURS
 from coordinator.dialects.callers import BadLine, KeyOwner, owners_of
+from coordinator.server import Server
 from coordinator.trace_reader import TraceReader
 from shared import __version__
 from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
 from shared.mdns import Mdns
-from shared.serving import listening
+from shared.serving import serving
 from shared.settings import SettingsError
 from shared.sockets import only_address, url_of
 
-PARSER_FACTOR = 8
-"""The HTTP parser reads headers up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
 CLOSE_GRACE_S = 2.0
 """After a stop: how long open answers may still be written."""
 
@@ -76,14 +73,11 @@ def advertise(mdns: Mdns, settings: Settings, identity: str, address: str) -> No
 
 
 @asynccontextmanager
-async def serving(app: web.Application, settings: Settings) -> AsyncIterator[str]:
-    """The base URL under which `app` answers until the block ends. Raises OSError where the port is taken."""
-    async with listening(
-        app,
-        settings.host,
-        settings.port,
-        logger="herd.http",
-        header_limit=PARSER_FACTOR * settings.header_limit,
-        shutdown_timeout=CLOSE_GRACE_S,
-    ) as (host, port):
-        yield url_of(host, port)
+async def opened(server: Server, settings: Settings) -> AsyncIterator[str]:
+    """The base URL under which `server` answers until the block ends. Raises OSError where the port is taken."""
+    made = await server.start()
+    try:
+        async with serving(made, settings.host, settings.port, CLOSE_GRACE_S) as (host, port):
+            yield url_of(host, port)
+    finally:
+        await server.close()

@@ -2,50 +2,23 @@
 
 import asyncio
 import errno
-import logging
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-
 from shared.http1.server import Server
 from shared.sockets import watchful_socket
 
 
 @asynccontextmanager
-async def listening(
-    app: web.Application, host: str, port: int, *, logger: str, header_limit: int, **options: Any
-) -> AsyncIterator[tuple[str, int]]:
-    """Serves `app` until the block ends; gives the address. Raises OSError where it cannot be had.
+async def serving(server: Server, host: str, port: int, patience_s: float) -> AsyncIterator[tuple[str, int]]:
+    """Serves until the block ends; gives the address. Raises OSError where it cannot be had.
 
     An empty `host` stands for every address of this machine, IPv4 and IPv6; port 0 for one that is free on all.
-    `header_limit` in bytes, for one header line; `options` go to aiohttp's connection handler.
+    `patience_s`: what runs at the end of the block has this many seconds.
     """
-    runner = web.AppRunner(
-        app,
-        handler_cancellation=True,  # a caller that goes away takes its call with it
-        access_log=None,
-        logger=_quiet_about_callers(logger),
-        max_line_size=header_limit,
-        max_field_size=header_limit,
-        **options,
-    )
-    await runner.setup()
-    try:
-        for listener in _listeners(await _addresses(host, port)):
-            await web.SockSite(runner, listener).start()
-        yield runner.addresses[0][:2]
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def serving(server: Server, host: str, port: int, patience_s: float) -> AsyncIterator[tuple[str, int]]:
-    """As `listening`, for calls. `patience_s`: what runs at the end of the block has this long."""
     listeners = _listeners(await _addresses(host, port))
     address = listeners[0].getsockname()[:2]
     try:
@@ -127,22 +100,3 @@ async def cancelled(*tasks: asyncio.Task[Any]) -> None:
     for task in ending:
         if not task.cancelled():
             task.result()
-
-
-class _CallersFaults(logging.Filter):
-    """A caller that does not speak HTTP is no error of ours: a debug line, without a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keeps every record."""
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError | web.RequestPayloadError):
-            record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}", None
-            record.exc_info, record.levelno, record.levelname = None, logging.DEBUG, "DEBUG"
-        return True
-
-
-def _quiet_about_callers(name: str) -> logging.Logger:
-    logger = logging.getLogger(name)
-    if not logger.filters:
-        logger.addFilter(_CallersFaults())
-    return logger

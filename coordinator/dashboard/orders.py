@@ -16,6 +16,7 @@ from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.relay import passed_headers
 from coordinator.engine_faults import engine_error_text
 from coordinator.forward import EngineRequest
+from coordinator.requests import caller_of
 from shared.errors import CallerFault, Conflict, MethodNotAllowed, NodeFailure
 
 log = logging.getLogger("herd.orders")
@@ -54,7 +55,7 @@ class Orders:
             raise Conflict(f"{target.node_id} is pulling {asked} already")
         with self._errands.pulling(target, model):
             body = msgspec.json.encode({"model": asked, "stream": False})
-            order = EngineRequest("/api/pull", body, passed_headers(request), whole=True)
+            order = EngineRequest("/api/pull", body, passed_headers(caller_of(request)), whole=True)
             _check_pulled(await self._errands.carry_out(target, order), target)
         return _done(target, asked, "pulled")
 
@@ -64,7 +65,12 @@ class Orders:
         asked, model = model_name(name)
         body = msgspec.json.encode({"model": self._catalog.spelled(target, model)})
         order = EngineRequest(
-            "/api/delete", body, passed_headers(request), whole=True, method="DELETE", answered=False
+            "/api/delete",
+            body,
+            passed_headers(caller_of(request)),
+            whole=True,
+            method="DELETE",
+            answered=False,
         )
         await self._errands.carry_out(target, order)
         return _done(target, asked, "deleted")

@@ -3,9 +3,8 @@
 from aiohttp import web
 
 from coordinator.dialects.body import read_body
+from coordinator.requests import CallerRequest, caller_of
 from shared.errors import QueueFull
-
-_COUNTED = web.RequestKey("herd_body_bytes", int)
 
 
 class Bodies:
@@ -15,23 +14,25 @@ class Bodies:
         self._limit = limit
         self._bytes = 0
 
-    async def read(self, request: web.Request) -> bytes:
+    async def read(self, request: CallerRequest | web.Request) -> bytes:
         """One body. Raises QueueFull where there is no room for it, beside what `read_body` raises."""
-        self._count(request, request.content_length or 0)
-        body = await read_body(request)
-        self._count(request, len(body))
+        asked = caller_of(request)
+        self._count(asked, asked.length)
+        body = await read_body(asked)
+        if len(body) != asked.counted:
+            self._count(asked, len(body))
         return body
 
-    def release(self, request: web.Request) -> None:
+    def release(self, request: CallerRequest) -> None:
         """The request has been served."""
-        self._bytes -= request.get(_COUNTED, 0)
-        request[_COUNTED] = 0
+        self._bytes -= request.counted
+        request.counted = 0
 
-    def _count(self, request: web.Request, size: int) -> None:
+    def _count(self, request: CallerRequest, size: int) -> None:
         self.release(request)
         if size and self._bytes and self._bytes + size > self._limit:
             raise QueueFull(
                 "too many long calls are being served already (FLEET_BODIES_LIMIT)", retry_after=5
             )
         self._bytes += size
-        request[_COUNTED] = size
+        request.counted = size

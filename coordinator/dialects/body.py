@@ -1,13 +1,15 @@
 """A caller's body: read within bounds, its head decoded, single fields replaced. The rest stays as it came."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from aiohttp import web
 
+from coordinator.dialects.content_coding import unpacked
 from coordinator.dialects.surrogates import without_half_pairs
-from shared.errors import BodyTooLarge, CallerFault
+from coordinator.requests import CallerRequest
+from shared.errors import CallerFault
 from shared.names import MODEL_NAME_LIMIT, ModelName, normalise
 
 Head = TypeVar("Head")
@@ -24,15 +26,12 @@ MOST_CONTEXT = 2**24
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-async def read_body(request: web.Request) -> bytes:
-    """All of it. Raises BodyTooLarge or CallerFault."""
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise BodyTooLarge(f"the request body is larger than FLEET_BODY_LIMIT: {error.text}") from error
-    except (web.RequestPayloadError, ValueError) as error:
-        raise CallerFault(f"the request body cannot be read: {error}") from error
-    if not body.strip():
+async def read_body(request: CallerRequest) -> bytes:
+    """All of it, unpacked. Raises BodyTooLarge or CallerFault."""
+    body = await request.body()
+    if (coding := request.headers.get("Content-Encoding")) is not None:
+        body = await asyncio.to_thread(unpacked, body, coding, request.body_limit)
+    if not body or body.isspace():
         raise CallerFault("missing request body")
     return body
 

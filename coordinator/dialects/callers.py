@@ -6,10 +6,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
-from aiohttp import hdrs, web
-
 from coordinator.core.call import Priority
 from coordinator.core.open_call import LEVELS
+from coordinator.requests import CallerRequest, Headers
 from shared.errors import CallerFault
 
 PRIORITY = "X-Fleet-Priority"
@@ -46,17 +45,17 @@ class Callers:
         self._strangers: OrderedDict[str, set[str]] = OrderedDict()
         """Keys that the file does not have, by the address from which they came, that of the last call at the end."""
 
-    def of(self, request: web.Request) -> tuple[str, Priority]:
+    def of(self, request: CallerRequest) -> tuple[str, Priority]:
         """The client (its key's name, else its address with its key, if it has one) and the class of its call. A key's
         class is the highest that the header may ask for. Raises CallerFault for a class that there is not.
         """
         asked = self._asked(request.headers.get(PRIORITY))
         key = _key_of(request.headers)
         if not key:
-            return request.remote or "", asked or "interactive"
+            return request.remote, asked or "interactive"
         owner = self.owners.get(key)
         if owner is None:
-            return self._stranger(request.remote or "", key), asked or "interactive"
+            return self._stranger(request.remote, key), asked or "interactive"
         return owner.name, max(owner.priority, asked or owner.priority, key=LEVELS.__getitem__)
 
     def _stranger(self, address: str, key: str) -> str:
@@ -83,10 +82,10 @@ class Callers:
         raise CallerFault(f"{PRIORITY} is {', '.join(CLASSES[:-1])} or {CLASSES[-1]}, not {shown}")
 
 
-def _key_of(headers: Mapping[str, str]) -> str:
+def _key_of(headers: Headers) -> str:
     """The SHA-256 of its key; empty: it has none."""
-    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    scheme, _, token = (headers.get("Authorization") or "").partition(" ")
+    key = token.strip() if scheme.lower() == "bearer" else headers.get("X-Api-Key")
     return hashlib.sha256(key.encode(errors="replace")).hexdigest() if key else ""
 
 

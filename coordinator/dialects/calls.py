@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from coordinator.core.call import Call, Operation, Origin
@@ -14,7 +13,7 @@ from coordinator.dialects.callers import Callers
 from coordinator.dialects.conversation import HEADER as SESSION
 from coordinator.dialects.conversation import NO_OPENING, Opening, names_of, session_named
 from coordinator.dialects.tags import HEADER, tags_of
-from coordinator.requests import identify
+from coordinator.requests import CallerRequest
 
 
 class CommonHead(msgspec.Struct):
@@ -52,7 +51,7 @@ class CommonHead(msgspec.Struct):
 
 
 def call_of(
-    request: web.Request,
+    request: CallerRequest,
     callers: Callers,
     dialect: str,
     operation: Operation,
@@ -80,11 +79,11 @@ def call_of(
         priority,
         by_fleet=callers.allow_restricted,
     )
-    tags = tags_of(request.headers.get(HEADER, ""), head.metadata, head.user)
+    tags = tags_of(request.headers.get(HEADER) or "", head.metadata, head.user)
     named = session_named(request.headers.get(SESSION), tags) if operation != "embed" else ""
     session, prefix, continues = names_of(opening, name, client, named, prompt_cache_key)
     return Call(
-        id=identify(request),
+        id=request.id,
         model=name,
         asked_name=asked,
         operation=operation,
@@ -105,5 +104,5 @@ def call_of(
         may_substitute=may_substitute(head.allows_fallback, request.headers.get(NO_FALLBACK)),
         allows=restrictions,
         asks_thinking=asks_thinking(head.think, effort),
-        origin=Origin(request.path, request.remote or "", tags),
+        origin=Origin(request.path, request.remote, tags),
     )

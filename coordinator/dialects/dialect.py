@@ -1,13 +1,18 @@
 """What a client API is to the rest: how its errors look, how its streams are cut, how one call goes out and back."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from aiohttp import web
 
 from coordinator.core.call import Call, Operation, Placement
 from coordinator.forward import EngineRequest
+from coordinator.requests import CallerRequest
 from shared.errors import FleetError
 from shared.frames import Frames
+
+Calls = Mapping[tuple[str, str], Callable[[CallerRequest], Awaitable[None]]]
+"""By method and path: who answers by the request itself."""
 
 
 class Dialect(Protocol):
@@ -20,10 +25,14 @@ class Dialect(Protocol):
     """Content-Type of its streams."""
 
     def routes(self) -> list[web.RouteDef]:
-        """Its addresses."""
+        """Its addresses for what the coordinator tells by itself."""
         ...
 
-    def read_call(self, request: web.Request, body: bytes, operation: Operation, /) -> tuple[Call, object]:
+    def calls(self) -> Calls:
+        """Those for what engines answer."""
+        ...
+
+    def read_call(self, request: CallerRequest, body: bytes, operation: Operation, /) -> tuple[Call, object]:
         """What placing needs to know of a call, and its head. Raises CallerFault."""
         ...
 

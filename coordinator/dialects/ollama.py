@@ -1,6 +1,7 @@
 """Ollama's API: /api/chat, generate, embed, embeddings, and what it tells about models."""
 
 import time
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from coordinator.dialects.body import (
 from coordinator.dialects.calls import CommonHead, call_of
 from coordinator.dialects.context_fields import said_in
 from coordinator.dialects.conversation import opening_of
-from coordinator.dialects.dialect import Decoder
+from coordinator.dialects.dialect import Calls, Decoder
 from coordinator.dialects.keep_alive import unloads
 from coordinator.dialects.ollama_errands import OllamaErrands
 from coordinator.dialects.relay import Relay, passed_headers
@@ -35,6 +36,7 @@ from coordinator.dialects.translation.ollama_answer import (
     no_embeddings,
 )
 from coordinator.forward import EngineRequest
+from coordinator.requests import JSON, CallerRequest
 from shared import __version__
 from shared.errors import EngineLacks, FleetError, ModelNotFound
 from shared.frames import Frames, lines
@@ -170,17 +172,22 @@ class Ollama:
         """Its addresses."""
         return [
             web.get("/", self.root),
-            web.post("/api/chat", self.chat),
-            web.post("/api/generate", self.generate),
-            web.post("/api/embed", self.embed),
-            web.post("/api/embeddings", self.embed),
             web.get("/api/tags", self.tags),
             web.get("/api/ps", self.running),
             web.get("/api/version", self.version),
-            web.post("/api/show", self.show),
-            web.post("/api/pull", self._errands.pull),
-            web.delete("/api/delete", self._errands.delete),
         ]
+
+    def calls(self) -> Calls:
+        """What is carried to engines."""
+        return {
+            ("POST", "/api/chat"): partial(self._call, operation="chat"),
+            ("POST", "/api/generate"): partial(self._call, operation="generate"),
+            ("POST", "/api/embed"): partial(self._call, operation="embed"),
+            ("POST", "/api/embeddings"): partial(self._call, operation="embed"),
+            ("POST", "/api/show"): self.show,
+            ("POST", "/api/pull"): self._errands.pull,
+            ("DELETE", "/api/delete"): self._errands.delete,
+        }
 
     # How it speaks
 
@@ -206,18 +213,6 @@ class Ollama:
         """GET or HEAD /: what clients ask to see whether an Ollama is there."""
         return web.Response(text="Ollama is running")
 
-    async def chat(self, request: web.Request) -> web.StreamResponse:
-        """POST /api/chat"""
-        return await self._call(request, "chat")
-
-    async def generate(self, request: web.Request) -> web.StreamResponse:
-        """POST /api/generate"""
-        return await self._call(request, "generate")
-
-    async def embed(self, request: web.Request) -> web.StreamResponse:
-        """POST /api/embed and the older /api/embeddings"""
-        return await self._call(request, "embed")
-
     async def tags(self, _request: web.Request) -> web.Response:
         """GET /api/tags"""
         return _json(ollama_models.tags(self._catalog.entries().values()))
@@ -231,7 +226,7 @@ class Ollama:
         version = self._catalog.engine_version("ollama") or CONTRACT_VERSION
         return _json({"version": version, "herd_version": __version__})
 
-    async def show(self, request: web.Request) -> web.StreamResponse:
+    async def show(self, request: CallerRequest) -> None:
         """POST /api/show: from an Ollama that has the model, else from what the fleet knows of it."""
         body = await self._bodies.read(request)
         head = decode_head(body, _Head)
@@ -240,16 +235,17 @@ class Ollama:
         if entry is None:
             raise ModelNotFound(f'model "{asked}" not found')
         if "ollama" in entry.kinds:
-            return await self._errands.show(request, body, model)
-        return _json(ollama_models.show(entry))
+            await self._errands.show(request, body, model)
+        else:
+            request.respond(200, JSON, msgspec.json.encode(ollama_models.show(entry)))
 
-    async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
+    async def _call(self, request: CallerRequest, operation: Operation) -> None:
         body = await self._bodies.read(request)
         call, head = self.read_call(request, body, operation)
         exchange = OllamaExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
-        return await self._relay.serve(request, self, exchange)
+        await self._relay.serve(request, self, exchange)
 
-    def read_call(self, request: web.Request, body: bytes, operation: Operation) -> tuple[Call, _Head]:
+    def read_call(self, request: CallerRequest, body: bytes, operation: Operation) -> tuple[Call, _Head]:
         """What placing needs to know. Raises CallerFault."""
         head = decode_head(body, _Head)
         texts = _texts(head)

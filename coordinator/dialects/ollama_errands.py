@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-from aiohttp import web
 from msgspec import Struct
 
 from coordinator.catalog import Catalog
@@ -15,6 +15,7 @@ from coordinator.dialects.ollama_ends import error_line, pull_ended
 from coordinator.dialects.relay import Stream, passed_headers, read_whole, relayed
 from coordinator.engine_faults import engine_error_text
 from coordinator.forward import EngineRequest, Forwarder
+from coordinator.requests import CallerRequest
 from shared.errors import CallerFault, EngineFault, FleetError, ModelNotFound, NodeFailure, Unavailable
 from shared.frames import lines
 from shared.names import ModelName, NodeId
@@ -26,6 +27,14 @@ class _Head(Struct):
     stream: bool | None = None
     insecure: bool | None = None
     node_id: str | None = None
+
+
+class _Said(NamedTuple):
+    """An engine's whole answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 class OllamaErrands:
@@ -41,18 +50,21 @@ class OllamaErrands:
         self._whole_limit = whole_limit
         self._pulling: Counter[tuple[NodeId, str, ModelName]] = Counter()
 
-    async def show(self, request: web.Request, body: bytes, model: ModelName) -> web.Response:
+    async def show(self, request: CallerRequest, body: bytes, model: ModelName) -> None:
         """From the first Ollama that has the model and answers."""
         error: FleetError = Unavailable(f"no node that has {model} can be asked now", retry_after=5)
         asked = EngineRequest("/api/show", body, passed_headers(request), whole=True)
         for target in self._catalog.targets("ollama", model=model):
             try:
-                return await self._ask(target, asked)
+                answer = await self._ask(target, asked)
             except NodeFailure as failure:
                 error = failure
+            else:
+                request.respond(*answer)
+                return
         raise error
 
-    async def pull(self, request: web.Request) -> web.StreamResponse:
+    async def pull(self, request: CallerRequest) -> None:
         """POST /api/pull: onto `node_id`, else the Ollama node with most free disk. Progress streams."""
         body, head = await self._read(request)
         _, model = model_name(head.model or head.name)
@@ -64,7 +76,10 @@ class OllamaErrands:
             "/api/pull", replaced(body, {}, ("node_id",)), passed_headers(request), whole=not stream
         )
         with self.pulling(target, model):
-            return await (self._stream(request, target, asked) if stream else self._ask(target, asked))
+            if stream:
+                await self._stream(request, target, asked)
+            else:
+                request.respond(*await self._ask(target, asked))
 
     @contextmanager
     def pulling(self, target: Target, model: ModelName) -> Iterator[None]:
@@ -81,7 +96,7 @@ class OllamaErrands:
         """Whether this engine is being made to pull this model, by anybody here."""
         return (target.node_id, target.engine, model) in self._pulling
 
-    async def delete(self, request: web.Request) -> web.Response:
+    async def delete(self, request: CallerRequest) -> None:
         """DELETE /api/delete: from `node_id`, else from every Ollama that has it."""
         body, head = await self._read(request)
         asked, model = model_name(head.model or head.name)
@@ -95,8 +110,9 @@ class OllamaErrands:
         for target in targets:
             answer = await self._ask(target, order)
             if answer.status >= 400:
-                return answer
-        return web.Response(headers={"X-Fleet-Node": ",".join(target.node_id for target in targets)})
+                request.respond(*answer)
+                return
+        request.respond(200, {"X-Fleet-Node": ",".join(target.node_id for target in targets)})
 
     async def carry_out(self, target: Target, order: EngineRequest) -> bytes:
         """What the engine said once it was done. Raises FleetError, EngineFault where it would not."""
@@ -109,16 +125,16 @@ class OllamaErrands:
             raise EngineFault(engine_error_text(whole), status=reply.status)
         return whole
 
-    async def _stream(self, request: web.Request, target: Target, asked: EngineRequest) -> web.StreamResponse:
+    async def _stream(self, request: CallerRequest, target: Target, asked: EngineRequest) -> None:
         reply = await self._forwarder.send(target, asked)
         try:
             headers = relayed(reply.headers) | _node_header(target)
             copy = Stream(lines(self._frame_limit), headers, error_line, pull_ended)
-            return await copy.copy(request, reply)
+            await copy.copy(request, reply)
         finally:
             reply.close()
 
-    async def _read(self, request: web.Request) -> tuple[bytes, _Head]:
+    async def _read(self, request: CallerRequest) -> tuple[bytes, _Head]:
         body = await self._bodies.read(request)
         return body, decode_head(body, _Head)
 
@@ -130,15 +146,13 @@ class OllamaErrands:
             return targets[0]
         raise CallerFault("no node runs an Ollama, the only engine here that can pull a model")
 
-    async def _ask(self, target: Target, asked: EngineRequest) -> web.Response:
+    async def _ask(self, target: Target, asked: EngineRequest) -> _Said:
         reply = await self._forwarder.send(target, asked)
         try:
             whole = await read_whole(reply, self._whole_limit)
         finally:
             reply.close()
-        return web.Response(
-            status=reply.status, body=whole, headers=relayed(reply.headers) | _node_header(target)
-        )
+        return _Said(reply.status, relayed(reply.headers) | _node_header(target), whole)
 
 
 def _node_header(target: Target) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """OpenAI's API: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,13 +23,14 @@ from coordinator.dialects.body import (
 from coordinator.dialects.calls import CommonHead, call_of
 from coordinator.dialects.context_fields import added_to, field_of, num_ctx_of
 from coordinator.dialects.conversation import opening_of
-from coordinator.dialects.dialect import Decoder
+from coordinator.dialects.dialect import Calls, Decoder
 from coordinator.dialects.relay import Relay, passed_headers
 from coordinator.dialects.translation import openai_request
 from coordinator.dialects.translation.folded_fields import folded
 from coordinator.dialects.translation.openai_answer import EmbeddingDecoder, GenerationDecoder
 from coordinator.dialects.translation.openai_shapes import Answer
 from coordinator.forward import EngineRequest
+from coordinator.requests import CallerRequest
 from shared.errors import CallerFault, FleetError, ModelNotFound
 from shared.frames import Frames, data_of, events
 from shared.names import normalise
@@ -154,12 +156,17 @@ class OpenAi:
     def routes(self) -> list[web.RouteDef]:
         """Its addresses."""
         return [
-            web.post("/v1/chat/completions", self.chat),
-            web.post("/v1/completions", self.completions),
-            web.post("/v1/embeddings", self.embeddings),
             web.get("/v1/models", self.models),
             web.get("/v1/models/{name:.+}", self.model),
         ]
+
+    def calls(self) -> Calls:
+        """What is carried to engines."""
+        return {
+            ("POST", "/v1/chat/completions"): partial(self._call, operation="chat"),
+            ("POST", "/v1/completions"): partial(self._call, operation="generate"),
+            ("POST", "/v1/embeddings"): partial(self._call, operation="embed"),
+        }
 
     # How it speaks
 
@@ -189,18 +196,6 @@ class OpenAi:
 
     # What it offers
 
-    async def chat(self, request: web.Request) -> web.StreamResponse:
-        """POST /v1/chat/completions"""
-        return await self._call(request, "chat")
-
-    async def completions(self, request: web.Request) -> web.StreamResponse:
-        """POST /v1/completions"""
-        return await self._call(request, "generate")
-
-    async def embeddings(self, request: web.Request) -> web.StreamResponse:
-        """POST /v1/embeddings"""
-        return await self._call(request, "embed")
-
     async def models(self, _request: web.Request) -> web.Response:
         """GET /v1/models"""
         data = [_model(entry) for entry in self._catalog.entries().values()]
@@ -214,13 +209,13 @@ class OpenAi:
             raise ModelNotFound(f'model "{name}" not found')
         return _json(_model(entry))
 
-    async def _call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
+    async def _call(self, request: CallerRequest, operation: Operation) -> None:
         body = await self._bodies.read(request)
         call, head = self.read_call(request, body, operation)
         exchange = OpenAiExchange(call, request.path, body, head, passed_headers(request), self._frame_limit)
-        return await self._relay.serve(request, self, exchange)
+        await self._relay.serve(request, self, exchange)
 
-    def read_call(self, request: web.Request, body: bytes, operation: Operation) -> tuple[Call, _Head]:
+    def read_call(self, request: CallerRequest, body: bytes, operation: Operation) -> tuple[Call, _Head]:
         """What placing needs to know. Raises CallerFault."""
         head = decode_head(body, _Head)
         images, texts = sum(_has_image(message) for message in head.messages or ()), _texts(head)

@@ -4,33 +4,28 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
-from aiohttp import hdrs, web
 
+from coordinator.answer import Answer
 from coordinator.core import context
 from coordinator.core.call import Call, Placement
 from coordinator.dialects.callers import Callers
 from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.dialect import Decoder, Dialect, Exchange
-from coordinator.dispatch import Answer, Dispatcher
+from coordinator.dispatch import Dispatcher
 from coordinator.engine_faults import engine_error_text
-from coordinator.requests import request_id_header
+from coordinator.requests import REQUEST_ID, CallerRequest
 from shared.errors import EngineFault, FleetError, NodeFailure, StreamBroken
 from shared.frames import Frames
+from shared.http1.exchange import Exchange as HttpExchange
+from shared.http1.inflow import Source as Flow
 
 PASSED_ON = ("traceparent", "tracestate")
 """Request headers that go on to the engine."""
 
 _NOT_RELAYED = frozenset(
-    name.lower()
-    for name in (
-        hdrs.CONNECTION,
-        hdrs.KEEP_ALIVE,
-        hdrs.TRANSFER_ENCODING,
-        hdrs.CONTENT_LENGTH,
-        hdrs.DATE,
-        hdrs.SERVER,
-        hdrs.SET_COOKIE,
-        "X-Request-Id",
+    (
+        *("connection", "keep-alive", "transfer-encoding", "content-length"),
+        *("date", "server", "set-cookie", "x-request-id"),
     )
 )
 
@@ -44,71 +39,85 @@ class Relay:
         self._frame_limit = frame_limit
         self._whole_limit = whole_limit
 
-    async def serve(self, request: web.Request, dialect: Dialect, exchange: Exchange) -> web.StreamResponse:
+    async def serve(self, request: CallerRequest, dialect: Dialect, exchange: Exchange) -> None:
         """The whole way. Raises FleetError as long as the caller has been sent nothing."""
         answer = await self._dispatcher.answer(exchange.call, exchange.encode)
         async with answer:
             decoder = exchange.decoder(answer.placement)
             if answer.status >= 400:
-                return await self._fault(answer, exchange, translated=decoder is not None)
-            if exchange.stream:
-                return await self._stream(request, dialect, answer, exchange, decoder)
-            if decoder is not None:
-                return await self._decoded(answer, exchange, decoder)
-            return await self._whole(request, answer, exchange)
+                await self._fault(request, answer, exchange, translated=decoder is not None)
+            elif exchange.stream:
+                await self._stream(request, dialect, answer, exchange, decoder)
+            elif decoder is not None:
+                await self._decoded(request, answer, exchange, decoder)
+            else:
+                await self._whole(request, answer, exchange)
 
-    async def _fault(self, answer: Answer, exchange: Exchange, *, translated: bool) -> web.Response:
+    async def _fault(
+        self, request: CallerRequest, answer: Answer, exchange: Exchange, *, translated: bool
+    ) -> None:
         """The engine found fault with the call: its own words and status, in the caller's dialect."""
         body = await read_whole(answer, self._whole_limit)
         if translated or not _is_json(body):  # "404 page not found", say
             raise EngineFault(engine_error_text(body), status=answer.status)
-        return web.Response(status=answer.status, body=body, headers=_headers(answer, exchange))
+        await _given(request, answer, _headers(answer, exchange), body)
 
-    async def _decoded(self, answer: Answer, exchange: Exchange, decoder: Decoder) -> web.Response:
+    async def _decoded(
+        self, request: CallerRequest, answer: Answer, exchange: Exchange, decoder: Decoder
+    ) -> None:
         headers = _headers(answer, exchange)
-        headers[hdrs.CONTENT_TYPE] = "application/json; charset=utf-8"
+        headers["Content-Type"] = "application/json; charset=utf-8"
         body = await read_whole(answer, self._whole_limit)
         answer.count(tokens_of([body]))
-        return web.Response(status=answer.status, body=decoder.whole(body), headers=headers)
+        await _given(request, answer, headers, decoder.whole(body))
 
-    async def _whole(self, request: web.Request, answer: Answer, exchange: Exchange) -> web.StreamResponse:
-        response = web.StreamResponse(status=answer.status, headers=_headers(answer, exchange))
-        if length := answer.headers.get(hdrs.CONTENT_LENGTH):
-            response.content_length = int(length)
-        await response.prepare(request)
+    async def _whole(self, request: CallerRequest, answer: Answer, exchange: Exchange) -> None:
+        headers = _headers(answer, exchange)
+        chunk = await answer.read()
+        answer.count(tokens_of([chunk]))  # longer than the buffer, it is in pieces and tells nothing
+        if answer.over:
+            await _given(request, answer, headers, chunk)
+            return
+        length = answer.headers.get("Content-Length")
+        request.start(answer.status, headers, int(length) if length else None)
         try:
-            chunk = await answer.read()
-            answer.count(tokens_of([chunk]))  # longer than the buffer, it is in pieces and tells nothing
             while chunk:
-                await response.write(chunk)
+                request.exchange.write(chunk)
+                await request.exchange.drain()
                 chunk = await answer.read()
         except FleetError as error:
-            # Longer than the buffer, so part of it has been sent: a body cut short must not look complete.
+            # Part of it has been sent: a body cut short must not look complete.
             answer.failed(error)
-            if request.transport is not None:
-                request.transport.abort()
-            return response
-        await response.write_eof()
-        return response
+            request.exchange.abort()
+            return
+        request.exchange.end()
 
     async def _stream(
         self,
-        request: web.Request,
+        request: CallerRequest,
         dialect: Dialect,
         answer: Answer,
         exchange: Exchange,
         decoder: Decoder | None,
-    ) -> web.StreamResponse:
+    ) -> None:
         headers = _headers(answer, exchange)
         if decoder is not None:
-            headers[hdrs.CONTENT_TYPE] = dialect.stream_type
+            headers["Content-Type"] = dialect.stream_type
         frames = dialect.frames(self._frame_limit)
         stream = Stream(frames, headers, dialect.stream_error, dialect.ended_well)
         try:
-            return await stream.copy(request, answer, decoder)
+            await stream.copy(request, answer, decoder)
         finally:
             ends = decoder.ends() if decoder is not None else ()
             answer.count(tokens_of([*ends, frames.last, frames.previous]))
+
+
+async def _given(request: CallerRequest, answer: Answer, headers: dict[str, str], body: bytes) -> None:
+    """All of it in one write; the call ends once the caller has taken all but a little."""
+    request.start(answer.status, headers, len(body))
+    request.exchange.write(body)
+    await request.exchange.drain()
+    request.exchange.end()
 
 
 def _is_json(body: bytes) -> bool:
@@ -119,13 +128,17 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-class Source(Protocol):
-    """Where a stream's bytes come from: an Answer, or an EngineReply that takes no place."""
+class Source(Flow, Protocol):
+    """Where a stream's bytes come from: an Answer, or an EngineReply that takes no place. Held, it sends no more."""
 
     status: int
 
     async def read(self) -> bytes:
         """The next bytes; empty at the end. Raises FleetError where they stop short."""
+        ...
+
+    async def pour(self, sink: Callable[[bytes], None]) -> None:
+        """All of them into `sink`, as they come. Raises what it raises, and as `read`."""
         ...
 
     def failed(self, error: FleetError) -> None:
@@ -134,7 +147,7 @@ class Source(Protocol):
 
 
 class Stream:
-    """One streamed answer: whole frames, backpressure by waiting for each write, an error after a break."""
+    """One streamed answer: whole frames, backpressure, an error after a break."""
 
     def __init__(
         self,
@@ -145,36 +158,56 @@ class Stream:
     ) -> None:
         """`ended_well`: whether a stream whose last frame is this one is complete."""
         self._frames = frames
-        self._headers = headers | {hdrs.CACHE_CONTROL: "no-cache", "X-Accel-Buffering": "no"}
+        self._headers = headers | {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         self._stream_error = stream_error
         self._ended_well = ended_well
 
-    async def copy(
-        self, request: web.Request, source: Source, decoder: Decoder | None = None
-    ) -> web.StreamResponse:
+    async def copy(self, request: CallerRequest, source: Source, decoder: Decoder | None = None) -> None:
         """To the caller, to its end."""
-        response = web.StreamResponse(status=source.status, headers=self._headers)
-        await response.prepare(request)
+        exchange = request.exchange
+        request.start(source.status, self._headers)
         try:
-            await self._chunks(source, response, decoder)
+            if decoder is None:
+                await self._spliced(source, exchange)
+            else:
+                await self._decoded(source, exchange, decoder)
+            last = self._rest()
         except FleetError as error:
             source.failed(error)
-            await response.write(self._stream_error(error))
-        await response.write_eof()
-        return response
+            last = self._stream_error(error)
+        exchange.end(last)
 
-    async def _chunks(self, source: Source, response: web.StreamResponse, decoder: Decoder | None) -> None:
+    async def _spliced(self, source: Source, exchange: HttpExchange) -> None:
+        """No task wakes for a piece: who brings it writes it."""
+        feed = self._frames.feed
+
+        def sink(chunk: bytes) -> None:
+            if out := feed(chunk):
+                exchange.write(out)
+
+        exchange.push_back(source)
+        try:
+            await source.pour(sink)
+        finally:
+            exchange.push_back(None)
+        await exchange.drain()
+
+    async def _decoded(self, source: Source, exchange: HttpExchange, decoder: Decoder) -> None:
         frames = self._frames
         while chunk := await source.read():
-            if out := frames.feed(decoder.feed(chunk) if decoder else chunk):
-                await response.write(out)
-        if decoder and (out := frames.feed(decoder.finish())):
-            await response.write(out)
-        rest = frames.rest()
-        if not frames.in_pieces and not self._ended_well(frames.last):
+            if out := frames.feed(decoder.feed(chunk)):
+                exchange.write(out)
+                await exchange.drain()
+        if out := frames.feed(decoder.finish()):
+            exchange.write(out)
+            await exchange.drain()
+
+    def _rest(self) -> bytes:
+        """Raises StreamBroken where the stream may not end here."""
+        rest = self._frames.rest()
+        if not self._frames.in_pieces and not self._ended_well(self._frames.last):
             raise StreamBroken("the engine ended its answer before it was complete")
-        if rest:
-            await response.write(rest)
+        return rest
 
 
 async def read_whole(source: Source, limit: int) -> bytes:
@@ -204,10 +237,13 @@ def relayed(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def passed_headers(request: web.Request) -> dict[str, str]:
+def passed_headers(request: CallerRequest) -> dict[str, str]:
     """The caller's headers that mean something to an engine: never a key or a cookie."""
-    passed = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-    return {hdrs.CONTENT_TYPE: "application/json", **request_id_header(request), **passed}
+    passed = {"Content-Type": "application/json", REQUEST_ID: request.id}
+    for name in PASSED_ON:
+        if (value := request.headers.get(name)) is not None:
+            passed[name] = value
+    return passed
 
 
 def fleet_headers(call: Call, placement: Placement) -> dict[str, str]:

@@ -18,6 +18,7 @@ from coordinator.explain.asked import dialect_of, operation_of
 from coordinator.explain.recent import Recent
 from coordinator.explain.stored import LAST_ID, Stored
 from coordinator.journal import CallRecord, Trace
+from coordinator.requests import caller_of
 from coordinator.trace_tables import Row, trace_row
 from shared.errors import CallerFault, RouteNotFound, Unavailable
 from shared.names import CallId, acceptable_call_id
@@ -68,7 +69,7 @@ class Explain:
         fields = decode_fields(body)
         operation = operation_of(fields, request.query.get("operation", ""))
         name = dialect_of(fields, list(self._dialects), request.query.get("dialect", ""))
-        call, _ = self._dialects[name].read_call(request, body, operation)
+        call, _ = self._dialects[name].read_call(caller_of(request), body, operation)
         return answer(
             told(self._explain(call))
             | {

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 from aiohttp import web
 
+from coordinator.requests import caller_of
 from coordinator.watching.feed import BEHIND, Feed, Message, Viewer
 from shared.errors import Unavailable
 
@@ -48,8 +49,7 @@ class Events:
             if viewer.dropped:
                 await _write(response, TOO_SLOW.encoded())
         except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
+            caller_of(request).exchange.abort()
         finally:
             self._feed.leave(viewer)
         return response

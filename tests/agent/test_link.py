@@ -10,8 +10,9 @@ import pytest
 from aiohttp import web
 
 from agent.link import REPLY_BYTES, Link
-from shared.serving import cancelled, listening
+from shared.serving import cancelled
 from shared.wire import Heartbeat, HeartbeatReply
+from tests.fakes.listening import listening
 from tests.fakes.waiting import eventually
 
 GOOD = {
@@ -64,7 +65,7 @@ class Beats:
 async def coordinator(answer: Answer) -> AsyncIterator[Way]:
     app = web.Application()
     app.router.add_post("/heartbeat", answer)
-    async with listening(app, "127.0.0.1", 0, logger="test", header_limit=8190) as (_, port):
+    async with listening(app, "127.0.0.1", 0) as (_, port):
         yield Way(f"http://127.0.0.1:{port}")
 
 

@@ -22,7 +22,7 @@ from agent.route import (
 )
 from shared.adverts import COORDINATORS, Found
 from shared.mdns import Mdns
-from shared.serving import listening
+from tests.fakes.listening import listening
 
 NOBODY = "http://127.0.0.1:9"
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -36,7 +36,7 @@ async def coordinator(key: str, delay_s: float = 0.0) -> AsyncIterator[int]:
 
     app = web.Application()
     app.router.add_get("/health", health)
-    async with listening(app, "127.0.0.1", 0, logger="test", header_limit=8190) as (_, port):
+    async with listening(app, "127.0.0.1", 0) as (_, port):
         yield port
 
 
@@ -209,7 +209,7 @@ async def test_somebody_elses_server_is_no_coordinator(body: bytes) -> None:
     app = web.Application()
     app.router.add_get("/health", health)
     async with (
-        listening(app, "127.0.0.1", 0, logger="test", header_limit=8190) as (_, port),
+        listening(app, "127.0.0.1", 0) as (_, port),
         aiohttp.ClientSession() as session,
     ):
         assert await first_answer(session, Candidate("", (f"http://127.0.0.1:{port}",))) is None
@@ -258,7 +258,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
     app = web.Application()
     app.router.add_get("/health", health)
     async with (
-        listening(app, "127.0.0.1", 0, logger="test", header_limit=8190) as (_, port),
+        listening(app, "127.0.0.1", 0) as (_, port),
         aiohttp.ClientSession() as session,
     ):
         assert await first_answer(session, Candidate("", (f"http://127.0.0.1:{port}",))) is None

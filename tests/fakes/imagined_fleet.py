@@ -22,9 +22,10 @@ from coordinator.watching.feed import Feed
 from coordinator.watching.routes import Events
 from coordinator.watching.watch import Watch
 from shared.names import CallId, NodeId
-from shared.serving import cancelled, listening
+from shared.serving import cancelled
 from shared.wire import Cpu, Gpu, Heartbeat, Memory, Thermal
 from tests.fakes.builders import GIB, a_beat, a_call, a_model, a_replica, an_address, an_engine
+from tests.fakes.listening import listening
 
 MODELS = ("llama3.2:3b", "qwen3:8b", "gemma3:27b-it-qat", "llama3.3:70b")
 TURN_S = 0.25
@@ -168,9 +169,7 @@ async def serve(nodes: int, port: int, *, calls: int = 2) -> None:
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     app = web.Application()
     app.add_routes([*imagined.routes(), *Events(feed).routes()])
-    async with listening(
-        app, "127.0.0.1", port, logger="imagined", header_limit=65_536, shutdown_timeout=1.0
-    ) as (host, bound):
+    async with listening(app, "127.0.0.1", port, shutdown_timeout=1.0) as (host, bound):
         running = asyncio.create_task(feed.run())
         sys.stdout.write(f"http://{host}:{bound}\n")
         sys.stdout.flush()

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from coordinator.watching.feed import Feed
 from coordinator.watching.routes import Events
-from shared.serving import listening
+from tests.fakes.listening import listening
 
 
 class Streamed:
@@ -36,9 +36,7 @@ class Streamed:
                 web.get("/fleet/nodes/{node_id}", self._node),
             ]
         )
-        async with listening(
-            app, "127.0.0.1", port, logger="streamed", header_limit=65_536, shutdown_timeout=0.1
-        ) as (host, bound):
+        async with listening(app, "127.0.0.1", port, shutdown_timeout=0.1) as (host, bound):
             self.url = f"http://{host}:{bound}"
             yield self
 

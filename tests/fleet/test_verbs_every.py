@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from shared.serving import listening
 from tests.fakes.control import FakeEngine
+from tests.fakes.listening import listening
 from tests.fleet.asking import ask
 from tests.fleet.harness import Herd, fleet_of_fakes
 from tests.fleet.looking import traced
@@ -112,7 +112,7 @@ async def a_closed_door() -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", refuse)
-    async with listening(app, "127.0.0.1", 0, logger="door", header_limit=65_536, shutdown_timeout=0.1) as (
+    async with listening(app, "127.0.0.1", 0, shutdown_timeout=0.1) as (
         host,
         port,
     ):

@@ -4,11 +4,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from aiohttp import web
 
-from shared.serving import cancelled, listening
+from shared.http1.exchange import Exchange
+from shared.http1.limits import Limits
+from shared.http1.server import Server
+from shared.serving import cancelled, serving
 from shared.sockets import only_address, peer_host, url_of
 from tests.fakes.waiting import eventually
+from tests.shared.http1.peers import refusal
 
 HAS_IPV6 = socket.has_ipv6 and bool(socket.getaddrinfo("::1", 0, flags=socket.AI_NUMERICHOST))
 
@@ -18,17 +21,15 @@ async def said(url: str) -> str:
         return await response.text()
 
 
-def an_app() -> web.Application:
-    async def peer(request: web.Request) -> web.Response:
-        return web.Response(text=peer_host(request.transport))
+def a_server() -> Server:
+    async def peer(exchange: Exchange) -> None:
+        exchange.respond(200, [(b"Content-Type", b"text/plain")], exchange.peer.encode())
 
-    app = web.Application()
-    app.router.add_get("/", peer)
-    return app
+    return Server(peer, refusal, Limits())
 
 
 async def test_no_host_is_every_address_of_both_kinds_on_one_free_port() -> None:
-    async with listening(an_app(), "", 0, logger="test", header_limit=8190) as (_, port):
+    async with serving(a_server(), "", 0, 1.0) as (_, port):
         assert await said(url_of("127.0.0.1", port)) == "127.0.0.1"
         if HAS_IPV6:
             assert await said(url_of("::1", port)) == "::1"
@@ -39,12 +40,12 @@ async def test_a_taken_port_is_said_on_either_kind() -> None:
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         with pytest.raises(OSError, match="in use"):
-            async with listening(an_app(), "", taken.getsockname()[1], logger="test", header_limit=8190):
+            async with serving(a_server(), "", taken.getsockname()[1], 1.0):
                 pass
 
 
 async def test_one_address_is_that_address_only() -> None:
-    async with listening(an_app(), "127.0.0.1", 0, logger="test", header_limit=8190) as (host, port):
+    async with serving(a_server(), "127.0.0.1", 0, 1.0) as (host, port):
         assert urlsplit(url_of(host, port)).hostname == "127.0.0.1"
         with pytest.raises(aiohttp.ClientConnectorError):
             await said(url_of("::1", port))

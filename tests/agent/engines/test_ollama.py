@@ -15,8 +15,8 @@ from aiohttp import web
 from agent.addresses import ollama_url
 from agent.engines.ollama import TAGS_AGE_S, VERSION_AGE_S, Ollama, slots_told
 from agent.engines.server_environment import ServerEnvironment
-from shared.serving import listening
 from tests.fakes.control import FakeEngine
+from tests.fakes.listening import listening
 from tests.fakes.waiting import eventually
 
 
@@ -76,7 +76,7 @@ async def test_a_truth_in_place_of_a_count_is_unknown(session: aiohttp.ClientSes
         return web.json_response(answers.get(request.path, {}))
 
     app.router.add_route("*", "/{path:.*}", answer)
-    async with listening(app, "127.0.0.1", 0, logger="test", header_limit=8190) as (_, port):
+    async with listening(app, "127.0.0.1", 0) as (_, port):
         report = await driver(f"http://127.0.0.1:{port}", session).look()
     assert [(model.name, model.max_context) for model in report.models] == [("m", None)]
 

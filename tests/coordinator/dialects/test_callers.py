@@ -1,24 +1,34 @@
 """Who calls and in which class: the header, the keys' file, and what is refused."""
 
 import hashlib
+from typing import Any, cast
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from coordinator.core.call import Priority
 from coordinator.dialects.callers import STRANGERS, BadLine, Callers, owners_of
+from coordinator.requests import CallerRequest, Identities
 from shared.errors import CallerFault
+from shared.http1.exchange import Exchange
+from shared.http1.heads import RequestHead
+from shared.http1.inflow import Inflow
 
 SECRET = "sk-night-shift"
 HASH = hashlib.sha256(SECRET.encode()).hexdigest()
 CALLERS = Callers(owners_of(f"# keys\n{HASH} batch night.shift  # since May\n\n"))
 
 
-def request(**headers: str) -> web.Request:
-    return make_mocked_request(
-        "POST", "/", {name.replace("_", "-"): value for name, value in headers.items()}
-    )
+class Line:
+    """Nobody's connection."""
+
+    peer = "127.0.0.1"
+
+
+def request(**headers: str) -> CallerRequest:
+    said = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    line = cast(Any, Line())
+    exchange = Exchange(line, RequestHead(b"POST", b"/", said), Inflow(line, 0), expecting=False)
+    return CallerRequest(exchange, Identities(), 0)
 
 
 @pytest.mark.parametrize("word", ["Batch", " batch ", "BATCH"])

@@ -1,0 +1,110 @@
+"""An answer under way: its bytes, what is counted of them, and its one end."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from coordinator.core.call import Placement, Tokens
+from coordinator.forward import EngineReply
+from coordinator.journal import CallRecord, Status
+from shared.errors import CallerFault, FleetError
+
+if TYPE_CHECKING:
+    from coordinator.dispatch import Dispatcher
+
+
+class Answer:
+    """An answer under way. Leaving the block frees the place, whatever happened."""
+
+    def __init__(
+        self, dispatcher: "Dispatcher", record: CallRecord, placement: Placement, reply: EngineReply
+    ) -> None:
+        self.placement = placement
+        self.status = reply.status
+        self.headers = reply.headers
+        self.context = record.context
+        self._dispatcher = dispatcher
+        self._record = record
+        self._reply = reply
+        self._complete = False
+        self._ended = False
+        events = "event-stream" in reply.headers.get("Content-Type", "")
+        self._end_of_piece = b"\n\n" if events else b"\n"
+
+    async def read(self) -> bytes:
+        """The engine's next bytes; empty at the end. Raises StreamBroken or Stuck where they end early."""
+        call_id = self._record.call.id
+        if self._record.bytes_out:
+            self._dispatcher.progressed(call_id, awaits_caller=False)
+        with self._dispatcher.interruptible(call_id):
+            chunk = await self._reply.read()
+        if chunk:
+            self._counted(chunk, awaits_caller=True)
+        else:
+            self._complete = True
+        return chunk
+
+    @property
+    def over(self) -> bool:
+        """Whether all of it has been read."""
+        if self._reply.spent:
+            self._complete = True
+        return self._complete
+
+    async def pour(self, sink: Callable[[bytes], None]) -> None:
+        """All of the engine's bytes into `sink`, as they come. Raises what it raises, and as `read`."""
+
+        def counted(chunk: bytes) -> None:
+            self._counted(chunk, awaits_caller=False)
+            sink(chunk)
+
+        with self._dispatcher.interruptible(self._record.call.id):
+            await self._reply.pour(counted)
+        self._complete = True
+
+    def hold(self) -> None:
+        """The caller takes no more for now: the engine is to wait."""
+        self._reply.hold()
+        self._dispatcher.progressed(self._record.call.id, awaits_caller=True)
+
+    def release(self) -> None:
+        """The end of `hold`."""
+        self._reply.release()
+        self._dispatcher.progressed(self._record.call.id, awaits_caller=False)
+
+    def _counted(self, chunk: bytes, *, awaits_caller: bool) -> None:
+        record = self._record
+        self._dispatcher.progressed(record.call.id, awaits_caller=awaits_caller)
+        record.bytes_out += len(chunk)
+        record.pieces_out += chunk.count(self._end_of_piece)
+
+    def count(self, tokens: Tokens) -> None:
+        """What the engine said of its work."""
+        self._record.tokens = tokens
+
+    async def __aenter__(self) -> "Answer":
+        return self
+
+    def failed(self, error: FleetError) -> None:
+        """The answer broke off, and the caller has been or will be told: the place is free from here on."""
+        self._end("incomplete", error)
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, CallerFault):
+            self._end("refused")
+        elif isinstance(error, FleetError):
+            self._end("incomplete", error)
+        elif isinstance(error, Exception) and not isinstance(error, ConnectionError):
+            self._end("failed", FleetError("internal error"))
+        elif error is not None or not self._complete:
+            self._end("client_disconnected")
+        else:
+            self._end("completed" if self.status < 400 else "refused")
+
+    def _end(self, status: Status, error: FleetError | None = None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._reply.close()
+            self._dispatcher.ended(self._record, status, error)
