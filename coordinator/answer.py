@@ -1,5 +1,6 @@
 """An answer under way: its bytes, what is counted of them, and its one end."""
 
+import asyncio
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -21,14 +22,14 @@ class Answer:
     ) -> None:
         self.placement = placement
         self.status = reply.status
-        self.headers = reply.headers
+        self.head = reply.head
         self.context = record.context
         self._dispatcher = dispatcher
         self._record = record
         self._reply = reply
         self._complete = False
         self._ended = False
-        events = "event-stream" in reply.headers.get("Content-Type", "")
+        events = b"event-stream" in reply.head.get(b"content-type")
         self._end_of_piece = b"\n\n" if events else b"\n"
 
     async def read(self) -> bytes:
@@ -36,20 +37,24 @@ class Answer:
         call_id = self._record.call.id
         if self._record.bytes_out:
             self._dispatcher.progressed(call_id, awaits_caller=False)
-        with self._dispatcher.interruptible(call_id):
+        try:
             chunk = await self._reply.read()
+        except asyncio.CancelledError:
+            self._dispatcher.interrupted(call_id)
+            raise
         if chunk:
             self._counted(chunk, awaits_caller=True)
         else:
             self._complete = True
         return chunk
 
-    @property
-    def over(self) -> bool:
-        """Whether all of it has been read."""
-        if self._reply.spent:
+    def come(self) -> bytes | None:
+        """All of it, where it is there and nothing was read; else None, and nothing is taken."""
+        whole = self._reply.come()
+        if whole is not None:
+            self._counted(whole, awaits_caller=True)
             self._complete = True
-        return self._complete
+        return whole
 
     async def pour(self, sink: Callable[[bytes], None]) -> None:
         """All of the engine's bytes into `sink`, as they come. Raises what it raises, and as `read`."""
@@ -58,8 +63,11 @@ class Answer:
             self._counted(chunk, awaits_caller=False)
             sink(chunk)
 
-        with self._dispatcher.interruptible(self._record.call.id):
+        try:
             await self._reply.pour(counted)
+        except asyncio.CancelledError:
+            self._dispatcher.interrupted(self._record.call.id)
+            raise
         self._complete = True
 
     def hold(self) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -25,8 +24,35 @@ CUT_GRACE_S = 1.0
 Encode = Callable[[Placement], EngineRequest]
 """The body for the engine that was chosen; raises CallerFault, EngineLacks where another may be asked."""
 
-_Decided: TypeAlias = asyncio.Queue[Placed | Refused | Moved]
-"""What the Desk has decided of a call, for its task to take up in turn."""
+_Decision: TypeAlias = Placed | Refused | Moved
+
+
+class _Decided:
+    """What the Desk has decided of one call, for its task to take up in turn."""
+
+    __slots__ = ("_decisions", "_waiter")
+
+    def __init__(self) -> None:
+        self._decisions: list[_Decision] = []
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether all has been taken up."""
+        return not self._decisions
+
+    def put(self, decision: _Decision) -> None:
+        """The next."""
+        self._decisions.append(decision)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> _Decision:
+        """The oldest; waits for one."""
+        while not self._decisions:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._decisions.pop(0)
 
 
 class Dispatcher:
@@ -64,8 +90,11 @@ class Dispatcher:
             call = msgspec.structs.replace(call, id=CallId(f"{call.id}.{next(self._serial)}"))
         record = self._records[call.id] = CallRecord(call, arrived_at=self._clock())
         try:
-            with self.interruptible(call.id):
+            try:
                 return await self._attempts(call, encode, record)
+            except asyncio.CancelledError:
+                self.interrupted(call.id)
+                raise
         except FleetError as error:
             self._drop(call.id, record, "rejected" if record.placement is None else "failed", error)
             raise
@@ -78,7 +107,7 @@ class Dispatcher:
 
     async def _attempts(self, call: Call, encode: Encode, record: CallRecord) -> Answer:
         self._tasks[call.id] = _current_task()
-        decided = self._waiting[call.id] = asyncio.Queue()
+        decided = self._waiting[call.id] = _Decided()
         self.apply(self._desk.arrived(call, self._clock()))
         while True:
             placement = await self._place(decided, record)
@@ -130,11 +159,11 @@ class Dispatcher:
             if isinstance(decision, Held):
                 continue
             decided = self._waiting.get(decision.call_id)
-            unheard = decided is not None and not decided.empty()  # its attempt has not begun
+            unheard = decided is not None and not decided.empty  # its attempt has not begun
             if isinstance(decision, Freed) or (isinstance(decision, Moved) and not unheard):
                 self._interrupt(decision)
             elif decided is not None:
-                decided.put_nowait(decision)
+                decided.put(decision)
 
     def _interrupt(self, decision: Freed | Moved) -> None:
         """Ends an attempt from outside: its task is told by a cancellation, which it knows how to read."""
@@ -144,17 +173,10 @@ class Dispatcher:
             self._moved[decision.call_id] = decision.error
         self._tasks[decision.call_id].cancel()
 
-    @contextmanager
-    def interruptible(self, call_id: CallId) -> Iterator[None]:
-        """Turns the cancellation that the Desk asked for into its error; any other passes."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            error = self._freed.pop(call_id, None)
-            if error is None:
-                raise
-            if _current_task().uncancel():
-                raise  # the caller left in the same moment
+    def interrupted(self, call_id: CallId) -> None:
+        """Of a task that was cancelled: raises the Desk's error where the Desk wanted it. Else the caller left."""
+        error = self._freed.pop(call_id, None)
+        if error is not None and not _current_task().uncancel():
             raise error from None
 
     def progressed(self, call_id: CallId, *, awaits_caller: bool) -> None:
@@ -190,7 +212,7 @@ class Dispatcher:
     async def _place(self, decided: _Decided, record: CallRecord) -> Placement:
         """Where the call is to go now. A place it was moved from before its task ran is only written down."""
         while True:
-            decision = await decided.get()
+            decision = await decided.next()
             if isinstance(decision, Refused):
                 raise decision.error
             if isinstance(decision, Moved):
@@ -198,7 +220,7 @@ class Dispatcher:
                 self._retried(record, record.placement, decision.error)
                 continue
             record.placed(decision.placement, self._clock())
-            if decided.empty():
+            if decided.empty:
                 return decision.placement
 
     def _drop(

@@ -1,6 +1,7 @@
 """Carries one call to one gateway and its answer back, as bytes."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -29,6 +30,8 @@ POOLED_FOR_S = 15.0
 """Shorter than the gateway's own patience, so that it is never the gateway that closes an idle connection."""
 GATEWAY_PORT = 80
 """Of an address that names none."""
+ADDRESSES = 4_096
+"""Of gateways that are remembered as they were read from a URL."""
 
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 """ValueError: an address or name that no library takes."""
@@ -36,7 +39,7 @@ AT_WILL = ("GET", "DELETE")
 """Methods of what may be asked twice."""
 
 _TEXT = ("utf-8", "surrogateescape")
-_SPELT = {b"content-type": "Content-Type", b"content-length": "Content-Length"}
+_AS_IT_IS = (b"Accept-Encoding", b"identity")
 
 
 class EngineRequest(Struct, frozen=True):
@@ -59,7 +62,7 @@ class EngineReply:
 
     def __init__(self, response: Response, first: bytes, where: str) -> None:
         self.status = response.head.status
-        self.headers: Mapping[str, str] = _headers(response)
+        self.head = response.head
         self._response = response
         self._first = first
         self._where = where
@@ -71,10 +74,12 @@ class EngineReply:
             return first
         return await _read(self._response, self._where)
 
-    @property
-    def spent(self) -> bool:
-        """Whether all of it has been read."""
-        return not self._first and self._response.spent
+    def come(self) -> bytes | None:
+        """What has not been read, where it is the rest; else None, and nothing is taken."""
+        if not self._response.spent:
+            return None
+        first, self._first = self._first, b""
+        return first
 
     async def pour(self, sink: Callable[[bytes], None]) -> None:
         """All bytes into `sink`, as they come. Raises what it raises, StreamBroken where they stop short."""
@@ -114,6 +119,7 @@ class Forwarder:
     def __init__(self, connect_timeout_s: float, buffer_limit: int) -> None:
         """Must be made inside a running loop; `buffer_limit` in bytes, for whole answers."""
         self._buffer_limit = buffer_limit
+        self._address = functools.lru_cache(ADDRESSES)(_address)
         self._pool = Pool(Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S))
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -192,11 +198,10 @@ class Forwarder:
 
     async def _asked(self, target: Target, request: EngineRequest) -> Response:
         """A call that is lost on a kept connection may have been worked on: only the Desk knows where it goes next."""
-        parts = urlsplit(target.gateway)
-        address = Address(parts.hostname or "", parts.port or GATEWAY_PORT)
+        address = self._address(target.gateway)
         path = engine_path(target.engine, request.path).encode()
-        headers = {**request.headers, **_authorised(target.secret), "Accept-Encoding": "identity"}
-        lines = [(name.encode(), value.encode(*_TEXT)) for name, value in headers.items()]
+        lines = [(name.encode(), value.encode(*_TEXT)) for name, value in request.headers.items()]
+        lines += ((b"Authorization", b"Bearer " + target.secret.encode(*_TEXT)), _AS_IT_IS)
         method = request.method.encode()
         try:
             return await self._pool.request(address, method, path, lines, request.body)
@@ -215,18 +220,16 @@ class Forwarder:
         return bytes(read)
 
 
+def _address(gateway: str) -> Address:
+    """Raises ValueError."""
+    parts = urlsplit(gateway)
+    return Address(parts.hostname or "", parts.port or GATEWAY_PORT)
+
+
 def _unreachable(target: Target, error: HttpFault | ValueError) -> GatewayUnreachable:
     if isinstance(error, Unanswered | BrokenOff):
         return GatewayBroke(f"{target.node_id} broke the connection: {error}")
     return GatewayUnreachable(f"no connection to {target.node_id}: {error}")
-
-
-def _headers(response: Response) -> dict[str, str]:
-    """By name, spelt as they are asked for; the last of a name."""
-    return {
-        _SPELT.get(name.lower()) or name.decode(*_TEXT): value.decode(*_TEXT)
-        for name, value in response.head.headers
-    }
 
 
 def _check_begun(response: Response, first: bytes, where: str, *, whole: bool) -> None:

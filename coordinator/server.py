@@ -17,8 +17,8 @@ from coordinator.requests import (
     CallerRequest,
     Headers,
     Identities,
-    answer_lines,
     caller_of,
+    signed,
 )
 from coordinator.status import StatusReader
 from coordinator.web_application import WebApplication
@@ -130,7 +130,7 @@ class Server:
         if len(body) > self._beat_limit:
             raise BodyTooLarge(f"the heartbeat is larger than {self._beat_limit} bytes (FLEET_BEAT_LIMIT)")
         reply = self._members.heard(body, request.exchange.peer)
-        request.respond(200, JSON, msgspec.json.encode(reply))
+        request.respond(200, [JSON], msgspec.json.encode(reply))
 
     async def fleet_status(self, _request: web.Request) -> web.Response:
         """GET /fleet/status"""
@@ -164,13 +164,13 @@ class Server:
         if exchange.status:  # a second status line inside a body would be taken for the body: better none
             exchange.abort()
             return
-        headers = dict(JSON)
+        headers = [JSON]
         if error.retry_after is not None or error.status in (429, 503):
-            headers["Retry-After"] = str(error.retry_after or 1)
+            headers.append((b"Retry-After", b"%d" % (error.retry_after or 1)))
         if isinstance(error, CrashesEngines):
-            headers["X-Should-Retry"] = "false"  # OpenAI's clients would try a 502 again by themselves
+            headers.append((b"X-Should-Retry", b"false"))  # OpenAI's clients would try a 502 again
         if isinstance(error, MethodNotAllowed):
-            headers["Allow"] = error.allowed
+            headers.append((b"Allow", error.allowed.encode()))
         request.respond(error.status, headers, self._dialect(request.path).error_body(error))
 
     def _malformed(self, fault: BadMessage, head: RequestHead | None) -> tuple[list[Header], bytes]:
@@ -180,7 +180,7 @@ class Server:
             error = HeadersTooLarge(str(fault))
         path, told = (head.path.decode("latin-1"), Headers(head)) if head is not None else ("", None)
         known = acceptable_call_id(told.get(REQUEST_ID)) if told is not None else None
-        headers = answer_lines(JSON, known or self._identities.new())
+        headers = signed([JSON], known or self._identities.new())
         return headers, self._dialect(path).error_body(error)
 
     def _dialect(self, path: str) -> Dialect:

@@ -48,7 +48,11 @@ class _Writer(AbstractStreamWriter):
     async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None:
         """The head, which leaves with the first bytes."""
         length = headers.get("Content-Length")
-        passed = {name: value for name, value in headers.items() if name.lower() not in _OURS}
+        passed = [
+            (name.encode(), value.encode(*_TEXT))
+            for name, value in headers.items()
+            if name.lower() not in _OURS
+        ]
         status = int(status_line.split(" ", 2)[1])
         self._request.start(status, passed, int(length) if length is not None else None)
 

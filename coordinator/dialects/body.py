@@ -91,9 +91,11 @@ def model_name(name: str | None) -> tuple[str, ModelName]:
 
 def fallback_names(names: list[str] | None) -> tuple[ModelName, ...]:
     """The caller's `fallback_models`. Raises CallerFault for an absurd one."""
-    if names and len(names) > 16:
+    if not names:
+        return ()
+    if len(names) > 16:
         raise CallerFault(f"fallback_models has {len(names)} names; at most 16 are allowed")
-    return tuple(dict.fromkeys(_fallback(at, name) for at, name in enumerate(names or ())))
+    return tuple(dict.fromkeys(_fallback(at, name) for at, name in enumerate(names)))
 
 
 def _fallback(at: int, name: str) -> ModelName:

@@ -89,7 +89,7 @@ def call_of(
         operation=operation,
         dialect=dialect,
         stream=stream,
-        fallbacks=tuple(each for each in fallback_names(head.fallback_models or None) if each != name),
+        fallbacks=tuple([each for each in fallback_names(head.fallback_models or None) if each != name]),
         abilities=abilities,
         num_ctx=context_asked(num_ctx),
         estimated_tokens=estimated_tokens,

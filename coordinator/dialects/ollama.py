@@ -237,7 +237,7 @@ class Ollama:
         if "ollama" in entry.kinds:
             await self._errands.show(request, body, model)
         else:
-            request.respond(200, JSON, msgspec.json.encode(ollama_models.show(entry)))
+            request.respond(200, [JSON], msgspec.json.encode(ollama_models.show(entry)))
 
     async def _call(self, request: CallerRequest, operation: Operation) -> None:
         body = await self._bodies.read(request)

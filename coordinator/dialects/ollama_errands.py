@@ -12,12 +12,13 @@ from coordinator.core.call import Target
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name, replaced
 from coordinator.dialects.ollama_ends import error_line, pull_ended
-from coordinator.dialects.relay import Stream, passed_headers, read_whole, relayed
+from coordinator.dialects.relay import NOT_STREAMED, Stream, passed_headers, read_whole, relayed
 from coordinator.engine_faults import engine_error_text
 from coordinator.forward import EngineRequest, Forwarder
 from coordinator.requests import CallerRequest
 from shared.errors import CallerFault, EngineFault, FleetError, ModelNotFound, NodeFailure, Unavailable
 from shared.frames import lines
+from shared.http1.heads import Header
 from shared.names import ModelName, NodeId
 
 
@@ -33,7 +34,7 @@ class _Said(NamedTuple):
     """An engine's whole answer."""
 
     status: int
-    headers: dict[str, str]
+    headers: list[Header]
     body: bytes
 
 
@@ -112,7 +113,7 @@ class OllamaErrands:
             if answer.status >= 400:
                 request.respond(*answer)
                 return
-        request.respond(200, {"X-Fleet-Node": ",".join(target.node_id for target in targets)})
+        request.respond(200, [_node_header(*targets)])
 
     async def carry_out(self, target: Target, order: EngineRequest) -> bytes:
         """What the engine said once it was done. Raises FleetError, EngineFault where it would not."""
@@ -128,7 +129,7 @@ class OllamaErrands:
     async def _stream(self, request: CallerRequest, target: Target, asked: EngineRequest) -> None:
         reply = await self._forwarder.send(target, asked)
         try:
-            headers = relayed(reply.headers) | _node_header(target)
+            headers = [*relayed(reply.head, NOT_STREAMED), _node_header(target)]
             copy = Stream(lines(self._frame_limit), headers, error_line, pull_ended)
             await copy.copy(request, reply)
         finally:
@@ -152,8 +153,8 @@ class OllamaErrands:
             whole = await read_whole(reply, self._whole_limit)
         finally:
             reply.close()
-        return _Said(reply.status, relayed(reply.headers) | _node_header(target), whole)
+        return _Said(reply.status, [*relayed(reply.head), _node_header(target)], whole)
 
 
-def _node_header(target: Target) -> dict[str, str]:
-    return {"X-Fleet-Node": target.node_id}
+def _node_header(*targets: Target) -> Header:
+    return b"X-Fleet-Node", ",".join(target.node_id for target in targets).encode()

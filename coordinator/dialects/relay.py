@@ -17,17 +17,25 @@ from coordinator.requests import REQUEST_ID, CallerRequest
 from shared.errors import EngineFault, FleetError, NodeFailure, StreamBroken
 from shared.frames import Frames
 from shared.http1.exchange import Exchange as HttpExchange
+from shared.http1.heads import Header, ResponseHead
 from shared.http1.inflow import Source as Flow
 
 PASSED_ON = ("traceparent", "tracestate")
 """Request headers that go on to the engine."""
+_TEXT = ("utf-8", "surrogateescape")
 
-_NOT_RELAYED = frozenset(
+NOT_RELAYED = frozenset(
     (
-        *("connection", "keep-alive", "transfer-encoding", "content-length"),
-        *("date", "server", "set-cookie", "x-request-id"),
+        *(b"connection", b"keep-alive", b"transfer-encoding", b"content-length"),
+        *(b"date", b"server", b"set-cookie", b"x-request-id"),
     )
 )
+"""Headers of an engine's answer that mean nothing to the caller."""
+NOT_STREAMED = NOT_RELAYED | {b"cache-control", b"x-accel-buffering"}
+"""Likewise; of a stream they are said here."""
+_TYPE = frozenset((b"content-type",))
+_JSON = (b"Content-Type", b"application/json; charset=utf-8")
+_UNSTORED: tuple[Header, ...] = ((b"Cache-Control", b"no-cache"), (b"X-Accel-Buffering", b"no"))
 
 
 class Relay:
@@ -65,26 +73,24 @@ class Relay:
     async def _decoded(
         self, request: CallerRequest, answer: Answer, exchange: Exchange, decoder: Decoder
     ) -> None:
-        headers = _headers(answer, exchange)
-        headers["Content-Type"] = "application/json; charset=utf-8"
+        headers = [*_headers(answer, exchange, NOT_RELAYED | _TYPE), _JSON]
         body = await read_whole(answer, self._whole_limit)
         answer.count(tokens_of([body]))
         await _given(request, answer, headers, decoder.whole(body))
 
     async def _whole(self, request: CallerRequest, answer: Answer, exchange: Exchange) -> None:
         headers = _headers(answer, exchange)
-        chunk = await answer.read()
-        answer.count(tokens_of([chunk]))  # longer than the buffer, it is in pieces and tells nothing
-        if answer.over:
-            await _given(request, answer, headers, chunk)
+        if (body := answer.come()) is not None:
+            answer.count(tokens_of([body]))
+            await _given(request, answer, headers, body)
             return
-        length = answer.headers.get("Content-Length")
-        request.start(answer.status, headers, int(length) if length else None)
+        # Longer than the buffer: it comes in pieces and tells nothing of its tokens.
+        length = answer.head.fields.get(b"content-length")
+        request.start(answer.status, headers, int(length) if length is not None else None)
         try:
-            while chunk:
+            while chunk := await answer.read():
                 request.exchange.write(chunk)
                 await request.exchange.drain()
-                chunk = await answer.read()
         except FleetError as error:
             # Part of it has been sent: a body cut short must not look complete.
             answer.failed(error)
@@ -100,9 +106,11 @@ class Relay:
         exchange: Exchange,
         decoder: Decoder | None,
     ) -> None:
-        headers = _headers(answer, exchange)
-        if decoder is not None:
-            headers["Content-Type"] = dialect.stream_type
+        if decoder is None:
+            headers = _headers(answer, exchange, NOT_STREAMED)
+        else:
+            headers = _headers(answer, exchange, NOT_STREAMED | _TYPE)
+            headers.append((b"Content-Type", dialect.stream_type.encode()))
         frames = dialect.frames(self._frame_limit)
         stream = Stream(frames, headers, dialect.stream_error, dialect.ended_well)
         try:
@@ -112,7 +120,7 @@ class Relay:
             answer.count(tokens_of([*ends, frames.last, frames.previous]))
 
 
-async def _given(request: CallerRequest, answer: Answer, headers: dict[str, str], body: bytes) -> None:
+async def _given(request: CallerRequest, answer: Answer, headers: list[Header], body: bytes) -> None:
     """All of it in one write; the call ends once the caller has taken all but a little."""
     request.start(answer.status, headers, len(body))
     request.exchange.write(body)
@@ -152,13 +160,13 @@ class Stream:
     def __init__(
         self,
         frames: Frames,
-        headers: dict[str, str],
+        headers: list[Header],
         stream_error: Callable[[FleetError], bytes],
         ended_well: Callable[[bytes], bool],
     ) -> None:
-        """`ended_well`: whether a stream whose last frame is this one is complete."""
+        """`ended_well`: whether a stream whose last frame is this one is complete. `headers` without NOT_STREAMED."""
         self._frames = frames
-        self._headers = headers | {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        self._headers = (*headers, *_UNSTORED)
         self._stream_error = stream_error
         self._ended_well = ended_well
 
@@ -220,21 +228,22 @@ async def read_whole(source: Source, limit: int) -> bytes:
     return bytes(whole)
 
 
-def _headers(answer: Answer, exchange: Exchange) -> dict[str, str]:
-    """The engine's own headers, and what really happened."""
-    headers = relayed(answer.headers) | fleet_headers(exchange.call, answer.placement)
+def _headers(answer: Answer, exchange: Exchange, drop: frozenset[bytes] = NOT_RELAYED) -> list[Header]:
+    """The engine's own headers but for `drop`, and what really happened."""
+    headers = relayed(answer.head, drop)
+    headers += fleet_headers(exchange.call, answer.placement)
     if answer.context:
-        headers["X-Fleet-Context"] = answer.context
+        headers.append((b"X-Fleet-Context", answer.context.encode(*_TEXT)))
     return headers
 
 
-def relayed(headers: Mapping[str, str]) -> dict[str, str]:
+def relayed(head: ResponseHead, drop: frozenset[bytes] = NOT_RELAYED) -> list[Header]:
     """An engine's headers that mean something to the caller."""
-    return {
-        name: value
-        for name, value in headers.items()
-        if name.lower() not in _NOT_RELAYED and not name.lower().startswith("x-fleet-")
-    }
+    return [
+        header
+        for header in head.headers
+        if (name := header[0].lower()) not in drop and not name.startswith(b"x-fleet-")
+    ]
 
 
 def passed_headers(request: CallerRequest) -> dict[str, str]:
@@ -246,23 +255,24 @@ def passed_headers(request: CallerRequest) -> dict[str, str]:
     return passed
 
 
-def fleet_headers(call: Call, placement: Placement) -> dict[str, str]:
+def fleet_headers(call: Call, placement: Placement) -> list[Header]:
     """The X-Fleet-* headers of one answer."""
-    headers = {
-        "X-Fleet-Node": placement.place.node_id,
-        "X-Fleet-Engine": placement.place.engine,
-        "X-Fleet-Score": f"{placement.scores['total']:.1f}",
+    place, scores = placement.place, placement.scores
+    headers = [
+        (b"X-Fleet-Node", place.node_id.encode()),
+        (b"X-Fleet-Engine", place.engine.encode()),
+        (b"X-Fleet-Score", b"%.1f" % scores["total"]),
         # Beside the total, not in it: people's scripts read X-Fleet-Score as one number.
-        "X-Fleet-Score-Breakdown": _breakdown(placement.scores),
-        "X-Fleet-Retries": str(placement.retries),
-        "X-Fleet-Fallback": "true" if placement.fallback else "false",
-        "X-Fleet-Served-Model": placement.engine_model,
-    }
+        (b"X-Fleet-Score-Breakdown", _breakdown(scores)),
+        (b"X-Fleet-Retries", b"%d" % placement.retries),
+        (b"X-Fleet-Fallback", b"true" if placement.fallback else b"false"),
+        (b"X-Fleet-Served-Model", placement.engine_model.encode(*_TEXT)),
+    ]
     if overflow := context.overflow(call, placement):
-        headers["X-Fleet-Context-Overflow"] = overflow
+        headers.append((b"X-Fleet-Context-Overflow", overflow.encode(*_TEXT)))
     return headers
 
 
-def _breakdown(scores: Mapping[str, float]) -> str:
+def _breakdown(scores: Mapping[str, float]) -> bytes:
     """`thermal=50.0; memory_fit=20.0; ...`, as they are summed; empty where a place has no points."""
-    return "; ".join(f"{name}={points:.1f}" for name, points in scores.items() if name != "total")
+    return "; ".join([f"{name}={points:.1f}" for name, points in scores.items() if name != "total"]).encode()

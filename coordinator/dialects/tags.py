@@ -15,6 +15,8 @@ LONGEST = 128
 
 def tags_of(header: str, metadata: msgspec.Raw, user: msgspec.Raw) -> tuple[str, ...]:
     """`header`: the value of X-Herd-Tags. Never raises: what is no tag is left out, what is too long is cut."""
+    if not (header or bytes(metadata) or bytes(user)):
+        return ()
     tags = (*_listed(metadata), *header.split(","), *_user(user))
     return tuple(dict.fromkeys(_clean(tags)))[:MOST]
 

@@ -21,6 +21,7 @@ class Line(asyncio.Protocol):
         "_linger_s",
         "_lingered",
         "_loop",
+        "_peer",
         "_pushed",
         "_transport",
         "_unsent",
@@ -48,6 +49,7 @@ class Line(asyncio.Protocol):
         """Bytes thrown away since the last answer; -1: it is not the last."""
         self._pushed: Source | None = None
         self._drainer: asyncio.Future[None] | None = None
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As asyncio.Protocol."""
@@ -56,7 +58,9 @@ class Line(asyncio.Protocol):
     @property
     def peer(self) -> str:
         """The client's address."""
-        return peer_host(self._transport)
+        if not self._peer:
+            self._peer = peer_host(self._transport)
+        return self._peer
 
     @property
     def port(self) -> int:
