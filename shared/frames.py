@@ -3,6 +3,9 @@
 Bytes pass unchanged; only where a chunk ends in the middle of a frame, that frame's beginning waits for its end.
 """
 
+SHORT = 4_096
+"""Bytes. A chunk of whole frames that is no longer is looked into only when somebody asks for the last."""
+
 
 class Frames:
     """`ends`: what a frame may end with. A frame longer than `limit` bytes passes in pieces."""
@@ -11,15 +14,34 @@ class Frames:
         self._ends = ends
         self._limit = limit
         self._rest = b""
-        self.last = b""
-        """The last whole frame that passed."""
-        self.previous = b""
-        """The whole frame before it."""
+        self._last = self._previous = b""
+        self._unread: tuple[bytes, ...] = ()
+        """The last two chunks at most that passed and were not looked into."""
         self.in_pieces = False
         """Whether the last frame was longer than the limit, so that `last` is not all of it."""
 
+    @property
+    def last(self) -> bytes:
+        """The last whole frame that passed."""
+        self._read()
+        return self._last
+
+    @property
+    def previous(self) -> bytes:
+        """The whole frame before it."""
+        self._read()
+        return self._previous
+
     def feed(self, chunk: bytes) -> bytes:
         """Everything up to the last end of a frame."""
+        if not self._rest and len(chunk) <= SHORT and chunk.endswith(self._ends):
+            if chunk.strip(
+                b"\r\n"
+            ):  # most chunks of a stream are one frame: a sixth of the cost of what follows
+                self._unread = (*self._unread[-1:], chunk)
+            self.in_pieces = False
+            return chunk
+        self._read()
         held = self._rest + chunk
         cut = max((at + len(end) for end in self._ends if (at := held.rfind(end)) >= 0), default=0)
         self.in_pieces = (self.in_pieces and not cut) or (not cut and len(held) > self._limit)
@@ -34,16 +56,22 @@ class Frames:
         """What came after the last end, once the stream has ended well."""
         rest, self._rest = self._rest, b""
         if rest.strip():
-            self.previous, self.last = self.last, rest
+            self._read()
+            self._previous, self._last = self._last, rest
         return rest
+
+    def _read(self) -> None:
+        for chunk in self._unread:
+            self._passed(chunk.rstrip(b"\r\n"))
+        self._unread = ()
 
     def _passed(self, body: bytes) -> None:
         if not body:
             return  # empty lines only
         start = self._start_of_last(body)
         before = body[:start].rstrip(b"\r\n")
-        self.previous = before[self._start_of_last(before) :] if before else self.last
-        self.last = body[start:]
+        self._previous = before[self._start_of_last(before) :] if before else self._last
+        self._last = body[start:]
 
     def _start_of_last(self, body: bytes) -> int:
         return max((at + len(end) for end in self._ends if (at := body.rfind(end)) >= 0), default=0)

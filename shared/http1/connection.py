@@ -192,7 +192,7 @@ class Connection(Line):
         self.closing = self.closing or server.stopping
         inflow = Inflow(self, server.limits.buffered)
         self._exchange = Exchange(self, head, inflow, expecting=bool(expected) and len(data) == end)
-        self.task = self._loop.create_task(self._serve(self._exchange))
+        self.task = self._loop.create_task(self._serve(self._exchange), name="request")
         if 0 <= length <= len(data) - end:
             inflow.put(data[end : end + length], True)
             self._ahead(data[end + length :])

@@ -85,3 +85,17 @@ def test_nothing_in_gives_nothing_out() -> None:
     frames: Frames = events(LIMIT)
     assert frames.feed(b"") == b""
     assert (frames.rest(), frames.last) == (b"", b"")
+
+
+@given(STREAMS, st.lists(st.integers(0, 500), max_size=8), st.booleans())
+def test_when_the_last_frames_are_asked_for_makes_no_difference(
+    parts: list[bytes], places: list[int], sse: bool
+) -> None:
+    stream = b"".join(parts)
+    make = events if sse else lines
+    asked, unasked = make(LIMIT), make(LIMIT)
+    for piece in _cut(stream, places):
+        assert asked.feed(piece) == unasked.feed(piece)
+        assert asked.last is not None
+    assert asked.rest() == unasked.rest()
+    assert (asked.last, asked.previous) == (unasked.last, unasked.previous)
