@@ -43,6 +43,10 @@ PARSER_FACTOR = 8
 """Headers are read up to this many times FLEET_HEADER_LIMIT, so that most get a proper answer."""
 MOST_HEADERS = 1_000
 """Lines of one request's."""
+IDLE_S = 3_600.0
+"""Longer than clients and proxies keep a connection (Go 90 s), so that none is closed under a call as it leaves. One
+whose other end is gone is found out by its keep-alive probes.
+"""
 
 Answers = Callable[[CallerRequest], Awaitable[None]]
 
@@ -98,7 +102,7 @@ class Server:
     async def start(self) -> HttpServer:
         """That it serves by. Inside a running loop."""
         await self._web.start()
-        limits = Limits(head=PARSER_FACTOR * self._header_limit, headers=MOST_HEADERS)
+        limits = Limits(head=PARSER_FACTOR * self._header_limit, headers=MOST_HEADERS, idle_s=IDLE_S)
         return HttpServer(self.handle, self._malformed, limits)
 
     async def close(self) -> None:

@@ -99,3 +99,11 @@ def test_when_the_last_frames_are_asked_for_makes_no_difference(
         assert asked.last is not None
     assert asked.rest() == unasked.rest()
     assert (asked.last, asked.previous) == (unasked.last, unasked.previous)
+
+
+def test_a_frame_in_pieces_ends_like_any_other() -> None:
+    frames = lines(4)
+    assert frames.feed(b"abcdef") == b"abcdef"
+    assert frames.in_pieces
+    assert frames.feed(b"gh\n") == b"gh\n"
+    assert not frames.in_pieces
