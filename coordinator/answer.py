@@ -1,7 +1,6 @@
 """An answer under way: its bytes, what is counted of them, and its one end."""
 
 import asyncio
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from coordinator.core.call import Placement, Tokens
 from coordinator.forward import EngineReply
 from coordinator.journal import CallRecord, Status
 from shared.errors import CallerFault, FleetError
+from shared.http1.inflow import Sink
 
 if TYPE_CHECKING:
     from coordinator.dispatch import Dispatcher
@@ -56,17 +56,23 @@ class Answer:
             self._complete = True
         return whole
 
-    async def pour(self, sink: Callable[[bytes], None]) -> None:
+    async def pour(self, sink: Sink) -> None:
         """All of the engine's bytes into `sink`, as they come. Raises what it raises, and as `read`."""
+        record, progressed, end = self._record, self._dispatcher.progressed, self._end_of_piece
+        call_id = record.call.id
 
-        def counted(chunk: bytes) -> None:
-            self._counted(chunk, awaits_caller=False)
-            sink(chunk)
+        def counted(
+            chunk: bytes, last: bool
+        ) -> None:  # `_counted` once more: each piece of a stream comes by here
+            progressed(call_id, awaits_caller=False)
+            record.bytes_out += len(chunk)
+            record.pieces_out += chunk.count(end)
+            sink(chunk, last)
 
         try:
             await self._reply.pour(counted)
         except asyncio.CancelledError:
-            self._dispatcher.interrupted(self._record.call.id)
+            self._dispatcher.interrupted(call_id)
             raise
         self._complete = True
 

@@ -1,7 +1,6 @@
 """Carries one call to one gateway and its answer back, as bytes."""
 
 import functools
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -21,6 +20,7 @@ from shared.errors import (
 )
 from shared.http1.client import Response
 from shared.http1.faults import BrokenOff, HttpFault, Unanswered, UpstreamFault
+from shared.http1.inflow import Sink
 from shared.http1.limits import Limits
 from shared.http1.pool import Address, Pool
 from shared.sockets import watchful_socket
@@ -81,13 +81,13 @@ class EngineReply:
         first, self._first = self._first, b""
         return first
 
-    async def pour(self, sink: Callable[[bytes], None]) -> None:
+    async def pour(self, sink: Sink) -> None:
         """All bytes into `sink`, as they come. Raises what it raises, StreamBroken where they stop short."""
         if self._first:
             first, self._first = self._first, b""
-            sink(first)
+            sink(first, False)
         try:
-            await self._response.pour(lambda data, _last: sink(data) if data else None)
+            await self._response.pour(sink)
         except UpstreamFault as error:
             raise StreamBroken(f"{self._where} broke off its answer") from error
 

@@ -18,6 +18,7 @@ from shared.errors import EngineFault, FleetError, NodeFailure, StreamBroken
 from shared.frames import Frames
 from shared.http1.exchange import Exchange as HttpExchange
 from shared.http1.heads import Header, ResponseHead
+from shared.http1.inflow import Sink
 from shared.http1.inflow import Source as Flow
 
 PASSED_ON = ("traceparent", "tracestate")
@@ -145,7 +146,7 @@ class Source(Flow, Protocol):
         """The next bytes; empty at the end. Raises FleetError where they stop short."""
         ...
 
-    async def pour(self, sink: Callable[[bytes], None]) -> None:
+    async def pour(self, sink: Sink) -> None:
         """All of them into `sink`, as they come. Raises what it raises, and as `read`."""
         ...
 
@@ -189,8 +190,8 @@ class Stream:
         """No task wakes for a piece: who brings it writes it."""
         feed = self._frames.feed
 
-        def sink(chunk: bytes) -> None:
-            if out := feed(chunk):
+        def sink(chunk: bytes, _last: bool) -> None:
+            if chunk and (out := feed(chunk)):
                 exchange.write(out)
 
         exchange.push_back(source)
