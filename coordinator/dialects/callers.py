@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple, get_args
@@ -18,8 +17,6 @@ STRANGERS = 16
 """Keys that are not in the file, by which the callers of one address are told apart."""
 ADDRESSES = 4_096
 """Of which that is remembered."""
-KEYS = 4_096
-"""Whose SHA-256 is remembered."""
 _SHOWN = 40
 """Characters of an unknown class that a refusal repeats."""
 _LINE = re.compile(r"([0-9a-f]{64})\s+(\w+)(?:\s+([\w.@-]{1,64}))?")
@@ -45,8 +42,6 @@ class Callers:
         """
         self.owners = owners
         self.allow_restricted = allow_restricted
-        self._salt = secrets.token_bytes(16)
-        self._keys: dict[bytes, str] = {}
         self._strangers: OrderedDict[str, set[str]] = OrderedDict()
         """Keys that the file does not have, by the address from which they came, that of the last call at the end."""
 
@@ -55,28 +50,13 @@ class Callers:
         class is the highest that the header may ask for. Raises CallerFault for a class that there is not.
         """
         asked = self._asked(request.headers.get(PRIORITY))
-        key = self._key_of(request.headers)
+        key = _key_of(request.headers)
         if not key:
             return request.remote, asked or "interactive"
         owner = self.owners.get(key)
         if owner is None:
             return self._stranger(request.remote, key), asked or "interactive"
         return owner.name, max(owner.priority, asked or owner.priority, key=LEVELS.__getitem__)
-
-    def _key_of(self, headers: Headers) -> str:
-        """The SHA-256 of its key; empty: it has none.
-
-        Remembered by a hash that is no use elsewhere and costs a tenth: OpenSSL looks its SHA-256 up for each call.
-        """
-        if not (key := _said_key(headers)):
-            return ""
-        brief = hashlib.blake2b(key, key=self._salt, digest_size=16).digest()
-        known = self._keys.get(brief)
-        if known is None:
-            if len(self._keys) >= KEYS:
-                self._keys.clear()
-            known = self._keys[brief] = hashlib.sha256(key).hexdigest()
-        return known
 
     def _stranger(self, address: str, key: str) -> str:
         """Several people behind one address are told apart by their keys; who makes up a key for each call gains
@@ -102,11 +82,11 @@ class Callers:
         raise CallerFault(f"{PRIORITY} is {', '.join(CLASSES[:-1])} or {CLASSES[-1]}, not {shown}")
 
 
-def _said_key(headers: Headers) -> bytes:
-    """Its key, empty: it has none."""
+def _key_of(headers: Headers) -> str:
+    """The SHA-256 of its key; empty: it has none."""
     scheme, _, token = (headers.get("Authorization") or "").partition(" ")
     key = token.strip() if scheme.lower() == "bearer" else headers.get("X-Api-Key")
-    return key.encode(errors="replace") if key else b""
+    return hashlib.sha256(key.encode(errors="replace")).hexdigest() if key else ""
 
 
 def owners_of(text: str) -> dict[str, KeyOwner]:
