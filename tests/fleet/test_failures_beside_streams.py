@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.fakes.waiting import eventually
 from tests.fleet.failing_plays import (
@@ -21,7 +22,7 @@ SLOTS = 64
 
 
 @asynccontextmanager
-async def one_node(data_dir: Path, engine: Played, **settings: object) -> AsyncIterator[Herd]:
+async def one_node(data_dir: Path, engine: Played, **settings: Any) -> AsyncIterator[Herd]:
     """A coordinator and a node with many places, before a played engine."""
     async with (
         herd(data_dir, **settings) as coordinator,
