@@ -65,7 +65,7 @@ def lines(report: Report) -> Iterator[str]:
             [
                 (each.name, f"{'>=' if each.at_least else '<='} {number(each.limit)} {each.unit}".strip(),
                  _maybe(each.value), each.words)
-                for each in report.goals
+                for each in sorted(report.goals, key=lambda goal: goal.value is None)
             ],
         )  # fmt: skip
         yield ""
