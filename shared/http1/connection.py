@@ -9,7 +9,7 @@ from shared.http1.decoding import Decoder, decoder
 from shared.http1.exchange import CONTINUE, Exchange
 from shared.http1.faults import BadMessage, ClientGone
 from shared.http1.framing import request_length
-from shared.http1.heads import END, RequestHead, hopeless, parse_request
+from shared.http1.heads import END, RequestHead, addressed, hopeless, parse_request
 from shared.http1.inflow import Inflow
 from shared.http1.line import NEVER, NEXT, Line
 from shared.sockets import broken
@@ -167,7 +167,7 @@ class Connection(Line):
             self._request(data, end)
             return
         if fault := hopeless(data, limits.head):
-            self._refuse(fault)
+            self._refuse(fault, addressed(data))
             return
         if data and not self._rest:
             self._due = self._loop.time() + limits.head_s
@@ -179,7 +179,7 @@ class Connection(Line):
             head = parse_request(data[:end], server.limits.headers)
             length = request_length(head)
         except BadMessage as fault:
-            self._refuse(fault)
+            self._refuse(fault, addressed(data))
             return
         if server.other is not None and not server.ours(head):
             self._hand_over(server.other(), data)
