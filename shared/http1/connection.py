@@ -5,11 +5,12 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
+from shared.http1.addressed import addressed
 from shared.http1.decoding import Decoder, decoder
 from shared.http1.exchange import CONTINUE, Exchange
 from shared.http1.faults import BadMessage, ClientGone
 from shared.http1.framing import request_length
-from shared.http1.heads import END, RequestHead, addressed, hopeless, parse_request
+from shared.http1.heads import END, RequestHead, hopeless, parse_request
 from shared.http1.inflow import Inflow
 from shared.http1.line import NEVER, NEXT, Line
 from shared.sockets import broken
@@ -165,13 +166,12 @@ class Connection(Line):
         if len(END) <= end <= limits.head:
             self._rest, self._scanned = b"", 0
             self._request(data, end)
-            return
-        if fault := hopeless(data, limits.head):
+        elif fault := hopeless(data, limits.head):
             self._refuse(fault, addressed(data))
-            return
-        if data and not self._rest:
-            self._due = self._loop.time() + limits.head_s
-        self._rest, self._scanned = data, max(0, len(data) - len(END))
+        else:
+            if data and not self._rest:
+                self._due = self._loop.time() + limits.head_s
+            self._rest, self._scanned = data, max(0, len(data) - len(END))
 
     def _request(self, data: bytes, end: int) -> None:
         server = self._server

@@ -38,7 +38,6 @@ _NOT_PASSED = HOP_BY_HOP | FRAMING
 _HOST = re.compile(
     rb"(?:[A-Za-z0-9._~%!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?\])(?::[0-9]{0,5})?"
 )
-_FIRST_LINE = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r?\n")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [^\r\n\0]*+\r\n"
 _RESPONSE_LINES = re.compile(rb"(?:(?!(?i:connection|content-length|transfer-encoding):)%b)*+" % _LINE)
@@ -130,12 +129,6 @@ class _Lines:
     def on_headers_complete(self) -> None:
         """The empty line."""
         self.complete = True
-
-
-def addressed(data: bytes) -> RequestHead | None:
-    """Where a head that cannot be read was going, by its first line alone: for the words of its refusal, no more."""
-    found = _FIRST_LINE.match(data)
-    return RequestHead(found[1], found[2], []) if found else None
 
 
 def parse_request(block: bytes, most_headers: int) -> RequestHead:
