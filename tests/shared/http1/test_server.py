@@ -196,23 +196,6 @@ async def test_what_is_refused_ends_the_connection(said: bytes, status: int) -> 
             assert b'{"error":"' in answer
 
 
-@pytest.mark.parametrize(
-    ("said", "path"),
-    [
-        (b"POST /v1/a?b HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n", b"/v1/a"),
-        (b"POST /v1/a HTTP/1.1\nHost: a\n\n", b"/v1/a"),
-        (CHUNKED.replace(b"\r\n", b"\r\nContent-Length: 3\r\n", 1), b"/c"),
-        (b"GET /v1/a HTTP/1.1\r\nX: " + b"a" * 400, b"/v1/a"),
-        (b"GET /v1/a\0 HTTP/1.1\r\n\r\n", b"?"),
-        (b"\x16\x03\x01\x02\x00\x01", b"?"),
-    ],
-)
-async def test_a_refusal_knows_where_the_request_was_going(said: bytes, path: bytes) -> None:
-    """Dialects differ in how they say it."""
-    async with serving(limits=STRICT) as (_, address):
-        assert b'"path":"%b"' % path in await told(address, said)
-
-
 async def test_an_empty_line_before_a_request_is_none() -> None:
     async with serving() as (_, address), connected(address, GET) as peer:
         await peer.answer()
