@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypedDict
 
 from msgspec.structs import replace
-from sqlite_utils import Database
 
 from coordinator import trace_tables
 from coordinator.journal import Trace
@@ -58,7 +57,7 @@ class TraceStore:
         self,
         path: Path,
         retention_days: float,
-        open_database: Callable[[Path, float], Database] = trace_tables.opened,
+        open_database: Callable[[Path, float], sqlite3.Connection] = trace_tables.opened,
         queue_limit: int = QUEUE_LIMIT,
         *,
         decision_days: float = 7,
@@ -71,7 +70,7 @@ class TraceStore:
         self._queue: queue.Queue[Trace | None] = queue.Queue(queue_limit)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
-        self._database: Database | None = None
+        self._database: sqlite3.Connection | None = None
         self._written = 0
         self._refused = 0
         """Dropped by the event loop: the queue was full."""
@@ -183,7 +182,7 @@ class TraceStore:
             self._next_prune = time.monotonic() + PRUNE_EVERY_S
             self._tried(self._prune)
 
-    def _prune(self, database: Database) -> None:
+    def _prune(self, database: sqlite3.Connection) -> None:
         """Some rows; with more to delete, traces that came meanwhile have their turn first."""
         now, more = time.time(), False
         if self._retention_s:
@@ -200,7 +199,7 @@ class TraceStore:
             self._let_go()
             self._tried(trace_tables.check)
 
-    def _tried(self, work: Callable[[Database], None]) -> Exception | None:
+    def _tried(self, work: Callable[[sqlite3.Connection], None]) -> Exception | None:
         """What went wrong, if anything did; the next try then opens the file anew."""
         at_once = self._database is None
         try:
@@ -236,7 +235,7 @@ class TraceStore:
     def _let_go(self) -> None:
         database, self._database = self._database, None
         if database is not None:
-            database.conn.close()
+            database.close()
 
 
 def _is_lock(error: Exception) -> bool:
