@@ -42,13 +42,15 @@ class Outlook:
         lengths, model = self._fleet.lengths, candidate.place.model
         measured = known.writing.get(model)
         load_s = self._loading_s(node, candidate.model_bytes)
+        prompt, answer = lengths.usual_prompt(model), lengths.usual(model)
         return Prospect(
             known,
             known.learned,
             paces.read_s,
             paces.write_s,
             paces.crowding,
-            lengths.usual_prompt(model) * paces.read_s + lengths.usual(model) * paces.write_s,
+            (prompt, answer),
+            prompt * paces.read_s + answer * paces.write_s,
             0.0 if candidate.loaded else load_s,
             max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES,
             Learned(

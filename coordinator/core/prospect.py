@@ -23,8 +23,10 @@ class Prospect(Struct, frozen=True):
     """For a token of an answer."""
     crowding: float
     """Part by which each call beside it makes one longer."""
+    usual: tuple[float, float]
+    """Tokens of a usual call: of its prompt and its answer."""
     own_s: float
-    """Of a usual call."""
+    """Of that call."""
     load_s: float
     """To load the model; 0 where it is in memory."""
     owner: float

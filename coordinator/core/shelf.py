@@ -99,6 +99,7 @@ class Entry:
     __slots__ = (
         "base",
         "cost",
+        "cost_by",
         "cost_of",
         "fixed",
         "group",
@@ -123,6 +124,8 @@ class Entry:
         """By the policy, and the load of the node for which that was worked out."""
         self.prospect: Prospect | None = None
         """For a policy that predicts."""
+        self.cost_by: Prospect | None = None
+        """By which `cost` was worked out."""
         self.fixed: Fixed
         self.group: Group | None = None
 
