@@ -7,8 +7,8 @@ from shared.errors import CallerFault, NameTaken
 from shared.wire import Heartbeat
 
 MEMORY_STEP = 0.01
-"""Part of a node's memory: free memory that has moved by no more is the same. It always moves a little, and to weigh all
-places of a node anew costs a hundred times what a beat costs that says nothing new."""
+"""Part of a node's memory: free memory that has moved by no more is the same. It always moves a little, and to weigh
+all places of a node anew costs ten to twenty times what a beat costs that says nothing new."""
 
 _ALIKE = attrgetter(
     *("epoch", "leaving", "draining", "gateway_secret", "hardware", "engines"),

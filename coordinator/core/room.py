@@ -58,8 +58,8 @@ class Room(Struct, frozen=True, kw_only=True):
 
 
 class Rooms(Mapping[NodeId, Room]):
-    """Of this moment, by node, each worked out when it is asked about: of a large fleet most are not. To be used at once
-    and thrown away.
+    """Of this moment, by node, each worked out when it is asked about: of a large fleet most are not. To be used at
+    once and thrown away.
     """
 
     def __init__(self, fleet: Fleet, limits: Limits, now: float, loading: Mapping[NodeId, int]) -> None:

@@ -46,8 +46,8 @@ class Policy(Protocol):
         ...
 
     def holds(self, entry: Entry) -> bool:
-        """Whether `cost` would still be made from what it was made from last, whatever was learned elsewhere. Asked when
-        a beat says nothing new.
+        """Whether `cost` would still be made from what it was made from last, whatever was learned elsewhere. Asked
+        when a beat says nothing new.
         """
         ...
 
