@@ -38,7 +38,7 @@ class Outlook:
     def prospect(self, node: Node, candidate: Candidate) -> Prospect:
         """Of that place."""
         known = self._fleet.paces.node(node.node_id)
-        paces = self._paces(node, candidate)
+        read_s, write_s, crowding = self._paces(node, candidate)
         lengths, model = self._fleet.lengths, candidate.place.model
         measured = known.writing.get(model)
         load_s = self._loading_s(node, candidate.model_bytes)
@@ -46,16 +46,14 @@ class Outlook:
         return Prospect(
             known,
             known.learned,
-            paces.read_s,
-            paces.write_s,
-            paces.crowding,
+            read_s,
+            write_s,
+            crowding,
             (prompt, answer),
-            prompt * paces.read_s + answer * paces.write_s,
+            prompt * read_s + answer * write_s,
             0.0 if candidate.loaded else load_s,
             max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES,
-            Learned(
-                1 / paces.read_s, 1 / paces.write_s, measured.count if measured else 0, paces.crowding, load_s
-            ),
+            Learned(1 / read_s, 1 / write_s, measured.count if measured else 0, crowding, load_s),
         )
 
     def of(
