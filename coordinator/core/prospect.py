@@ -10,7 +10,7 @@ LEFT = 0.5
 """Of a running call, on average."""
 
 
-class Prospect(Struct, frozen=True):
+class Prospect(Struct, frozen=True, gc=False):
     """Seconds. Holds until its node tells something else of itself, or teaches something new."""
 
     known: NodePaces
@@ -82,7 +82,7 @@ class Prospect(Struct, frozen=True):
         )
 
 
-class Foreseen(Struct, frozen=True):
+class Foreseen(Struct, frozen=True, gc=False):
     """A call at a place that has its model in memory and room for it: the seconds are worked out when somebody asks,
     as where there is no other place to choose seldom anybody does.
     """

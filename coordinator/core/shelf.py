@@ -82,7 +82,7 @@ Extra = tuple[tuple[str, float], ...]
 """Points by name."""
 
 
-class Weighed(Struct, frozen=True):
+class Weighed(Struct, frozen=True, gc=False):
     """Places and the loads of their nodes, at the time of a decision."""
 
     places: tuple[Fixed, ...]
@@ -197,7 +197,7 @@ class Shelf:
         self.ordered = tuple(tuple(each for each in groups if each.tier == tier) for tier in TIERS)
 
 
-class Chosen(Struct, frozen=True):
+class Chosen(Struct, frozen=True, gc=False):
     """An entry and its points for one call."""
 
     entry: Entry
