@@ -153,6 +153,8 @@ class Circuits:
 
     def not_closed(self, node_id: NodeId) -> list[Place]:
         """Places of the node whose circuit is open or half-open."""
+        if not self.opened:
+            return []
         return sorted(place for place in self.opened if place.node_id == node_id)
 
     def next_change_at(self) -> float:

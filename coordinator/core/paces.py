@@ -65,6 +65,7 @@ class NodePaces:
 
     __slots__ = (
         "alone",
+        "corrections",
         "crowding",
         "known",
         "learned",
@@ -80,6 +81,10 @@ class NodePaces:
         """How often it has taught something."""
         self.known: dict[tuple[ModelName, int, float], Pace] = {}
         """What was worked out since something was learned, by model and what is claimed."""
+        self.corrections: tuple[float, float, float] | None = None
+        """The same of what does not differ from model to model: seconds over claimed ones, of reading and writing, and
+        the crowding.
+        """
         self.writing: dict[ModelName, Figure] = {}
         """Seconds for a token of an answer, alone."""
         self.alone: dict[ModelName, Figure] = {}
@@ -93,6 +98,12 @@ class NodePaces:
         self.crowding = Figure()
         self.silent = 0
         """Calls alone, since one beside others told of it."""
+
+    def anew(self) -> None:
+        """Something was learned: what was worked out before does not hold."""
+        self.known.clear()
+        self.corrections = None
+        self.learned += 1
 
 
 _NOTHING = NodePaces()
@@ -113,10 +124,23 @@ class Paces:
         key = (model, model_bytes, bandwidth_gbps)
         found = node.known.get(key)
         if found is None:
+            reading, writing, crowding = node.corrections or self._corrections(node)
+            claim = claimed_s(model_bytes, bandwidth_gbps)
             found = node.known[key] = Pace(
-                self.read_s(node_id, *key), self.write_s(node_id, *key), self.crowding(node_id)
+                _beside(node.reading.get(model), claim / PRIOR_READING * reading),
+                _beside(node.writing.get(model), claim * writing),
+                crowding,
             )
         return found
+
+    def _corrections(self, node: NodePaces) -> tuple[float, float, float]:
+        """Kept, as after each call all models of its node are worked out anew."""
+        node.corrections = (
+            node.reading_over_claim.beside(self._hope_reading.value),
+            node.writing_over_claim.beside(self._hope_writing.value),
+            node.crowding.beside(PRIOR_CROWDING),
+        )
+        return node.corrections
 
     def node(self, node_id: NodeId) -> NodePaces:
         """What is known of it, now and later."""
@@ -155,8 +179,7 @@ class Paces:
     ) -> None:
         """A call ended well there."""
         known = self.node(node_id)
-        known.known.clear()
-        known.learned += 1
+        known.anew()
         claim = claimed_s(model_bytes, bandwidth_gbps)
         crowding = self.crowding(node_id)
         read_s = self.read_s(node_id, model, model_bytes, bandwidth_gbps)
@@ -179,8 +202,7 @@ class Paces:
     def _anew(self) -> None:
         """There is another hope: what each node is expected to do has changed."""
         for node in self._nodes.values():
-            node.known.clear()
-            node.learned += 1
+            node.anew()
 
     def forget(self, node_id: NodeId) -> None:
         """The node is gone for good."""

@@ -16,7 +16,7 @@ class Learned(Struct, frozen=True):
     """To load the model, were it not in memory."""
 
 
-class Predicted(Struct, frozen=True):
+class Predicted(Struct, frozen=True, gc=False):
     """Seconds."""
 
     wait: float

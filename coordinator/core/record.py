@@ -21,7 +21,7 @@ from shared.names import NodeId
 AFFINITIES = ("session_affinity", "prefix_affinity")
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class Record(Struct, frozen=True, kw_only=True, gc=False):
     """One decision. Making it costs little; its explanation is worked out only when somebody asks. Points of affinity
     and a `quality_bonus` may stand beside the seven signals in a breakdown, and count in its total.
     """
