@@ -13,6 +13,7 @@ from coordinator.core.call import NOT_COUNTED, Call, Considered, Placement, Toke
 from coordinator.core.context import overflow
 from coordinator.core.protection import UNPROTECTED
 from shared.errors import FleetError
+from shared.logs import LateRecord
 
 Status = Literal["completed", "refused", "failed", "incomplete", "client_disconnected", "rejected", "retried"]
 """refused: the engine found fault with the call. rejected: no node was asked. retried: an attempt, not the last."""
@@ -123,28 +124,38 @@ class CallRecord:
         return error.status if error else 200
 
 
+class _Ended(LateRecord):
+    """The log line of a call that ended."""
+
+    def __init__(self, trace: Trace, level: int) -> None:
+        super().__init__(log.name, level, trace.timestamp)
+        self._trace = trace
+
+    def told(self) -> tuple[str, dict[str, object]]:
+        """What a person reads, and what a script."""
+        trace = self._trace
+        call = trace.call
+        fields: dict[str, object] = {
+            "request_id": call.id,
+            "model": call.model,
+            "status": trace.status,
+            "latency_ms": round(trace.latency_s * 1000, 1),
+        }
+        if trace.node_id:
+            fields |= {"node_id": trace.node_id, "engine": trace.engine, "retries": trace.retries}
+        error = f" ({trace.error})" if trace.error else ""
+        where = trace.node_id or "-"
+        return (
+            f"{call.operation} {call.model} on {where}: {trace.status}{error}{_context(trace)}",
+            fields,
+        )
+
+
 def write(trace: Trace) -> None:
-    """One log line for each call that ended."""
-    call = trace.call
-    extra: dict[str, object] = {
-        "request_id": call.id,
-        "model": call.model,
-        "status": trace.status,
-        "latency_ms": round(trace.latency_s * 1000, 1),
-    }
-    if trace.node_id:
-        extra |= {"node_id": trace.node_id, "engine": trace.engine, "retries": trace.retries}
-    log.log(
-        logging.WARNING if _loses(trace) else _LEVELS.get(trace.status, logging.INFO),
-        "%s %s on %s: %s%s%s",
-        call.operation,
-        call.model,
-        trace.node_id or "-",
-        trace.status,
-        f" ({trace.error})" if trace.error else "",
-        _context(trace),
-        extra=extra,
-    )
+    """One log line for each call that ended, put into words in the log's own thread."""
+    level = logging.WARNING if _loses(trace) else _LEVELS.get(trace.status, logging.INFO)
+    if log.isEnabledFor(level):
+        log.handle(_Ended(trace, level))
 
 
 def _loses(trace: Trace) -> bool:
