@@ -40,21 +40,29 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON, without a line end."""
-        message = record.getMessage()
+        if isinstance(record, LateRecord):  # of its own, no more than what is written here is asked
+            message, fields = record.told()
+        else:
+            message, fields = record.getMessage(), record.__dict__
         line: dict[str, object] = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
+            "level": logging.getLevelName(record.levelno),
             "logger": record.name,
             "msg": message,
         }
         line.update(self._always)
-        line.update((field, record.__dict__[field]) for field in _FIELDS if field in record.__dict__)
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        for field in _FIELDS:
+            if field in fields:
+                line[field] = fields[field]
+        if exception := record.__dict__.get("exc_info"):
+            line["exception"] = self.formatException(exception)
         try:
-            return msgspec.json.encode(line).decode()
+            return _encoder.encode(line).decode()
         except UnicodeEncodeError:  # half a character, as odd bytes of a header become
-            return msgspec.json.encode({field: _whole(value) for field, value in line.items()}).decode()
+            return _encoder.encode({field: _whole(value) for field, value in line.items()}).decode()
+
+
+_encoder = msgspec.json.Encoder()
 
 
 def _whole(value: object) -> object:
@@ -96,7 +104,7 @@ class LateRecord(logging.LogRecord):
         raise NotImplementedError
 
     def getMessage(self) -> str:  # noqa: N802 - logging's name for it
-        """The message. Every formatter asks for it first: from now on, all is there that an ordinary record has."""
+        """The message. Every other formatter asks for it first: from then on, all is there that any record has."""
         message, fields = self.told()
         self.levelname = logging.getLevelName(self.levelno)
         self.msecs = int(self.created % 1 * 1000) + 0.0
@@ -117,6 +125,11 @@ class Door(logging.Handler):
         super().__init__()
         self._records = records
         self._dropped = 0
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the handler's lock, which every thread that logs would wait for: here is nothing that needs it."""
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Never blocks. Formats the message here, so that its arguments cannot change before it is written."""
