@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from shared.logs import GATHER_S, Door, JsonLines, LateRecord, logging_to
 from tests.fakes.waiting import eventually
 
 log = logging.getLogger("herd.test")
+ROOT = Path(__file__).parents[2]
 DAY_S = 86_400
 SLACK_S = 0.5
 
@@ -222,3 +224,26 @@ def test_lines_are_written_together_not_one_by_one(tmp_path: Path) -> None:
         for number in range(2_500):
             log.info("line %d", number)
     assert [line["msg"] for line in lines(tmp_path)] == [f"line {number}" for number in range(2_500)]
+
+
+ENDING = """
+import logging, os, signal, sys, time
+from pathlib import Path
+from shared.logs import logging_to
+with logging_to(Path(sys.argv[1]), "herd", "INFO", "CRITICAL"):
+    for number in range(3_000):
+        logging.getLogger("herd.test").info("line %d", number)
+    if sys.argv[2] == "killed":
+        time.sleep(float(sys.argv[3]))
+        os.kill(os.getpid(), signal.SIGKILL)
+    if sys.argv[2] == "an exception":
+        raise ValueError("as the test says")
+"""
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("end", ["the end", "an exception", "killed"])
+def test_no_end_costs_a_line_that_is_older_than_a_moment(tmp_path: Path, end: str) -> None:
+    argv = [sys.executable, "-c", ENDING, str(tmp_path), end, str(GATHER_S + SLACK_S)]
+    subprocess.run(argv, cwd=ROOT, timeout=60, check=False, capture_output=True)
+    assert [line["msg"] for line in lines(tmp_path)] == [f"line {number}" for number in range(3_000)]
