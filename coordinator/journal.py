@@ -125,30 +125,33 @@ class CallRecord:
 
 
 class _Ended(LateRecord):
-    """The log line of a call that ended."""
+    """The log line of a call that ended. It keeps no decision: ten thousand of these may wait for a slow disk."""
 
     def __init__(self, trace: Trace, level: int) -> None:
         super().__init__(log.name, level, trace.timestamp)
-        self._trace = trace
+        self._call = trace.call
+        self._status = trace.status
+        self._latency_s = trace.latency_s
+        self._where = (trace.node_id, trace.engine, trace.retries)
+        self._why = (trace.error, trace.context, trace.context_overflow)
 
     def told(self) -> tuple[str, dict[str, object]]:
         """What a person reads, and what a script."""
-        trace = self._trace
-        call = trace.call
+        call, (node_id, engine, retries), (error, *contexts) = self._call, self._where, self._why
         fields: dict[str, object] = {
             "request_id": call.id,
             "model": call.model,
-            "status": trace.status,
-            "latency_ms": round(trace.latency_s * 1000, 1),
+            "status": self._status,
+            "latency_ms": round(self._latency_s * 1000, 1),
         }
-        if trace.node_id:
-            fields |= {"node_id": trace.node_id, "engine": trace.engine, "retries": trace.retries}
-        error = f" ({trace.error})" if trace.error else ""
-        where = trace.node_id or "-"
-        return (
-            f"{call.operation} {call.model} on {where}: {trace.status}{error}{_context(trace)}",
-            fields,
-        )
+        if node_id:
+            fields |= {"node_id": node_id, "engine": engine, "retries": retries}
+        message = f"{call.operation} {call.model} on {node_id or '-'}: {self._status}"
+        if error:
+            message += f" ({error})"
+        if told := "; ".join(filter(None, contexts)):
+            message += f" [Context protection: {told}]"
+        return message, fields
 
 
 def write(trace: Trace) -> None:
@@ -161,8 +164,3 @@ def write(trace: Trace) -> None:
 def _loses(trace: Trace) -> bool:
     """Whether a part of the prompt may not have been read, or a model was loaded anew for nothing."""
     return bool(trace.context_overflow) or trace.context.startswith(UNPROTECTED)
-
-
-def _context(trace: Trace) -> str:
-    told = "; ".join(filter(None, (trace.context, trace.context_overflow)))
-    return f" [Context protection: {told}]" if told else ""
