@@ -124,6 +124,7 @@ class Door(logging.Handler):
     def __init__(self, records: Batches[logging.LogRecord]) -> None:
         super().__init__()
         self._records = records
+        self._counting = threading.Lock()
         self._dropped = 0
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -140,9 +141,12 @@ class Door(logging.Handler):
                 self.handleError(record)
                 return
         if not self._records.put(record):
-            self._dropped += 1
-        elif self._dropped and self._records.put(_warning(f"{self._dropped} log lines dropped")):
-            self._dropped = 0
+            with self._counting:
+                self._dropped += 1
+        elif self._dropped:
+            with self._counting:
+                if self._records.put(_warning(f"{self._dropped} log lines dropped")):
+                    self._dropped = 0
 
 
 class _Writer:
