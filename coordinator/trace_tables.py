@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from coordinator.core.explanation import compact
 from coordinator.journal import Trace
+from shared.batches import giving_way
 
 Row: TypeAlias = dict[str, Any]
 Values: TypeAlias = tuple[object, ...]
@@ -142,7 +143,10 @@ def insert(database: Database, traces: list[Trace]) -> None:
     """All of them, or none. Raises sqlite3.Error."""
     observed = [each for each in traces if each.status == "completed" and each.run_s is not None]
     # Put into words before the file is locked.
-    rows = {TRACES: list(map(_trace_values, traces)), OBSERVATIONS: list(map(_observation_values, observed))}
+    rows = {
+        TRACES: list(map(_trace_values, giving_way(traces))),
+        OBSERVATIONS: list(map(_observation_values, observed)),
+    }
     with database.atomic():
         for table, of_table in rows.items():
             _insert(database.conn, table, of_table)

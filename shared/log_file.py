@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from io import FileIO
 from pathlib import Path
 
+from shared.batches import giving_way
+
 DAY_S = 86_400
 
 
@@ -43,7 +45,7 @@ class DailyFile(logging.Handler):
 
     def write(self, records: Iterable[logging.LogRecord]) -> None:
         """A line for each, all in one write; or so many more that are lost."""
-        lines = [line for record in records if (line := self._line(record)) is not None]
+        lines = [line for record in giving_way(records) if (line := self._line(record)) is not None]
         if not lines:
             return
         try:
