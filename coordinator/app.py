@@ -36,7 +36,7 @@ from coordinator.explain.routes import Explain
 from coordinator.explain.stored import Stored
 from coordinator.fleet_routes import FleetRoutes
 from coordinator.forward import Forwarder
-from coordinator.journal import Trace, write
+from coordinator.journal import Trace
 from coordinator.kept_cordons import KeptCordons
 from coordinator.lessons_file import LESSONS, LessonsFile
 from coordinator.live import Live
@@ -50,6 +50,7 @@ from coordinator.models.registry import Registry
 from coordinator.models.warmer import Warmer
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
+from coordinator.recorder import Recorder
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
 from coordinator.startup import advertise, opened, owners, remember
@@ -62,7 +63,6 @@ from coordinator.watching.feed import Feed
 from coordinator.watching.routes import Events
 from coordinator.watching.watch import Watch
 from shared.identity import kept_id
-from shared.names import ModelName
 from shared.serving import cancelled
 from shared.sockets import is_loopback
 
@@ -133,15 +133,12 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     recent = Recent(lambda call: desk.explain(call, clock()), clock)
 
     def record(trace: Trace) -> None:
-        write(trace)
-        metrics.record(trace)
-        watch.record(trace)
-        store.record(recent.noted(trace))
-        desk.counted(ModelName(trace.model), trace.call.prompt_chars, trace.tokens.prompt)
+        recorder.record(trace)
 
     wishes = asyncio.Event()
     dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
     watch = Watch(desk, limits, dispatcher.open_records, socket.gethostname(), clock)
+    recorder = Recorder(desk, metrics, watch, store, recent)
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)

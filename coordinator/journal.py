@@ -13,6 +13,7 @@ from coordinator.core.call import NOT_COUNTED, Call, Considered, Placement, Toke
 from coordinator.core.context import overflow
 from coordinator.core.protection import UNPROTECTED
 from shared.errors import FleetError
+from shared.logs import LateRecord
 
 Status = Literal["completed", "refused", "failed", "incomplete", "client_disconnected", "rejected", "retried"]
 """refused: the engine found fault with the call. rejected: no node was asked. retried: an attempt, not the last."""
@@ -123,35 +124,43 @@ class CallRecord:
         return error.status if error else 200
 
 
+class _Ended(LateRecord):
+    """The log line of a call that ended. It keeps no decision: ten thousand of these may wait for a slow disk."""
+
+    def __init__(self, trace: Trace, level: int) -> None:
+        super().__init__(log.name, level, trace.timestamp)
+        self._call = trace.call
+        self._status = trace.status
+        self._latency_s = trace.latency_s
+        self._where = (trace.node_id, trace.engine, trace.retries)
+        self._why = (trace.error, trace.context, trace.context_overflow)
+
+    def told(self) -> tuple[str, dict[str, object]]:
+        """What a person reads, and what a script."""
+        call, (node_id, engine, retries), (error, *contexts) = self._call, self._where, self._why
+        fields: dict[str, object] = {
+            "request_id": call.id,
+            "model": call.model,
+            "status": self._status,
+            "latency_ms": round(self._latency_s * 1000, 1),
+        }
+        if node_id:
+            fields |= {"node_id": node_id, "engine": engine, "retries": retries}
+        message = f"{call.operation} {call.model} on {node_id or '-'}: {self._status}"
+        if error:
+            message += f" ({error})"
+        if told := "; ".join(filter(None, contexts)):
+            message += f" [Context protection: {told}]"
+        return message, fields
+
+
 def write(trace: Trace) -> None:
-    """One log line for each call that ended."""
-    call = trace.call
-    extra: dict[str, object] = {
-        "request_id": call.id,
-        "model": call.model,
-        "status": trace.status,
-        "latency_ms": round(trace.latency_s * 1000, 1),
-    }
-    if trace.node_id:
-        extra |= {"node_id": trace.node_id, "engine": trace.engine, "retries": trace.retries}
-    log.log(
-        logging.WARNING if _loses(trace) else _LEVELS.get(trace.status, logging.INFO),
-        "%s %s on %s: %s%s%s",
-        call.operation,
-        call.model,
-        trace.node_id or "-",
-        trace.status,
-        f" ({trace.error})" if trace.error else "",
-        _context(trace),
-        extra=extra,
-    )
+    """One log line for each call that ended, put into words in the log's own thread."""
+    level = logging.WARNING if _loses(trace) else _LEVELS.get(trace.status, logging.INFO)
+    if log.isEnabledFor(level):
+        log.handle(_Ended(trace, level))
 
 
 def _loses(trace: Trace) -> bool:
     """Whether a part of the prompt may not have been read, or a model was loaded anew for nothing."""
     return bool(trace.context_overflow) or trace.context.startswith(UNPROTECTED)
-
-
-def _context(trace: Trace) -> str:
-    told = "; ".join(filter(None, (trace.context, trace.context_overflow)))
-    return f" [Context protection: {told}]" if told else ""

@@ -67,8 +67,9 @@ class Members:
         except NameTaken:
             self._tell_of_two(NodeId(heartbeat.node_id), address)
             raise
-        self._wake.set()
         node = self._desk.fleet.nodes[NodeId(heartbeat.node_id)]
+        if node.next_probe_at <= now:
+            self._wake.set()
         self._swaps.heard(node.node_id, heartbeat.swaps, now)
         standing = node.standing(now, self._limits)
         return HeartbeatReply(
@@ -138,11 +139,13 @@ class Members:
 
     def _tell_changes(self, now: float) -> None:
         known = self._desk.fleet.nodes
-        self._standings = {node_id: told for node_id, told in self._standings.items() if node_id in known}
+        if self._standings.keys() - known.keys():
+            self._standings = {node_id: told for node_id, told in self._standings.items() if node_id in known}
         self._told_of_two = {node_id: told for node_id, told in self._told_of_two.items() if node_id in known}
-        for node_id, node in self._desk.fleet.nodes.items():
-            standing = node.standing(now, self._limits)
-            if self._standings.get(node_id) == standing.state:
+        standings, limits = self._standings, self._limits
+        for node_id, node in known.items():
+            standing = node.standing(now, limits)
+            if standings.get(node_id) == standing.state:
                 continue
             self._standings[node_id] = standing.state
             level = logging.INFO if standing.status == "online" else logging.WARNING

@@ -30,9 +30,12 @@ class Histogram:
 
     def observe(self, route: str, seconds: float) -> None:
         """One more."""
-        counts = self._counts.setdefault(route, [0] * (len(BUCKETS_S) + 1))
+        counts = self._counts.get(route)
+        if counts is None:
+            counts = self._counts[route] = [0] * (len(BUCKETS_S) + 1)
+            self._sums[route] = 0.0
         counts[bisect_left(BUCKETS_S, seconds)] += 1
-        self._sums[route] = self._sums.get(route, 0.0) + seconds
+        self._sums[route] += seconds
 
     def samples(self) -> Iterable[Sample]:
         """Cumulative, as the format wants it."""

@@ -138,7 +138,7 @@ class Server:
 
     async def fleet_status(self, _request: web.Request) -> web.Response:
         """GET /fleet/status"""
-        return _json(self._status.fleet())
+        return web.Response(body=await self._status.encoded(), content_type="application/json")
 
     async def fleet_queue(self, _request: web.Request) -> web.Response:
         """GET /fleet/queue"""

@@ -1,24 +1,34 @@
 """/fleet/status and /fleet/queue: the fleet as scripts read it. Sizes in GiB where the name says gb."""
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from coordinator.core import owner
 from coordinator.core.call import Place
-from coordinator.core.cordon import Cordon
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.node import Node, Standing
+from coordinator.core.node import Node
+from coordinator.node_status import (
+    absent,
+    capacity_told,
+    drain_told,
+    engine_told,
+    event_told,
+    machine_told,
+    ollama_told,
+    with_owner,
+)
 from coordinator.waiting_calls import waiting_calls
-from shared.names import ModelName, NodeId, normalise
-from shared.wire import Capacity, Engine, EngineEvent, Heartbeat, Memory, Thermal
+from shared.names import NodeId, normalise
+from shared.wire import Engine
 
-GIB = 2**30
-WARM_C = 85.0
-"""From here a node's temperature is a warning."""
+SLICE = 20
+"""Nodes of which /fleet/status tells at a time: a millisecond."""
 
 
 class StatusReader:
@@ -39,17 +49,43 @@ class StatusReader:
 
     def fleet(self) -> dict[str, Any]:
         """GET /fleet/status"""
-        nodes = [self._node(node) for _, node in sorted(self._desk.fleet.nodes.items())]
+        nodes = [self._node(node) for node in self._nodes()]
+        online = sum(node["status"] == "online" for node in nodes)
+        return self._whole(nodes, self._queues(), online, sum(map(_loaded, nodes)))
+
+    async def encoded(self) -> bytes:
+        """The same, as JSON. A thousand nodes take 30 ms and more: after some of them what else is to be done has its
+        turn, so that no stream stands still.
+        """
+        nodes: list[Raw] = []
+        queues: dict[str, Raw] = {}
+        online = loaded = 0
+        for number, node in enumerate(self._nodes(), 1):
+            told = self._node(node)
+            online += told["status"] == "online"
+            loaded += _loaded(told)
+            nodes.append(Raw(msgspec.json.encode(told)))
+            queues |= {key: Raw(msgspec.json.encode(each)) for key, each in self._queues_of(node)}
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        return msgspec.json.encode(self._whole(nodes, queues, online, loaded))
+
+    def _nodes(self) -> list[Node]:
+        return [node for _, node in sorted(self._desk.fleet.nodes.items())]
+
+    def _whole(
+        self, nodes: Sequence[object], queues: Mapping[str, object], online: int, loaded: int
+    ) -> dict[str, Any]:
         return {
             "fleet": {
                 "nodes_total": len(nodes),
-                "nodes_online": sum(node["status"] == "online" for node in nodes),
-                "models_loaded": sum(len(node["ollama"]["models_loaded"]) for node in nodes),
+                "nodes_online": online,
+                "models_loaded": loaded,
                 "requests_active": self._running(),
                 "requests_held": len(self._desk.holding),
             },
             "nodes": nodes,
-            "queues": self._queues(),
+            "queues": queues,
             **{name: tell() for name, tell in self._further.items()},
             "timestamp": time.time(),
         }
@@ -93,7 +129,7 @@ class StatusReader:
         """GET /fleet/nodes/{node_id}: its part of /fleet/status; of one that is away all that is known: the order."""
         node = self._desk.fleet.nodes.get(node_id)
         return (
-            _absent(node_id, self._desk.fleet.cordons[node_id], self._clock())
+            absent(node_id, self._desk.fleet.cordons[node_id], self._clock())
             if node is None
             else self._node(node)
         )
@@ -109,23 +145,23 @@ class StatusReader:
             "cordoned": node.cordoned,
             "draining": node.draining,
             "drained": node.drained,
-            "drain": _drain(node.cordon, self._clock()),
-            **_machine(beat),
+            "drain": drain_told(node.cordon, self._clock()),
+            **machine_told(beat),
             "engines": [self._engine(engine, node) for engine in beat.engines],
-            "ollama": _ollama(node),
-            "capacity": _capacity(beat.capacity),
+            "ollama": ollama_told(node),
+            "capacity": capacity_told(beat.capacity),
             "gateway_url": node.address,
             "ollama_url": node.address,
             "requests_active": node.in_flight.total(),
             "circuits": self._circuits(node),
-            "events": [_event(each) for each in node.events.last],
+            "events": [event_told(each) for each in node.events.last],
             "agent_version": beat.agent_version,
             "heartbeat_age_s": round(self._clock() - node.last_heard, 3),
         }
 
     def _engine(self, engine: Engine, node: Node) -> dict[str, Any]:
         """With the tokens a second that one call alone was seen to get of each replica; null: nothing is known yet."""
-        told = _engine(engine, node)
+        told = engine_told(engine, node)
         for replica in told["replicas"]:
             pace = self._desk.fleet.paces.seen_tokens_per_s(node.node_id, normalise(replica["model"]))
             replica["tokens_per_s"] = None if pace is None else round(pace, 1)
@@ -146,155 +182,27 @@ class StatusReader:
         ]
 
     def _queues(self) -> dict[str, Any]:
-        queues: dict[str, Any] = {}
-        seats = self._desk.fleet.seats
-        for node_id, node in sorted(self._desk.fleet.nodes.items()):
-            for model, spots in sorted(node.spots.items()):
-                for spot in spots:
-                    running = node.in_flight[spot.engine.name, model]
-                    if running or spot.replicas:
-                        queues[f"{node_id}:{model}"] = {
-                            "node_id": node_id,
-                            "model": model,
-                            "engine": spot.engine.name,
-                            "pending": 0,  # a held call is bound to no node: see `held` of /fleet/queue
-                            "in_flight": running,
-                            "concurrency": seats.proven(Place(node_id, spot.engine.name, model), spot),
-                        }
-        return queues
+        return {key: told for node in self._nodes() for key, told in self._queues_of(node)}
+
+    def _queues_of(self, node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Of one node: what is in memory there, or runs."""
+        seats, node_id = self._desk.fleet.seats, node.node_id
+        for model in sorted(
+            {model for (_, model), _ in node.replicas} | {model for _, model in node.in_flight}
+        ):
+            for spot in node.spots.get(model, ()):
+                running = node.in_flight[spot.engine.name, model]
+                if running or spot.replicas:
+                    told = {
+                        "node_id": node_id,
+                        "model": model,
+                        "engine": spot.engine.name,
+                        "pending": 0,  # a held call is bound to no node: see `held` of /fleet/queue
+                        "in_flight": running,
+                        "concurrency": seats.proven(Place(node_id, spot.engine.name, model), spot),
+                    }
+                    yield f"{node_id}:{model}", told
 
 
-def _event(event: EngineEvent) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(event)
-    del told["number"]
-    return told
-
-
-def _drain(cordon: Cordon | None, now: float) -> dict[str, Any] | None:
-    """The drain that a person ordered here; None: none."""
-    if cordon is None or cordon.deadline is None:
-        return None
-    return {"seconds_left": round(max(0.0, cordon.deadline - now), 3), "cut": cordon.cut}
-
-
-def _absent(node_id: NodeId, cordon: Cordon | None, now: float) -> dict[str, Any]:
-    drains = cordon is not None and cordon.drains
-    return {
-        "node_id": node_id,
-        "status": "offline",
-        "state": "absent",
-        "reason": "nothing was heard of it since the coordinator's start",
-        "cordoned": cordon is not None,
-        "draining": drains,
-        "drained": drains,
-        "drain": _drain(cordon, now),
-        "requests_active": 0,
-    }
-
-
-def _machine(beat: Heartbeat) -> dict[str, Any]:
-    return {
-        "hardware": {
-            "memory_total_gb": _gib(beat.memory.total_bytes),
-            "cores_physical": beat.cpu.cores_physical,
-            "chip": beat.hardware.chip,
-            "memory_bandwidth_gbps": beat.hardware.memory_bandwidth_gbps,
-            "memory_bandwidth_source": beat.hardware.memory_bandwidth_source,
-            "unified_memory": beat.hardware.unified_memory,
-            "arch": beat.hardware.arch,
-        },
-        "cpu": msgspec.to_builtins(beat.cpu),
-        "memory": _memory(beat.memory),
-        "gpus": msgspec.to_builtins(beat.gpus),
-        "disk": {
-            "total_gb": _gib(beat.disk.total_bytes),
-            "available_gb": _gib(beat.disk.available_bytes),
-        },
-        "thermal": _thermal(beat.thermal),
-        "power": msgspec.to_builtins(beat.power),
-    }
-
-
-def _memory(memory: Memory) -> dict[str, Any]:
-    return {
-        "total_gb": _gib(memory.total_bytes),
-        "used_gb": _gib(memory.total_bytes - memory.available_bytes),
-        "available_gb": _gib(memory.available_bytes),
-        "pressure": memory.pressure,
-        "swap_total_gb": _gib(memory.swap_total_bytes),
-        "swap_used_gb": _gib(memory.swap_used_bytes),
-    }
-
-
-def _thermal(thermal: Thermal) -> dict[str, Any]:
-    celsius = thermal.temperature_c
-    state = "unknown" if celsius is None else "warning" if celsius >= WARM_C else "nominal"
-    return {"state": state, "temperature_c": celsius, "source": thermal.source}
-
-
-def with_owner(standing: Standing, capacity: Capacity | None) -> Standing:
-    """`paused`, and until when, for a node that would take calls if its owner let it."""
-    why = owner.refusal(capacity)
-    return Standing(standing.status, "paused", why) if why and standing.state == "ready" else standing
-
-
-def _capacity(capacity: Capacity | None) -> dict[str, Any] | None:
-    """The reference's shape and more; null: nothing is learned there."""
-    if capacity is None:
-        return None
-    ceiling = capacity.ceiling_bytes
-    return {
-        "mode": capacity.mode,
-        "ceiling_gb": None if ceiling is None else _gib(ceiling),
-        "availability_score": round(capacity.availability, 4),
-        "trend": round(capacity.trend, 4),
-        "reason": capacity.reason,
-        "override_active": capacity.override,
-        "until": capacity.until,
-        "learning_confidence": round(capacity.confidence, 4),
-        "days_observed": round(capacity.days_observed, 3),
-    }
-
-
-def _engine(engine: Engine, node: Node) -> dict[str, Any]:
-    """Every field, also those that a beat leaves out because they have their default."""
-    told = msgspec.structs.asdict(engine)
-    told["dialects"] = sorted(engine.dialects)
-    told["models"] = [
-        msgspec.structs.asdict(model) | {"abilities": sorted(model.abilities)} for model in engine.models
-    ]
-    told["replicas"] = [
-        msgspec.structs.asdict(replica) | {"in_flight": node.in_flight[engine.name, normalise(replica.model)]}
-        for replica in engine.replicas
-    ]
-    return told
-
-
-def _ollama(node: Node) -> dict[str, Any]:
-    """The reference's shape, whatever the engine."""
-    loaded = [
-        {
-            "name": spot.model.name,
-            "size_gb": _gib(replica.size_bytes),
-            "requests_active": node.in_flight[spot.engine.name, name],
-            "parameter_size": spot.model.parameter_size,
-            "quantization": spot.model.quantization,
-            "context_length": replica.context_length,
-            "digest": spot.model.digest,
-        }
-        for name, spots in sorted(node.spots.items())
-        for spot in spots
-        for replica in spot.replicas
-    ]
-    available: dict[ModelName, str] = {
-        name: spots[0].model.name for name, spots in sorted(node.spots.items())
-    }
-    return {
-        "models_loaded": loaded,
-        "models_available": list(available.values()),
-        "requests_active": node.in_flight.total(),
-    }
-
-
-def _gib(count: int) -> float:
-    return round(count / GIB, 3)
+def _loaded(told: Mapping[str, Any]) -> int:
+    return len(told["ollama"]["models_loaded"])

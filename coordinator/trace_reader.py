@@ -2,13 +2,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlite_utils import Database
 
 from coordinator import trace_tables
 from shared.errors import Unavailable
@@ -75,17 +74,17 @@ class TraceReader:
     def traces(self, limit: int) -> list[dict[str, Any]]:
         """The newest, newest first."""
         with self.opened() as database:
-            return [_decoded(row) for row in database.query(_TRACES, [limit])]
+            return [_decoded(row) for row in rows(database, _TRACES, [limit])]
 
     def overview(self) -> dict[str, Any]:
         """Sums over completed calls."""
         with self.opened() as database:
-            return next(iter(database.query(_OVERVIEW)))
+            return rows(database, _OVERVIEW)[0]
 
     def usage(self, since: float) -> list[dict[str, Any]]:
         """By node, model and day (UTC), from that Unix time on; a retried attempt is no call."""
         with self.opened() as database:
-            return list(database.query(_USAGE, [since]))
+            return rows(database, _USAGE, [since])
 
     def latencies(self, newest: int) -> list[tuple[NodeId, ModelName, list[float]]]:
         """Seconds of the newest calls of each model on each node, oldest first. None before the first start.
@@ -108,8 +107,8 @@ class TraceReader:
         if not self._exists():
             return []
         with self.opened() as database:
-            rows = database.execute(_SERVED, [since, until]).fetchall()
-        return [(normalise(name), hour, calls) for name, hour, calls in rows if is_model_name(name)]
+            served = database.execute(_SERVED, [since, until]).fetchall()
+        return [(normalise(name), hour, calls) for name, hour, calls in served if is_model_name(name)]
 
     def _exists(self) -> bool:
         try:
@@ -118,20 +117,27 @@ class TraceReader:
             raise Unavailable(f"{self._path.name} cannot be read: {error.strerror}", retry_after=2) from error
 
     @contextmanager
-    def opened(self) -> Iterator[Database]:
+    def opened(self) -> Iterator[sqlite3.Connection]:
         """A connection for one question. Raises Unavailable where the file cannot be read."""
         address = self._path.absolute().as_uri() + "?mode=ro"
         try:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:
                 connection.set_progress_handler(self._closed.is_set, STEPS_BETWEEN_LOOKS)
-                yield Database(connection, recursive_triggers=False, execute_plugins=False)
+                yield connection
         except sqlite3.Error as error:
             if trace_tables.is_corrupt(error):
                 self._suspect()
             raise Unavailable(f"{self._path.name} cannot be read: {error}", retry_after=2) from error
 
 
-def _seconds(database: Database, asked: list[Any]) -> list[float]:
+def rows(database: sqlite3.Connection, query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """Of a query, by the names of its columns. Raises sqlite3.Error."""
+    cursor = database.execute(query, values)
+    names = [column for column, *_ in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _seconds(database: sqlite3.Connection, asked: list[Any]) -> list[float]:
     return [ms / 1000 for (ms,) in database.execute(_NEWEST, asked)][::-1]
 
 

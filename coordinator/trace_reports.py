@@ -6,7 +6,7 @@ from typing import Any
 from coordinator.advice.contexts import CallTokens, ContextUse, uses
 from coordinator.advice.use import ModelUse
 from coordinator.health.snapshot import CallFigures, ErrorCount, Overflow, StatusCount
-from coordinator.trace_reader import DAY_S, TraceReader
+from coordinator.trace_reader import DAY_S, TraceReader, rows
 from shared.names import ModelName, normalise
 
 HOUR_S = 3_600.0
@@ -148,8 +148,8 @@ class TraceReports:
     def contexts(self, days: int, now: float) -> list[ContextUse]:
         """Tokens of generations, by model; what was cut tells nothing of what was needed."""
         with self._reader.opened() as database:
-            rows = database.execute(_CONTEXTS, [now - days * DAY_S, CONTEXT_CALLS])
-            return uses((CallTokens(*row) for row in rows), now)
+            calls = database.execute(_CONTEXTS, [now - days * DAY_S, CONTEXT_CALLS])
+            return uses((CallTokens(*row) for row in calls), now)
 
     def demand(self, since: float) -> list[tuple[ModelName, int]]:
         """Completed calls by the model that was asked for, whichever served them; a hundred spellings at most."""
@@ -161,4 +161,4 @@ class TraceReports:
 
     def _rows(self, query: str, *values: float) -> Rows:
         with self._reader.opened() as database:
-            return list(database.query(query, list(values)))
+            return rows(database, query, values)

@@ -1,8 +1,6 @@
 """TraceStore: rows of finished calls, written in batches by one thread. No call ever waits for it."""
 
-import contextlib
 import logging
-import queue
 import sqlite3
 import threading
 import time
@@ -11,18 +9,18 @@ from pathlib import Path
 from typing import TypedDict
 
 from msgspec.structs import replace
-from sqlite_utils import Database
 
 from coordinator import trace_tables
 from coordinator.journal import Trace
+from shared.batches import Batches
 
 QUEUE_LIMIT = 10_000
 """Traces that wait for the writer; beyond it new ones are dropped and counted."""
-DECISIONS_QUEUED = 1_000
+DECISIONS_QUEUED = 2_000
 """Beyond it, traces wait without their decisions: these are large."""
-BATCH_ROWS = 200
-BATCH_S = 0.25
-"""The oldest of a batch waits no longer, so that it is in the file within half a second."""
+BATCH_ROWS = 1_000
+BATCH_S = 0.2
+"""Seconds that a trace waits for more, so that it is in the file within 0.3."""
 BUSY_S = 1.0
 """SQLite's own patience with a lock, at each try."""
 LOCKED_TRIES = 20
@@ -58,7 +56,7 @@ class TraceStore:
         self,
         path: Path,
         retention_days: float,
-        open_database: Callable[[Path, float], Database] = trace_tables.opened,
+        open_database: Callable[[Path, float], sqlite3.Connection] = trace_tables.opened,
         queue_limit: int = QUEUE_LIMIT,
         *,
         decision_days: float = 7,
@@ -68,10 +66,10 @@ class TraceStore:
         self._retention_s = retention_days * DAY_S
         self._decisions_s = decision_days * DAY_S
         self._open = open_database
-        self._queue: queue.Queue[Trace | None] = queue.Queue(queue_limit)
+        self._queue: Batches[Trace] = Batches(queue_limit, BATCH_ROWS, BATCH_S)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
-        self._database: Database | None = None
+        self._database: sqlite3.Connection | None = None
         self._written = 0
         self._refused = 0
         """Dropped by the event loop: the queue was full."""
@@ -90,11 +88,9 @@ class TraceStore:
 
     def record(self, trace: Trace) -> None:
         """Never waits."""
-        if trace.decision is not None and self._queue.qsize() >= DECISIONS_QUEUED:
+        if trace.decision is not None and len(self._queue) >= DECISIONS_QUEUED:
             trace = replace(trace, decision=None)
-        try:
-            self._queue.put_nowait(trace)
-        except queue.Full:
+        if not self._queue.put(trace):
             self._refused += 1
             if time.monotonic() >= self._next_warning:
                 self._next_warning = time.monotonic() + WARN_EVERY_S
@@ -111,57 +107,32 @@ class TraceStore:
             "path": str(self.path),
             "written": self._written,
             "dropped": self.dropped,
-            "queued": self._queue.qsize(),
+            "queued": len(self._queue),
             "error": self._error,
         }
 
     def suspect(self) -> None:
         """Somebody who reads the file found it corrupt: the writer looks for itself, at all of it. From any thread."""
         self._suspected.set()
-        self._wake()
+        self._queue.hurry()
 
     def close(self, within_s: float) -> None:
         """Writes what is queued, as far as it gets within that time."""
         self._closing.set()
-        self._wake()
+        self._queue.close()
         self._thread.join(within_s)
         if self._thread.is_alive() or self.dropped:
-            log.warning("traces not written: %d dropped, %d queued", self.dropped, self._queue.qsize())
-
-    def _wake(self) -> None:
-        with contextlib.suppress(queue.Full):  # a full queue wakes the writer by itself
-            self._queue.put_nowait(None)
+            log.warning("traces not written: %d dropped, %d queued", self.dropped, len(self._queue))
 
     # In the thread
 
     def _run(self) -> None:
-        while not (self._closing.is_set() and self._queue.empty()):
+        while not (self._closing.is_set() and not self._queue):
             self._prune_if_due()
             self._check_if_suspected()
-            if batch := self._batch():
+            if batch := self._queue.take(max(0.0, self._next_prune - time.monotonic())):
                 self._write(batch)
         self._let_go()
-
-    def _batch(self) -> list[Trace]:
-        """Waits for a first trace, then a little for more."""
-        batch: list[Trace] = []
-        wait_until = self._next_prune
-        while len(batch) < BATCH_ROWS:
-            left = wait_until - time.monotonic()
-            try:
-                trace = (
-                    self._queue.get(timeout=left)
-                    if left > 0 and not self._closing.is_set()
-                    else (self._queue.get_nowait())
-                )
-            except queue.Empty:
-                break
-            if trace is None:
-                break  # somebody wants something else done
-            batch.append(trace)
-            if len(batch) == 1:
-                wait_until = time.monotonic() + BATCH_S
-        return batch
 
     def _write(self, batch: list[Trace]) -> None:
         tries = 0
@@ -183,7 +154,7 @@ class TraceStore:
             self._next_prune = time.monotonic() + PRUNE_EVERY_S
             self._tried(self._prune)
 
-    def _prune(self, database: Database) -> None:
+    def _prune(self, database: sqlite3.Connection) -> None:
         """Some rows; with more to delete, traces that came meanwhile have their turn first."""
         now, more = time.time(), False
         if self._retention_s:
@@ -200,7 +171,7 @@ class TraceStore:
             self._let_go()
             self._tried(trace_tables.check)
 
-    def _tried(self, work: Callable[[Database], None]) -> Exception | None:
+    def _tried(self, work: Callable[[sqlite3.Connection], None]) -> Exception | None:
         """What went wrong, if anything did; the next try then opens the file anew."""
         at_once = self._database is None
         try:
@@ -236,7 +207,7 @@ class TraceStore:
     def _let_go(self) -> None:
         database, self._database = self._database, None
         if database is not None:
-            database.conn.close()
+            database.close()
 
 
 def _is_lock(error: Exception) -> bool:

@@ -1,7 +1,8 @@
 """The file of a log: whole lines, a new file each day (UTC), shared by any number of processes.
 
-Each line is one write at the end of the file. A file that another process turned over, or somebody moved, is noticed
-before the next line. Where the file cannot be written, lines are lost and counted; nobody waits, and it is tried again.
+Whole lines are written at once, at the end of the file. A file that another process turned over, or somebody moved, is
+noticed before the next. Where the file cannot be written, lines are lost and counted; nobody waits, and it is tried
+again.
 """
 
 import contextlib
@@ -10,9 +11,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import FileIO
 from pathlib import Path
+
+from shared.batches import giving_way
 
 DAY_S = 86_400
 
@@ -38,33 +41,42 @@ class DailyFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line, or one more that is lost."""
-        try:
-            line = self.format(record).encode("utf-8", "backslashreplace")
-        except Exception:
-            self.handleError(record)
+        self.write([record])
+
+    def write(self, records: Iterable[logging.LogRecord]) -> None:
+        """A line for each, all in one write; or so many more that are lost."""
+        lines = [line for record in giving_way(records) if (line := self._line(record)) is not None]
+        if not lines:
             return
         try:
-            self._write(line)
+            self._append(lines)
         except OSError as error:
             self._let_go()
             if not self._lost:
                 self._tell(f"no log file: {error}; its lines are lost until it can be written")
-            self._lost += 1
+            self._lost += len(lines)
             return
         if self._lost:
             self._tell(f"the log file is written again; {self._lost} lines are lost")
             self._lost = 0
+
+    def _line(self, record: logging.LogRecord) -> bytes | None:
+        try:
+            return self.format(record).encode("utf-8", "backslashreplace")
+        except Exception:
+            self.handleError(record)
+            return None
 
     def close(self) -> None:
         """Nothing is kept back, so nothing is flushed."""
         self._let_go()
         super().close()
 
-    def _write(self, line: bytes) -> None:
+    def _append(self, lines: list[bytes]) -> None:
         file = self._current()
         # At worst, where another process is writing just now, this makes an empty line.
         start = b"\n" if self._doubted and _ends_inside_a_line(file) else b""
-        data = memoryview(start + line + b"\n")
+        data = memoryview(start + b"\n".join(lines) + b"\n")
         self._doubted = True
         while data:
             data = data[file.write(data) :]

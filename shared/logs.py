@@ -1,13 +1,13 @@
 """Logs of either program: JSON lines in a file that turns over daily, and plain lines on the terminal.
 
-Records go through a queue to one thread, so a slow disk or terminal never holds up a call.
+Records go in batches to one thread, so a slow disk or terminal never holds up a call. A line is written within
+GATHER_S of its making; a process that is killed loses those that are not.
 A log line never carries a prompt, an answer or a secret: callers pass names and numbers only.
 """
 
 import logging
-import logging.handlers
-import queue
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,12 +16,17 @@ from types import MappingProxyType
 
 import msgspec
 
+from shared.batches import Batches
 from shared.log_file import DailyFile
 from shared.printable import printable
 
 KEPT_DAYS = 30
 QUEUE_LIMIT = 10_000
 """Records waiting for the writer; beyond it new ones are dropped and counted."""
+GATHER_S = 0.2
+"""Seconds that a record waits for more, so that they are written together."""
+BATCH = 1_000
+"""Records that are written together, at most."""
 
 _FIELDS = ("request_id", "node_id", "model", "engine", "status", "latency_ms", "retries", "route")
 
@@ -35,20 +40,29 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON, without a line end."""
+        if isinstance(record, LateRecord):  # of its own, no more than what is written here is asked
+            message, fields = record.told()
+        else:
+            message, fields = record.getMessage(), record.__dict__
         line: dict[str, object] = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
+            "level": logging.getLevelName(record.levelno),
             "logger": record.name,
-            "msg": record.getMessage(),
+            "msg": message,
         }
         line.update(self._always)
-        line.update((field, record.__dict__[field]) for field in _FIELDS if field in record.__dict__)
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        for field in _FIELDS:
+            if field in fields:
+                line[field] = fields[field]
+        if exception := record.__dict__.get("exc_info"):
+            line["exception"] = self.formatException(exception)
         try:
-            return msgspec.json.encode(line).decode()
+            return _encoder.encode(line).decode()
         except UnicodeEncodeError:  # half a character, as odd bytes of a header become
-            return msgspec.json.encode({field: _whole(value) for field, value in line.items()}).decode()
+            return _encoder.encode({field: _whole(value) for field, value in line.items()}).decode()
+
+
+_encoder = msgspec.json.Encoder()
 
 
 def _whole(value: object) -> object:
@@ -74,29 +88,99 @@ class ConsoleLines(logging.Formatter):
         return "\n".join(map(printable, super().format(record).split("\n")))
 
 
-class _DroppingQueue(logging.handlers.QueueHandler):
-    """Drops rather than waits when the writer is behind; the count is told when there is room again."""
+class LateRecord(logging.LogRecord):
+    """A record whose text and fields are made where it is written. For what is logged a thousand times a second: to
+    make an ordinary one, with its text, takes six times as long.
+    """
 
-    def __init__(self, records: "queue.Queue[logging.LogRecord]") -> None:
-        super().__init__(records)
+    def __init__(self, name: str, level: int, created: float) -> None:
+        """`created`: seconds of Unix time."""
+        self.name = name
+        self.levelno = level
+        self.created = created
+
+    def told(self) -> tuple[str, Mapping[str, object]]:
+        """The message and the fields. Asked in another thread: it reads what does not change."""
+        raise NotImplementedError
+
+    def getMessage(self) -> str:  # noqa: N802 - logging's name for it
+        """The message. Every other formatter asks for it first: from then on, all is there that any record has."""
+        message, fields = self.told()
+        self.levelname = logging.getLevelName(self.levelno)
+        self.msecs = int(self.created % 1 * 1000) + 0.0
+        self.__dict__ = {**_BLANK, **self.__dict__, **fields}
+        return message
+
+
+_BLANK = logging.LogRecord("", logging.NOTSET, "", 0, "", None, None).__dict__
+"""What an ordinary record has."""
+
+
+class Door(logging.Handler):
+    """Hands records to the writer. Drops rather than waits when that is behind; the count is told when there is room
+    again.
+    """
+
+    def __init__(self, records: Batches[logging.LogRecord]) -> None:
+        super().__init__()
         self._records = records
+        self._counting = threading.Lock()
         self._dropped = 0
 
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Never blocks."""
-        try:
-            self._records.put_nowait(record)
-        except queue.Full:
-            self._dropped += 1
-            return
-        if self._dropped and not self._records.full():
-            lost, self._dropped = self._dropped, 0
-            self._records.put_nowait(_warning(f"{lost} log lines dropped"))
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the handler's lock, which every thread that logs would wait for: here is nothing that needs it."""
+        self.emit(record)
+        return True
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Formats the message here, so that its arguments cannot change before the thread writes it."""
-        record.msg, record.args = record.getMessage(), None
-        return record
+    def emit(self, record: logging.LogRecord) -> None:
+        """Never blocks. Formats the message here, so that its arguments cannot change before it is written."""
+        if not isinstance(record, LateRecord):
+            try:
+                record.msg, record.args = record.getMessage(), None
+            except Exception:
+                self.handleError(record)
+                return
+        if not self._records.put(record):
+            with self._counting:
+                self._dropped += 1
+        elif self._dropped:
+            with self._counting:
+                if self._records.put(_warning(f"{self._dropped} log lines dropped")):
+                    self._dropped = 0
+
+
+class _Writer:
+    """The thread that writes them."""
+
+    def __init__(
+        self, records: Batches[logging.LogRecord], console: logging.Handler, file: DailyFile
+    ) -> None:
+        self._records = records
+        self._console = console
+        self._file = file
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+
+    def start(self) -> None:
+        """Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when all is written."""
+        self._stopping = True
+        self._records.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            stopping = self._stopping
+            batch = self._records.take(None)
+            for record in batch:
+                if record.levelno >= self._console.level:
+                    self._console.handle(record)
+            self._file.write([record for record in batch if record.levelno >= self._file.level])
+            if stopping and not batch:
+                return
 
 
 _TALKATIVE = {"zeroconf": logging.ERROR}
@@ -121,9 +205,9 @@ def logging_to(
     console.setFormatter(ConsoleLines())
     file = DailyFile(directory / f"{program}.jsonl", KEPT_DAYS, lambda text: console.handle(_warning(text)))
     file.setFormatter(JsonLines(always))
-    records: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_LIMIT)
-    door = _DroppingQueue(records)
-    listener = logging.handlers.QueueListener(records, console, file, respect_handler_level=True)
+    records: Batches[logging.LogRecord] = Batches(QUEUE_LIMIT, BATCH, GATHER_S)
+    door = Door(records)
+    writer = _Writer(records, console, file)
     root = logging.getLogger()
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)
@@ -135,12 +219,12 @@ def logging_to(
         root.setLevel(min(file.level, console.level))
 
     set_levels(file_level, console_level)
-    listener.start()
+    writer.start()
     try:
         yield set_levels
     finally:
         root.removeHandler(door)
-        listener.stop()
+        writer.stop()
         console.close()
         file.close()
 

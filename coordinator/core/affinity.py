@@ -37,8 +37,12 @@ class Recent:
 
     def note(self, key: str, place: Place, now: float) -> None:
         """It was served there."""
-        before = [each for each in self._served.get(key, ()) if each[0] != place]
-        self._served[key] = ((place, now), *before[: self._places - 1])
+        before = self._served.get(key, ())
+        if before and before[0][0] == place:  # as nearly always
+            self._served[key] = ((place, now), *before[1:])
+        else:
+            others = [each for each in before if each[0] != place]
+            self._served[key] = ((place, now), *others[: self._places - 1])
         self._served.move_to_end(key)
         if len(self._served) > self._most:
             self._served.popitem(last=False)

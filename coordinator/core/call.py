@@ -21,7 +21,7 @@ class Origin(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class Call(Struct, frozen=True, kw_only=True, gc=False):
     """What placing needs to know of a call. The body stays with the dialect."""
 
     id: CallId
@@ -100,7 +100,7 @@ class Target(Struct, frozen=True):
     """What the gateway wants to be shown."""
 
 
-class Placement(Struct, frozen=True, kw_only=True):
+class Placement(Struct, frozen=True, kw_only=True, gc=False):
     """A call has a place. `scores` holds the points of the seven signals, those beside them where there are any
     (`session_affinity`, `prefix_affinity`, `quality_bonus`), and the `total` of all.
     """
@@ -132,7 +132,7 @@ class Considered(Protocol):
         ...
 
 
-class Placed(Struct, frozen=True):
+class Placed(Struct, frozen=True, gc=False):
     """The call may go to its place now."""
 
     call_id: CallId

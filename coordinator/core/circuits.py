@@ -48,15 +48,17 @@ class Circuit(Struct):
     def count(self, now: float, *, good: bool) -> None:
         """One call ended."""
         self.in_a_row = 0 if good else self.in_a_row + 1
-        if not self.seconds or self.seconds[-1].at != int(now):
-            self.seconds.append(Second(int(now)))
+        at = int(now)
+        if not self.seconds or self.seconds[-1].at != at:
+            self.seconds.append(Second(at))
+        second = self.seconds[-1]
         if good:
-            self.seconds[-1].good += 1
+            second.good += 1
             self.good += 1
         else:
-            self.seconds[-1].bad += 1
+            second.bad += 1
             self.bad += 1
-        while self.seconds[0].at <= int(now) - WINDOW_S:
+        while self.seconds[0].at <= at - WINDOW_S:
             gone = self.seconds.popleft()
             self.good -= gone.good
             self.bad -= gone.bad
@@ -94,7 +96,11 @@ class Circuits:
 
     def succeeded(self, place: Place, placed_at: float, now: float) -> bool:
         """It ended well. One that was placed after the opening closes the circuit."""
-        circuit = self._circuits.setdefault(place, Circuit())
+        circuit = self._circuits.get(
+            place
+        )  # most calls end here: to make one that is not kept costs more than all
+        if circuit is None:
+            circuit = self._circuits[place] = Circuit()
         circuit.count(now, good=True)
         if place not in self.opened or placed_at < circuit.opened_at:
             return False
@@ -153,6 +159,8 @@ class Circuits:
 
     def not_closed(self, node_id: NodeId) -> list[Place]:
         """Places of the node whose circuit is open or half-open."""
+        if not self.opened:
+            return []
         return sorted(place for place in self.opened if place.node_id == node_id)
 
     def next_change_at(self) -> float:

@@ -8,10 +8,12 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from coordinator.core.call import Place
 from shared.names import CallId, ModelName, NodeId
+
+Value = TypeVar("Value")
 
 GIB = 2**30
 BYTES_A_CALL = 2 * GIB
@@ -192,37 +194,48 @@ class Foreign:
     """Calls that run at a place and are not ours, as far as its engine tells how many run."""
 
     def __init__(self) -> None:
-        self._peaks: dict[Place, tuple[int, int]] = {}
+        self._peaks: dict[NodeId, dict[Place, tuple[int, int]]] = {}
         """Most of ours at once: between the two last beats, and since."""
-        self._foreign: dict[Place, int] = {}
+        self._foreign: dict[NodeId, dict[Place, int]] = {}
 
     def took(self, place: Place, running: int) -> None:
         """One of ours began there; `running` counts it."""
-        earlier, latest = self._peaks.get(place, (0, 0))
+        peaks = self._peaks.get(place[0])
+        if peaks is None:
+            peaks = self._peaks[place[0]] = {}
+        earlier, latest = peaks.get(place, (0, 0))
         if running > latest:
-            self._peaks[place] = (earlier, running)
+            peaks[place] = (earlier, running)
 
-    def heard(self, place: Place, busy: int, running: int) -> None:
+    def heard(self, place: Place, busy: int, running: int) -> bool:
         """A beat says that `busy` run. It may be some seconds old, and ours may be among them that have ended since:
-        only what exceeds the most that we ran in that time is foreign.
+        only what exceeds the most that we ran in that time is foreign. Whether that is another number than before.
         """
-        earlier, latest = self._peaks.get(place, (0, 0))
-        excess = busy - max(earlier, latest, running)
-        if excess > 0:
-            self._foreign[place] = excess
-        else:
-            self._foreign.pop(place, None)
-        if latest or running:
-            self._peaks[place] = (latest, running)
-        else:
-            self._peaks.pop(place, None)
+        before, peaks = self.of(place), self._peaks.get(place.node_id, {})
+        earlier, latest = peaks.get(place, (0, 0))
+        excess = max(0, busy - max(earlier, latest, running))
+        _keep(self._foreign, place, excess, excess > 0)
+        _keep(self._peaks, place, (latest, running), bool(earlier or latest or running))
+        return excess != before
 
     def of(self, place: Place) -> int:
         """By the last beat."""
-        return self._foreign.get(place, 0)
+        return self._foreign.get(place.node_id, {}).get(place, 0)
+
+    def watched(self, node_id: NodeId) -> list[Place]:
+        """Where a beat may tell another number though it says what the last one said: ours ran there of late."""
+        return list(self._peaks.get(node_id, ()))
 
     def forget(self, node_id: NodeId) -> None:
         """The node is gone for good."""
-        for known in (self._foreign, self._peaks):
-            for place in [place for place in known if place.node_id == node_id]:
-                del known[place]
+        self._foreign.pop(node_id, None)
+        self._peaks.pop(node_id, None)
+
+
+def _keep(known: dict[NodeId, dict[Place, Value]], place: Place, value: Value, worth: bool) -> None:
+    if worth:
+        known.setdefault(place.node_id, {})[place] = value
+    elif (of_node := known.get(place.node_id)) is not None:
+        of_node.pop(place, None)
+        if not of_node:
+            del known[place.node_id]

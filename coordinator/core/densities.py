@@ -13,6 +13,8 @@ MARGIN = 1.25
 SHORTEST_CHARS = 200
 """Of a prompt that teaches anything: in a shorter one, the template weighs too much."""
 
+_NOTHING = (0, 0.0, 0.0)
+
 
 class Densities:
     """Bounded: two generations of counts a model, the largest of each is kept."""
@@ -27,16 +29,18 @@ class Densities:
         """One prompt, as an engine counted it."""
         if not tokens or chars < SHORTEST_CHARS:
             return
-        count, largest, before = self._known.pop(model, (0, 0.0, 0.0))
+        count, largest, before = self._known.get(model, _NOTHING)
         if count >= GENERATION:
             count, largest, before = 0, 0.0, largest
-        self._known[model] = (count + 1, max(largest, chars / tokens), before)
+        density = chars / tokens
+        self._known[model] = (count + 1, density if density > largest else largest, before)
+        self._known.move_to_end(model)
         if len(self._known) > MOST_MODELS:
             self._known.popitem(last=False)
 
     def most(self, model: ModelName) -> float:
         """Characters a token that no prompt for the model is likely to pass."""
-        count, largest, before = self._known.get(model, (0, 0.0, 0.0))
+        count, largest, before = self._known.get(model, _NOTHING)
         if count < ENOUGH and not before:
             return self._at_most
         return min(self._at_most, max(largest, before) * MARGIN)

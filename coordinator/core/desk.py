@@ -152,10 +152,11 @@ class Desk(Readable):
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Decisions:
         """A beat. Raises CallerFault for one that is out of date; nothing changes then."""
         known = self.fleet.nodes.get(NodeId(heartbeat.node_id))
-        before = set(known.spots) if known else set()
+        before = known.spots if known else {}
         node = self.fleet.heard(heartbeat, address, now)
-        self.loads.seen(node, now)
-        return self._release(now, before | set(node.spots))
+        if self.loads.seen(node, now):
+            self.fleet.touch(node)
+        return self._release(now, before.keys() | node.spots.keys() if self.holding else ())
 
     def reached(self, node_id: NodeId, now: float) -> Decisions:
         """The node's gateway answered a probe."""
@@ -168,11 +169,7 @@ class Desk(Readable):
 
     def due_probes(self, now: float) -> list[NodeId]:
         """Nodes whose gateway is to be tried now. Asking books the next attempt."""
-        due = [node for node in self.fleet.nodes.values() if node.next_probe_at <= now]
-        due = [node for node in due if node.standing(now, self._limits).status != "offline"]
-        for node in due:
-            node.next_probe_at = now + self._limits.probe_every_s
-        return [node.node_id for node in due]
+        return self.fleet.probes.due(self.fleet.nodes, now)
 
     def due_engines(self, now: float) -> list[Target]:
         """Engines to be asked whether they are alive, since a call stands still there. Asking books the next time."""
@@ -271,6 +268,8 @@ class Desk(Readable):
         return self._waiting.release(now, models)
 
     def _models_at(self, place: Place) -> set[ModelName]:
+        if not self.holding:  # nobody asks
+            return set()
         return {place.model, *self.fleet.nodes[place.node_id].spots}
 
     def _end(self, call_id: CallId, now: float, *, loaded: bool = False) -> OpenCall | None:

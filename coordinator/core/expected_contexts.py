@@ -31,9 +31,13 @@ class ExpectedContexts(Generic[Key]):
         """What the next call will find; `told`: by the last beat."""
         return self._expected.get(key, told)
 
-    def heard(self, told: Callable[[Key], int | None], busy: Callable[[Key], int]) -> None:
-        """A beat: what it confirms, and what no call is waiting for any more, is expected no longer."""
+    def heard(self, told: Callable[[Key], int | None], busy: Callable[[Key], int]) -> bool:
+        """A beat: what it confirms, and what no call is waiting for any more, is expected no longer. Whether there was
+        any such.
+        """
+        before = len(self._expected)
         for key in list(self._expected):
             self._idle[key] = 0 if busy(key) else self._idle.get(key, 0) + 1
             if told(key) == self._expected[key] or self._idle[key] >= IDLE_BEATS:
                 del self._expected[key], self._idle[key]
+        return len(self._expected) < before

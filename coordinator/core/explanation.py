@@ -80,6 +80,8 @@ class Kept(Struct, frozen=True):
 
 def compact(explanation: Explanation) -> Explanation:
     """What is stored: the best places and the chosen one, and who refused: by node, or in a large fleet by reason."""
+    if len(explanation.candidates) <= BEST_KEPT:  # as nearly always: all of them, as they are
+        return explanation
     eligible = [each for each in explanation.candidates if each.eligible]
     refused = [each for each in explanation.candidates if not each.eligible]
     chosen = explanation.chosen_place

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from coordinator.core import measuring
+from coordinator.core import beats, measuring
 from coordinator.core.affinity import Affinity
 from coordinator.core.alarms import Alarms
 from coordinator.core.call import Place, Placement, Tokens
@@ -21,10 +21,11 @@ from coordinator.core.loads import Loads
 from coordinator.core.node import Node
 from coordinator.core.open_call import OpenCall
 from coordinator.core.paces import Paces
+from coordinator.core.probes import Probes
 from coordinator.core.seats import Seats
 from coordinator.core.spots import Spot
 from coordinator.core.usage import Usage
-from shared.errors import CallerFault, Conflict, NameTaken
+from shared.errors import Conflict
 from shared.names import CallId, ModelName, NodeId
 from shared.wire import Heartbeat
 
@@ -50,6 +51,8 @@ class Fleet:
         """Nodes where a call has ended."""
         self.stirred: set[NodeId] = set()
         """Nodes whose load is not what it was: those of both sets, and where a call has begun."""
+        self.renewed: set[NodeId] = set()
+        """Nodes that said again what they had said: nothing there is different, but for what was learned elsewhere."""
         self.next_change_at = math.inf
         """When something gets better by time alone."""
         self.cordons = Cordons()
@@ -62,6 +65,7 @@ class Fleet:
         self._placements = 0
         self._troubles: Alarms[NodeId] = Alarms()
         """When the next trouble of a node is over."""
+        self.probes = Probes(limits)
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float) -> Node:
         """Takes in a beat. Raises CallerFault for one that is older than what is known, NameTaken where that is
@@ -75,7 +79,11 @@ class Fleet:
             before: set[ModelName] = set()
             loaded: set[ModelName] = set()
         else:
-            self._check_order(node, heartbeat, now)
+            lease_over = now - node.last_heard > self._limits.lease_s
+            beats.check_order(node.heartbeat, heartbeat, lease_over=lease_over)
+            if node.hears_again(heartbeat, address, now, self._limits):
+                self._renew(node)
+                return node
             before, loaded = set(node.spots), node.loaded()
             if heartbeat.epoch != node.heartbeat.epoch:
                 self.circuits.forget(node.node_id)  # those were another process's
@@ -99,17 +107,11 @@ class Fleet:
                 self.touch(self.nodes[node_id])
         return node
 
-    def _check_order(self, node: Node, heartbeat: Heartbeat, now: float) -> None:
-        known = node.heartbeat
-        if (heartbeat.epoch, heartbeat.seq) > (known.epoch, known.seq):
-            return
-        if heartbeat.epoch == known.epoch:
-            raise CallerFault(f"beat {heartbeat.seq} of {node.node_id} is not newer than beat {known.seq}")
-        # A clock may have gone back: once the lease has run out, the older epoch is all there is.
-        if now - node.last_heard <= self._limits.lease_s and not known.leaving:
-            raise NameTaken(
-                f"another agent named {node.node_id} started later and is alive; give one of them a --node-id"
-            )
+    def _renew(self, node: Node) -> None:
+        """It said what it had said: as a rule nothing need be weighed anew there."""
+        self.renewed.add(node.node_id)
+        if self.seats.heard_again(node) or self.circuits.not_closed(node.node_id):
+            self.touch(node)  # why a circuit is open tells how long it still is
 
     def set_aside(self, node_id: NodeId, *, on: bool, deadline: float | None) -> None:
         """A person's order for a node, which may not have been heard of yet."""
@@ -125,6 +127,7 @@ class Fleet:
         self.stirred.add(node.node_id)
         self.changed.add(node.node_id)
         self._troubles.set(node.trouble_ends_at(), node.node_id)
+        self.probes.set(node)
         self.next_change_at = min(self._troubles.next_at(), self.circuits.next_change_at())
 
     def time_passed(self, now: float) -> None:
@@ -168,6 +171,7 @@ class Fleet:
             self._copies.subtract(node.loaded())
             self.facts.forget(node.node_id)
             self._troubles.drop(node.node_id)
+            self.probes.drop(node.node_id)
             self.changed.add(node.node_id)
             self.seats.forget(node.node_id)
             self.latencies.forget(node.node_id)

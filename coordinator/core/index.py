@@ -44,7 +44,8 @@ class Index:
 
     def __init__(self, fleet: Fleet, limits: Limits, weights: Weights, policy: Policy) -> None:
         self._fleet = fleet
-        self._changed, self._relieved, self._stirred = fleet.changed, fleet.relieved, fleet.stirred
+        self._changed, self._relieved = fleet.changed, fleet.relieved
+        self._stirred, self._renewed = fleet.stirred, fleet.renewed
         self._policy = policy
         self._cost = policy.cost
         self._candidates = Candidates(fleet)
@@ -76,7 +77,10 @@ class Index:
             for node_id in changed:
                 self._refresh(node_id, now)
             relieved -= changed
+            self._renewed -= changed
             changed.clear()
+        while self._renewed:
+            self._renew(self._renewed.pop())
         if relieved:
             for node_id in relieved:
                 self._relieve(node_id)
@@ -111,6 +115,13 @@ class Index:
             self._of_node[node_id] = entries
         else:
             self._of_node.pop(node_id, None)
+
+    def _renew(self, node_id: NodeId) -> None:
+        """Its places are what they were; what a call there takes may be told anew, by what was learned elsewhere."""
+        for entry in self._of_node.get(node_id, {}).values():
+            if not entry.has_room or not self._policy.holds(entry):
+                entry.prospect = entry.cost_of = None
+                self._shelves.stand(entry)
 
     def _circuit(self, place: Place, now: float) -> Refusal | None:
         circuits = self._fleet.circuits

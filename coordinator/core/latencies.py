@@ -1,8 +1,8 @@
 """How long finished calls took, per node and model; what the wait signal reads."""
 
-from collections import deque
 from collections.abc import Mapping
 
+from coordinator.core.newest import Newest
 from shared.names import ModelName, NodeId
 
 KEPT = 64
@@ -21,7 +21,7 @@ class Latencies:
     """Learns from finished calls only."""
 
     def __init__(self) -> None:
-        self._seconds: dict[NodeId, dict[ModelName, deque[float]]] = {}
+        self._seconds: dict[NodeId, dict[ModelName, Newest]] = {}
         """Both in order of use."""
         self._p75: dict[NodeId, dict[ModelName, float]] = {}
 
@@ -32,11 +32,11 @@ class Latencies:
             models = {}
         kept = models.pop(model, None)
         if kept is None:
-            kept = deque(maxlen=KEPT)
-        kept.append(seconds)
+            kept = Newest(KEPT)
+        kept.add(seconds)
         models[model] = kept
         self._seconds[node_id] = models
-        self._p75.setdefault(node_id, {})[model] = sorted(kept)[int(len(kept) * 0.75)]
+        self._p75.setdefault(node_id, {})[model] = kept.ordered[int(len(kept) * 0.75)]
         if len(models) > MODELS_KEPT:
             oldest = next(iter(models))
             del models[oldest], self._p75[node_id][oldest]

@@ -1,13 +1,19 @@
 """One figure, learned from samples: later ones count for more, an outlier moves it little."""
 
 import math
+from bisect import bisect_left, insort
 from collections import deque
+from itertools import accumulate
 from typing import TypeAlias
 
 KEPT = 15
 """Samples that count. A change is believed once half of their weight tells of it: after five or six."""
 FADING = 0.9
 """Weight of a sample beside the one after it."""
+_WEIGHTS = tuple(FADING**age for age in range(KEPT))
+"""By how many came after it."""
+_HALVES = (0.0, *(total / 2 for total in accumulate(_WEIGHTS)))
+"""Of the weight of so many samples."""
 
 
 Kept: TypeAlias = tuple[float, int]
@@ -19,10 +25,14 @@ RECALLED = 5
 class Figure:
     """A positive figure. Its value is the weighted median of the newest samples."""
 
-    __slots__ = ("_samples", "count", "value")
+    __slots__ = ("_by_age", "_ordered", "_turn", "count", "value")
 
     def __init__(self) -> None:
-        self._samples: deque[float] = deque(maxlen=KEPT)
+        self._by_age: deque[tuple[float, int]] = deque()
+        """Samples with their turns, the oldest first."""
+        self._ordered: list[tuple[float, int]] = []
+        """The same, the smallest first: kept so, since sorting them anew took most of what a call teaches."""
+        self._turn = 0
         self.count = 0
         """Samples that count now, at most KEPT."""
         self.value = 0.0
@@ -32,8 +42,13 @@ class Figure:
         """The newest. One that is not positive, or no number, is left out."""
         if not 0 < sample < math.inf:
             return
-        self._samples.append(sample)
-        self.count = len(self._samples)
+        if self.count == KEPT:
+            self._drop_oldest()
+        self._turn += 1
+        newest = (sample, self._turn)
+        self._by_age.append(newest)
+        insort(self._ordered, newest)
+        self.count += 1
         self.value = self._median()
 
     def beside(self, prior: float) -> float:
@@ -44,10 +59,13 @@ class Figure:
 
     def fade(self) -> None:
         """The oldest sample counts no more."""
-        if self._samples:
-            self._samples.popleft()
-            self.count = len(self._samples)
-            self.value = self._median() if self._samples else 0.0
+        if self.count:
+            self._drop_oldest()
+            self.value = self._median() if self.count else 0.0
+
+    def _drop_oldest(self) -> None:
+        del self._ordered[bisect_left(self._ordered, self._by_age.popleft())]
+        self.count -= 1
 
     def kept(self) -> Kept:
         """All there is to keep."""
@@ -63,11 +81,9 @@ class Figure:
         return figure
 
     def _median(self) -> float:
-        newest_first = enumerate(reversed(self._samples))
-        weighed = sorted((sample, FADING**age) for age, sample in newest_first)
-        half = sum(weight for _, weight in weighed) / 2
-        for sample, weight in weighed:
-            half -= weight
-            if half <= 0:
+        left, turn = _HALVES[self.count], self._turn
+        for sample, at in self._ordered:
+            left -= _WEIGHTS[turn - at]
+            if left <= 0:
                 return sample
-        return weighed[-1][0]
+        return self._ordered[-1][0]

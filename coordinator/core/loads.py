@@ -96,15 +96,21 @@ class Loads:
             self._learn(loading, now)
         return True
 
-    def seen(self, node: Node, now: float) -> None:
-        """A beat came: what it shows in memory is loaded."""
+    def seen(self, node: Node, now: float) -> bool:
+        """A beat came: what it shows in memory is loaded. Whether something is different by it."""
+        if not self._under_way and not self._unshown:
+            return False
+        changed = False
         for place in self._places(node.node_id):
             spots = node.spots.get(place.model, ())
             if any(spot.replicas for spot in spots if spot.engine.name == place.engine):
                 self.ended(place, now, ok=True)
                 self._unshown.pop(place, None)
+                changed = True
             elif now - self._unshown.get(place, now) >= SHOWN_S:
                 del self._unshown[place]  # it has left memory again
+                changed = True
+        return changed
 
     def loading(self, model: ModelName) -> Loading | None:
         """The load of `model` that should end first; None: none is under way."""

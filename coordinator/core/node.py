@@ -3,51 +3,30 @@
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from typing import Literal
 
-from msgspec import Struct
+from msgspec.structs import replace
 
+from coordinator.core import beats
 from coordinator.core.call import Place, Target
 from coordinator.core.cordon import Cordon
 from coordinator.core.engine_events import EngineEvents
 from coordinator.core.expected_contexts import ExpectedContexts
 from coordinator.core.limits import Limits
+from coordinator.core.memory import free_bytes
 from coordinator.core.node_load import NO_LOAD
-from coordinator.core.spots import Spot, spots_of
+from coordinator.core.spots import Replicas, Spot, replicas_of, spots_of
+from coordinator.core.standing import ANOTHER, NO_WAY, READY, NotReached, Reach, Standing, Status, aside
 from shared.names import ModelName, NodeId
 from shared.wire import Heartbeat
 
-Status = Literal["online", "degraded", "offline"]
-Reach = Literal["probing", "unreachable", "reached", "suspect"]
-"""probing, unreachable: never reached since it joined. reached: answers. suspect: did, then a connection failed."""
-NO_WAY = "open that port in its firewall, or tell its agent with --advertise where it can be reached"
-ANOTHER = (
-    "another program answers at that address and port; tell its agent with --advertise where it can be reached, or give"
-    " it another --gateway-port"
-)
+__all__ = ["Node", "NotReached", "Standing", "Status"]
+
 LOADS_KEPT = 1_000
 """Of each node: more than any machine loads in a day."""
 UNLOADED_KEPT = 256
 """Models of each node of which is known when they left memory last."""
 GONE_KEPT = 256
 """Places whose last use is remembered beside those of the last beat: models come again."""
-
-
-class NotReached(Struct, frozen=True):
-    """Why a probe of a node's gateway failed."""
-
-    reason: str
-    """In a few words."""
-    answered: bool = False
-    """Something did answer, but not as the gateway does."""
-
-
-class Standing(Struct, frozen=True):
-    """`status` as in /fleet/status, the finer word, and why."""
-
-    status: Status
-    state: str
-    reason: str = ""
 
 
 class Node:
@@ -72,6 +51,7 @@ class Node:
         self.loads: deque[tuple[float, ModelName]] = deque(maxlen=LOADS_KEPT)
         """When a beat first showed a model in memory that the one before did not, oldest first."""
         self.spots: dict[ModelName, tuple[Spot, ...]] = {}
+        self.replicas: Replicas = ()
         self.events = EngineEvents()
         self.load = NO_LOAD
         """As it was when the index last took in what has changed; another object whenever it is another."""
@@ -79,10 +59,28 @@ class Node:
         """Calls that run here, for whatever model."""
         self.worked, self._worked_at = 0.0, now
         """Call-seconds since it joined, up to the last time that a call began or ended: calls, added up over time."""
+        self.heartbeat, self.address, self.last_heard = heartbeat, address, now
+        self._known_free_bytes = 0
+        """By which its places were weighed last."""
         self._targets: dict[str, Target] = {}
         self._trouble_until: dict[tuple[str, ModelName], float] = {}
         self._accept(heartbeat, address, now)
         self._probe_anew(now)
+
+    def hears_again(self, heartbeat: Heartbeat, address: str, now: float, limits: Limits) -> bool:
+        """Takes in a newer beat, if it says what the last one said, and was not late. False: it is to be `heard`."""
+        before = self.heartbeat
+        if address != self.address or now - self.last_heard > limits.beat_late_s:
+            return False
+        if not beats.repeats(before, heartbeat, self._known_free_bytes):
+            return False
+        # Equal engines are kept once: another thousand lists of models would be looked through by the collector.
+        self.heartbeat, self.last_heard = replace(heartbeat, engines=before.engines), now
+        self.events.heard(heartbeat)
+        self._forget_uses()
+        if self.contexts.heard(self._context_told, self.in_flight.__getitem__):
+            self._touched(self)
+        return True
 
     def heard(self, heartbeat: Heartbeat, address: str, now: float, limits: Limits) -> None:
         """A newer beat. A restarted agent, or one that moved or was lost, must be reached again before it gets calls;
@@ -121,14 +119,16 @@ class Node:
 
     def loaded(self) -> set[ModelName]:
         """Models that are in memory here."""
-        return {model for model, spots in self.spots.items() if any(spot.replicas for spot in spots)}
+        return {model for (_, model), _ in self.replicas}
 
     def _accept(self, heartbeat: Heartbeat, address: str, now: float) -> None:
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
+        self._known_free_bytes = free_bytes(heartbeat)
         self.events.heard(heartbeat)
         self._targets.clear()
         if not heartbeat.leaving:
             self.spots = spots_of(heartbeat)
+            self.replicas = replicas_of(self.spots)
 
     def _context_told(self, key: tuple[str, ModelName]) -> int | None:
         spots = self.spots.get(key[1], ())
@@ -269,21 +269,6 @@ class Node:
             return Standing("degraded", "suspect", f"{self.address}: {self._problem.reason}")
         if silent > limits.beat_late_s:
             return Standing("degraded", "late", f"no heartbeat for {silent:.0f} s")
-        return Standing("online", *self._aside())
-
-    def _aside(self) -> tuple[str, str]:
-        """State and reason of a node that could take calls."""
-        lift = f"until `herd uncordon {self.node_id}`"
-        if not self.draining:
-            return (
-                ("cordoned", f"a person set it aside: no new calls {lift}")
-                if self.cordoned
-                else ("ready", "")
-            )
-        who = (
-            f"no new calls {lift}"
-            if self.cordoned
-            else "its agent takes no new calls: it stops or was drained there"
-        )
-        running = self.in_flight.total()
-        return ("draining", f"{running} running; {who}") if running else ("drained", f"nothing runs; {who}")
+        if self.cordon is None and not self.heartbeat.draining:
+            return READY
+        return aside(self.node_id, self.in_flight.total(), cordoned=self.cordoned, draining=self.draining)

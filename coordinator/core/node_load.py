@@ -5,7 +5,7 @@ from msgspec import Struct
 from shared.names import ModelName
 
 
-class NodeLoad(Struct, frozen=True):
+class NodeLoad(Struct, frozen=True, gc=False):
     """The same for each place of the node: a value, which decisions keep."""
 
     points: tuple[float, ...]

@@ -38,22 +38,22 @@ class Outlook:
     def prospect(self, node: Node, candidate: Candidate) -> Prospect:
         """Of that place."""
         known = self._fleet.paces.node(node.node_id)
-        paces = self._paces(node, candidate)
+        read_s, write_s, crowding = self._paces(node, candidate)
         lengths, model = self._fleet.lengths, candidate.place.model
         measured = known.writing.get(model)
         load_s = self._loading_s(node, candidate.model_bytes)
+        prompt, answer = lengths.usual_prompt(model), lengths.usual(model)
         return Prospect(
             known,
             known.learned,
-            paces.read_s,
-            paces.write_s,
-            paces.crowding,
-            lengths.usual_prompt(model) * paces.read_s + lengths.usual(model) * paces.write_s,
+            read_s,
+            write_s,
+            crowding,
+            (prompt, answer),
+            prompt * read_s + answer * write_s,
             0.0 if candidate.loaded else load_s,
             max(0.0, -(candidate.availability_trend or 0.0)) * OWNER_COMES,
-            Learned(
-                1 / paces.read_s, 1 / paces.write_s, measured.count if measured else 0, paces.crowding, load_s
-            ),
+            Learned(1 / read_s, 1 / write_s, measured.count if measured else 0, crowding, load_s),
         )
 
     def of(

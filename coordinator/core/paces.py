@@ -65,6 +65,7 @@ class NodePaces:
 
     __slots__ = (
         "alone",
+        "corrections",
         "crowding",
         "known",
         "learned",
@@ -80,6 +81,10 @@ class NodePaces:
         """How often it has taught something."""
         self.known: dict[tuple[ModelName, int, float], Pace] = {}
         """What was worked out since something was learned, by model and what is claimed."""
+        self.corrections: tuple[float, float, float] | None = None
+        """The same of what does not differ from model to model: seconds over claimed ones, of reading and writing, and
+        the crowding.
+        """
         self.writing: dict[ModelName, Figure] = {}
         """Seconds for a token of an answer, alone."""
         self.alone: dict[ModelName, Figure] = {}
@@ -93,6 +98,12 @@ class NodePaces:
         self.crowding = Figure()
         self.silent = 0
         """Calls alone, since one beside others told of it."""
+
+    def anew(self) -> None:
+        """Something was learned: what was worked out before does not hold."""
+        self.known.clear()
+        self.corrections = None
+        self.learned += 1
 
 
 _NOTHING = NodePaces()
@@ -113,10 +124,23 @@ class Paces:
         key = (model, model_bytes, bandwidth_gbps)
         found = node.known.get(key)
         if found is None:
+            reading, writing, crowding = node.corrections or self._corrections(node)
+            claim = claimed_s(model_bytes, bandwidth_gbps)
             found = node.known[key] = Pace(
-                self.read_s(node_id, *key), self.write_s(node_id, *key), self.crowding(node_id)
+                _beside(node.reading.get(model), claim / PRIOR_READING * reading),
+                _beside(node.writing.get(model), claim * writing),
+                crowding,
             )
         return found
+
+    def _corrections(self, node: NodePaces) -> tuple[float, float, float]:
+        """Kept, as after each call all models of its node are worked out anew."""
+        node.corrections = (
+            node.reading_over_claim.beside(self._hope_reading.value),
+            node.writing_over_claim.beside(self._hope_writing.value),
+            node.crowding.beside(PRIOR_CROWDING),
+        )
+        return node.corrections
 
     def node(self, node_id: NodeId) -> NodePaces:
         """What is known of it, now and later."""
@@ -155,32 +179,40 @@ class Paces:
     ) -> None:
         """A call ended well there."""
         known = self.node(node_id)
-        known.known.clear()
-        known.learned += 1
+        known.anew()
         claim = claimed_s(model_bytes, bandwidth_gbps)
         crowding = self.crowding(node_id)
-        read_s = self.read_s(node_id, model, model_bytes, bandwidth_gbps)
-        wrote_s = _writing_seconds(read_s, crowding, run)
+        wrote_s = self._writing_seconds(node_id, (model, model_bytes, bandwidth_gbps), crowding, run)
         if run.answer_tokens is not None and run.answer_tokens >= LEAST_TOKENS and wrote_s is not None:
             crowded_s = wrote_s / run.answer_tokens
             _learn_crowding(known, model, run.writing_beside, crowded_s)
             alone_s = crowded_s / (1 + crowding * run.writing_beside)
-            known.writing.setdefault(model, Figure()).add(alone_s)
+            _figure(known.writing, model).add(alone_s)
             known.writing_over_claim.add(alone_s / claim)
         if run.first_byte_s is not None and run.loaded and not run.cached and run.prompt_tokens:
             alone_s = run.first_byte_s / (1 + crowding * run.reading_beside)
             token_s = alone_s / (run.prompt_tokens + SETUP_TOKENS)
-            known.reading.setdefault(model, Figure()).add(token_s)
+            _figure(known.reading, model).add(token_s)
             known.reading_over_claim.add(token_s * PRIOR_READING / claim)
         better = self._hope_writing.learned(node_id, known.writing_over_claim)
         if self._hope_reading.learned(node_id, known.reading_over_claim) or better:
             self._anew()
 
+    def _writing_seconds(
+        self, node_id: NodeId, claimed: tuple[ModelName, int, float], crowding: float, run: Run
+    ) -> float | None:
+        """Of an answer that came whole it is what reading cannot have taken."""
+        if run.first_byte_s is not None:
+            return run.seconds - run.first_byte_s
+        if not run.loaded or run.prompt_tokens is None:
+            return None
+        reading_s = self.read_s(node_id, *claimed) * (run.prompt_tokens + SETUP_TOKENS)
+        return run.seconds - min(run.seconds / 2, reading_s * (1 + crowding * run.reading_beside))
+
     def _anew(self) -> None:
         """There is another hope: what each node is expected to do has changed."""
         for node in self._nodes.values():
-            node.known.clear()
-            node.learned += 1
+            node.anew()
 
     def forget(self, node_id: NodeId) -> None:
         """The node is gone for good."""
@@ -201,19 +233,9 @@ class Paces:
             self._anew()
 
 
-def _writing_seconds(read_s: float, crowding: float, run: Run) -> float | None:
-    """Of an answer that came whole it is what reading cannot have taken."""
-    if run.first_byte_s is not None:
-        return run.seconds - run.first_byte_s
-    if not run.loaded or run.prompt_tokens is None:
-        return None
-    reading_s = read_s * (run.prompt_tokens + SETUP_TOKENS) * (1 + crowding * run.reading_beside)
-    return run.seconds - min(run.seconds / 2, reading_s)
-
-
 def _learn_crowding(known: NodePaces, model: ModelName, beside: float, token_s: float) -> None:
     """By how much each call beside it slowed one, where that can be told."""
-    alone = known.alone.setdefault(model, Figure())
+    alone = _figure(known.alone, model)
     if beside < CROWDED:
         alone.add(token_s)
         known.silent += 1
@@ -222,6 +244,13 @@ def _learn_crowding(known: NodePaces, model: ModelName, beside: float, token_s: 
     elif alone.count >= LEAST_ALONE:
         known.silent = 0
         known.crowding.add(min(MOST_CROWDING, max(LEAST_CROWDING, (token_s / alone.value - 1) / beside)))
+
+
+def _figure(figures: dict[ModelName, Figure], model: ModelName) -> Figure:
+    found = figures.get(model)
+    if found is None:
+        found = figures[model] = Figure()
+    return found
 
 
 def claimed_s(model_bytes: int, bandwidth_gbps: float) -> float:

@@ -1,5 +1,7 @@
 """The seven signals of a place in seconds, as a value, and what was known of the place."""
 
+from operator import attrgetter
+
 from msgspec import Struct
 
 
@@ -16,7 +18,7 @@ class Learned(Struct, frozen=True):
     """To load the model, were it not in memory."""
 
 
-class Predicted(Struct, frozen=True):
+class Predicted(Struct, frozen=True, gc=False):
     """Seconds."""
 
     wait: float
@@ -36,16 +38,24 @@ class Predicted(Struct, frozen=True):
         """What placing it there costs everybody: its own time, and what it takes from others."""
         return self.wait + self.load + self.evict + self.prefill + self.decode + self.harm + self.owner
 
+    @property
+    def predicted(self) -> "Predicted":
+        """Itself: some are worked out only when they are asked for."""
+        return self
+
     def shown(self) -> dict[str, float]:
         """The seconds by name, and their `total`."""
-        return {**{name: getattr(self, name) for name in PARTS}, "total": self.total}
+        return dict(zip(PARTS, _parts(self), strict=True), total=self.total)
 
     def ground(self) -> dict[str, float]:
         """By name: what was learned of the place, and how long an answer was expected."""
         if self.learned is None:
             return {}
-        told = {name: float(f"{getattr(self.learned, name):.4g}") for name in Learned.__struct_fields__}
-        return {**told, "expected_answer_tokens": round(self.answer_tokens, 1)}
+        told = map(float, (_ROUNDED % _figures(self.learned)).split())  # at once: half the time of one by one
+        return dict(zip(_FIGURES, told, strict=True), expected_answer_tokens=round(self.answer_tokens, 1))
 
 
 PARTS = ("wait", "load", "evict", "prefill", "decode", "harm", "owner")
+_FIGURES = Learned.__struct_fields__
+_ROUNDED = "%.4g " * len(_FIGURES)
+_parts, _figures = attrgetter(*PARTS), attrgetter(*_FIGURES)

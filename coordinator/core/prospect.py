@@ -10,7 +10,7 @@ LEFT = 0.5
 """Of a running call, on average."""
 
 
-class Prospect(Struct, frozen=True):
+class Prospect(Struct, frozen=True, gc=False):
     """Seconds. Holds until its node tells something else of itself, or teaches something new."""
 
     known: NodePaces
@@ -23,8 +23,10 @@ class Prospect(Struct, frozen=True):
     """For a token of an answer."""
     crowding: float
     """Part by which each call beside it makes one longer."""
+    usual: tuple[float, float]
+    """Tokens of a usual call: of its prompt and its answer."""
     own_s: float
-    """Of a usual call."""
+    """Of that call."""
     load_s: float
     """To load the model; 0 where it is in memory."""
     owner: float
@@ -80,7 +82,7 @@ class Prospect(Struct, frozen=True):
         )
 
 
-class Foreseen(Struct, frozen=True):
+class Foreseen(Struct, frozen=True, gc=False):
     """A call at a place that has its model in memory and room for it: the seconds are worked out when somebody asks,
     as where there is no other place to choose seldom anybody does.
     """

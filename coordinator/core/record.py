@@ -1,7 +1,9 @@
 """What a decision was made from, kept as values, so that it can be explained later and elsewhere."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -12,16 +14,15 @@ from coordinator.core.explanation import Explanation, Judged, Outcome
 from coordinator.core.limits import Weights
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
-from coordinator.core.prospect import Foreseen
 from coordinator.core.protection import Protection, describe
 from coordinator.core.shelf import Chosen, Extra, Fixed, Weighed, breakdown
-from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, functions
+from coordinator.core.signals import OF_CALL, OF_PLACE, SIGNALS, Signal, functions
 from shared.names import NodeId
 
 AFFINITIES = ("session_affinity", "prefix_affinity")
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class Record(Struct, frozen=True, kw_only=True, gc=False):
     """One decision. Making it costs little; its explanation is worked out only when somebody asks. Points of affinity
     and a `quality_bonus` may stand beside the seven signals in a breakdown, and count in its total.
     """
@@ -49,7 +50,7 @@ class Record(Struct, frozen=True, kw_only=True):
     def explanation(self) -> Explanation:
         """In full: eligible places by points, then the refusals."""
         extras = {each.entry.place: each.extra for each in self.told if each.extra}
-        seconds = {each.entry.place: each.seconds for each in self.told if each.seconds}
+        seconds = {each.entry.place: each.seconds.predicted for each in self.told if each.seconds}
         judged = [
             self._judged(fixed, load, extras.get(fixed.place, ()), seconds.get(fixed.place))
             for fixed, load in zip(self.weighed.places, self.weighed.loads, strict=True)
@@ -57,9 +58,7 @@ class Record(Struct, frozen=True, kw_only=True):
         judged.sort(key=partial(_order, predicted=self.policy == "predictive"))
         return Explanation(
             policy=self.policy,
-            weights={
-                name: getattr(self.weights, name) for name in (*(name for name, _ in SIGNALS), *AFFINITIES)
-            },
+            weights=dict(zip(_TOLD_WEIGHTS, _told_weights(self.weights), strict=True)),
             outcome=self.outcome,
             chosen=self.chosen.node_id if self.chosen else None,
             reason=self.reason,
@@ -68,9 +67,7 @@ class Record(Struct, frozen=True, kw_only=True):
             omitted=self.omitted,
         )
 
-    def _judged(
-        self, each: Fixed, load: NodeLoad, extra: Extra, seconds: Predicted | Foreseen | None
-    ) -> Judged:
+    def _judged(self, each: Fixed, load: NodeLoad, extra: Extra, seconds: Predicted | None) -> Judged:
         place = each.place
         refusal = eligibility.unable(place.node_id, each.spot, self.call) or each.barred
         if refusal is None and (place.node_id in self.excluded or place in self.passed_over):
@@ -93,12 +90,21 @@ class Record(Struct, frozen=True, kw_only=True):
     def _scores(self, each: Fixed, load: tuple[float, ...], extra: Extra) -> dict[str, float]:
         candidate, of_place = each.candidate, each.points
         if self.call.num_ctx and not candidate.loaded:  # as the index does
-            of_place = self._points(OF_PLACE, candidate)
-        return breakdown((*of_place, *load, *self._points(OF_CALL, candidate)), extra)
+            of_place = self._points(OF_PLACE, candidate, functions(self.weights))
+        return breakdown((*of_place, *load, *self._points(OF_CALL, candidate, _PLAIN)), extra)
 
-    def _points(self, names: tuple[str, ...], candidate: Candidate) -> tuple[float, ...]:
-        known = functions(self.weights)
-        return tuple(known[name](candidate, self.call) * getattr(self.weights, name) + 0.0 for name in names)
+    def _points(
+        self, names: tuple[str, ...], candidate: Candidate, known: Mapping[str, Signal]
+    ) -> tuple[float, ...]:
+        return tuple(
+            [known[name](candidate, self.call) * getattr(self.weights, name) + 0.0 for name in names]
+        )
+
+
+_TOLD_WEIGHTS = (*(name for name, _ in SIGNALS), *AFFINITIES)
+_told_weights = attrgetter(*_TOLD_WEIGHTS)
+_PLAIN = dict(SIGNALS)
+"""As they are whatever the weights: those of a call read none of them."""
 
 
 def _order(each: Judged, *, predicted: bool) -> tuple[bool, bool, float, float, str]:

@@ -1,6 +1,6 @@
 """How much room a node has for models, in the memory where they would live and on its disk."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -57,6 +57,34 @@ class Room(Struct, frozen=True, kw_only=True):
         return max(0, min(self.free, bound - self.loaded))
 
 
+class Rooms(Mapping[NodeId, Room]):
+    """Of this moment, by node, each worked out when it is asked about: of a large fleet most are not. To be used at
+    once and thrown away.
+    """
+
+    def __init__(self, fleet: Fleet, limits: Limits, now: float, loading: Mapping[NodeId, int]) -> None:
+        """`loading`: bytes being loaded."""
+        self._nodes = fleet.nodes
+        self._limits = limits
+        self._now = now
+        self._loading = loading
+        self._known: dict[NodeId, Room] = {}
+
+    def __getitem__(self, node_id: NodeId) -> Room:
+        room = self._known.get(node_id)
+        if room is None:
+            loading = self._loading.get(node_id, 0)
+            room = room_of(self._nodes[node_id], self._limits, self._now, loading=loading)
+            self._known[node_id] = room
+        return room
+
+    def __iter__(self) -> Iterator[NodeId]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+
 def rooms(
     fleet: Fleet,
     limits: Limits,
@@ -77,11 +105,7 @@ def room_of(node: Node, limits: Limits, now: float, *, coming: int = 0, loading:
     beat = node.heartbeat
     engine = next((each.name for each in beat.engines if each.kind == OLLAMA and each.up), "")
     in_vram = lives_in_vram(beat)
-    held = [
-        (_bytes(replica, in_vram), node.in_flight[each.name, model])
-        for model, spots in node.spots.items()
-        for each, replica in ((spot.engine, replica) for spot in spots for replica in spot.replicas)
-    ]
+    held = [(_bytes(replica, in_vram), node.in_flight.get(key, 0)) for key, replica in node.replicas]
     total, free = _memory(beat, in_vram)
     return Room(
         node_id=node.node_id,

@@ -35,6 +35,15 @@ class Seats:
                 busy = sum(replica.slots_busy for replica in spot.replicas)
                 self._foreign.heard(Place(node.node_id, *key), busy, node.in_flight[key])
 
+    def heard_again(self, node: Node) -> bool:
+        """A beat came that said what the last one did. Whether a place takes another number of calls by it."""
+        node_id, changed = node.node_id, False
+        for place in self._foreign.watched(node_id):
+            if spot := node.spot(place.engine, place.model):
+                busy = sum(replica.slots_busy for replica in spot.replicas)
+                changed |= self._foreign.heard(place, busy, node.in_flight[place[1:]])
+        return changed
+
     def took(self, call_id: CallId, place: Place, spot: Spot, running: int, now: float) -> list[Place]:
         """One of ours began there; `running` counts it."""
         self._foreign.took(place, running)

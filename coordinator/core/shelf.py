@@ -1,6 +1,6 @@
 """Where the index keeps a place: entries, in groups of places that are alike to every call, on one shelf a model."""
 
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,7 +12,6 @@ from coordinator.core.node import Node
 from coordinator.core.node_load import NodeLoad
 from coordinator.core.predicted import Predicted
 from coordinator.core.prospect import Foreseen, Prospect
-from coordinator.core.signals import OF_CALL, OF_LOAD, OF_PLACE, SIGNALS
 from coordinator.core.spots import Spot
 from shared.names import NodeId
 
@@ -83,7 +82,7 @@ Extra = tuple[tuple[str, float], ...]
 """Points by name."""
 
 
-class Weighed(Struct, frozen=True):
+class Weighed(Struct, frozen=True, gc=False):
     """Places and the loads of their nodes, at the time of a decision."""
 
     places: tuple[Fixed, ...]
@@ -99,6 +98,7 @@ class Entry:
     __slots__ = (
         "base",
         "cost",
+        "cost_by",
         "cost_of",
         "fixed",
         "group",
@@ -123,6 +123,8 @@ class Entry:
         """By the policy, and the load of the node for which that was worked out."""
         self.prospect: Prospect | None = None
         """For a policy that predicts."""
+        self.cost_by: Prospect | None = None
+        """By which `cost` was worked out."""
         self.fixed: Fixed
         self.group: Group | None = None
 
@@ -195,7 +197,7 @@ class Shelf:
         self.ordered = tuple(tuple(each for each in groups if each.tier == tier) for tier in TIERS)
 
 
-class Chosen(Struct, frozen=True):
+class Chosen(Struct, frozen=True, gc=False):
     """An entry and its points for one call."""
 
     entry: Entry
@@ -243,8 +245,17 @@ def rank(chosen: Chosen) -> tuple[float, int, Place]:
 
 def breakdown(points: tuple[float, ...], extra: Extra = ()) -> dict[str, float]:
     """Points in the order of OF_PLACE, OF_LOAD and OF_CALL, by name in the order of SIGNALS, and their `total`."""
-    # On the path of every call, and of one length: to have that checked, or dict() do it, takes three times as long.
-    result = {name: each for name, each in zip(_ORDER, _in_order(points))}  # noqa: B905, C416
+    thermal, memory_fit, role_affinity, availability_trend, queue_depth, wait_time, context_fit = points
+    # On the path of every call: written out, since a loop over the names takes twice as long.
+    result = {
+        "thermal": thermal,
+        "memory_fit": memory_fit,
+        "queue_depth": queue_depth,
+        "wait_time": wait_time,
+        "role_affinity": role_affinity,
+        "availability_trend": availability_trend,
+        "context_fit": context_fit,
+    }
     if extra:
         result.update(extra)
         points = tuple(result.values())
@@ -253,5 +264,3 @@ def breakdown(points: tuple[float, ...], extra: Extra = ()) -> dict[str, float]:
 
 
 _load = attrgetter("load")
-_ORDER = tuple(name for name, _ in SIGNALS)
-_in_order = itemgetter(*((*OF_PLACE, *OF_LOAD, *OF_CALL).index(name) for name in _ORDER))

@@ -11,6 +11,10 @@ ELSEWHERE = ("-cloud", ":cloud")
 """Ends of the names of models that an Ollama only passes on."""
 
 
+Replicas = tuple[tuple[tuple[str, ModelName], Replica], ...]
+"""What a node has in memory, with engine and model."""
+
+
 class Spot(Struct, frozen=True):
     """A model on one engine of a node, loaded (with its replicas) or not."""
 
@@ -61,3 +65,13 @@ def spots_of(heartbeat: Heartbeat) -> dict[ModelName, tuple[Spot, ...]]:
         for name, model in models.items():
             found[name].append(Spot(engine, model, tuple(replicas[name])))
     return {name: tuple(spots) for name, spots in found.items()}
+
+
+def replicas_of(spots: dict[ModelName, tuple[Spot, ...]]) -> Replicas:
+    """All of them: few, where a node has many models on its disk."""
+    return tuple(
+        ((spot.engine.name, model), replica)
+        for model, of_model in spots.items()
+        for spot in of_model
+        for replica in spot.replicas
+    )

@@ -25,7 +25,7 @@ class Usage:
         """`now` may lie before this start: what is remembered is older."""
         hour = int(now // HOUR_S)
         counted = self._hours.pop(model, None) or Counter()
-        counted[hour] += calls
+        counted[hour] = counted.get(hour, 0) + calls
         if len(counted) > WEEK_HOURS:
             newest = max(counted)
             for old in [each for each in counted if each <= newest - WEEK_HOURS]:

@@ -84,6 +84,8 @@ class Waiting:
         """
         self._scorer.settle(now)
         decisions: Decisions = []
+        if not self._holding:  # as nearly always
+            return decisions
         turns = self._holding.round(now, models)
         while waiting := turns.next():
             decision = self._decide(waiting, now)

@@ -182,10 +182,10 @@ def _spare(
     """Where it fits with nothing put out for it, within what the owner allows: the node with most to spare."""
     best: tuple[int, Room, Spot] | None = None
     for node, spot in seen.fleet.having(model):
-        room = seen.rooms[node.node_id]
-        if room.closed or spot.engine.name != room.engine or spot.replicas:
+        if spot.replicas or node.heartbeat.power.on_battery:
             continue
-        if room.availability < availability or node.heartbeat.power.on_battery:
+        room = seen.rooms[node.node_id]
+        if room.closed or spot.engine.name != room.engine or room.availability < availability:
             continue
         left = room.spare(SHARE) - (taken or {}).get(node.node_id, 0)
         fits = 0 < needs(spot) <= left and (node.node_id, model) not in seen.barred

@@ -30,12 +30,15 @@ class Recent:
         if not trace.node_id and trace.decision is None:
             trace = self._unplaced(trace)
         call_id = trace.call.id
-        kept = self._traces.setdefault(call_id, [])
+        kept = self._traces.get(call_id)
+        if kept is None:
+            self._traces[call_id] = [trace]
+            if len(self._traces) > CALLS_KEPT:
+                self._traces.popitem(last=False)
+            return trace
         kept.append(trace)
         del kept[:-ATTEMPTS_KEPT]
         self._traces.move_to_end(call_id)
-        if len(self._traces) > CALLS_KEPT:
-            self._traces.popitem(last=False)
         return trace
 
     def of(self, request_id: str) -> list[Trace]:

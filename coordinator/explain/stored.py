@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from coordinator.trace_reader import TraceReader
+from coordinator.trace_reader import TraceReader, rows
 from coordinator.trace_tables import Row
 
 ROWS_OF_A_CALL = 50
@@ -32,10 +32,10 @@ class Stored:
     def of(self, request_id: str) -> list[Row]:
         """Rows of calls with that id, oldest first."""
         with self._reader.opened() as database:
-            return list(database.query(_OF_A_CALL, [request_id, ROWS_OF_A_CALL]))[::-1]
+            return rows(database, _OF_A_CALL, [request_id, ROWS_OF_A_CALL])[::-1]
 
     def decisions(self, limit: int, since: float, before: int) -> Page:
         """`since`: seconds of Unix time; `before`: an id of the file."""
         with self._reader.opened() as database:
-            rows = list(database.query(_DECISIONS, [since, before, limit]))
-        return Page(rows, rows[-1]["id"] if len(rows) == limit else None)
+            decided = rows(database, _DECISIONS, [since, before, limit])
+        return Page(decided, decided[-1]["id"] if len(decided) == limit else None)

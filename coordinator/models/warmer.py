@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.room import rooms
+from coordinator.core.room import Rooms
 from coordinator.core.warming import Load, RunnersUp, Situation, WarmRules, pins_missing, preloads
 from coordinator.models.loader import Loader
 from coordinator.models.pins import Pins
@@ -108,5 +108,5 @@ class Warmer:
         return preloads(self._seen(), found, self._rules)
 
     def _seen(self) -> Situation:
-        found = rooms(self._desk.fleet, self._limits, self._clock(), loading=self._loader.loading())
-        return Situation(self._desk.fleet, {room.node_id: room for room in found}, self._loader.barred())
+        found = Rooms(self._desk.fleet, self._limits, self._clock(), self._loader.loading())
+        return Situation(self._desk.fleet, found, self._loader.barred())

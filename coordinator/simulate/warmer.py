@@ -1,11 +1,8 @@
 """Has runners-up loaded while calls wait for a model, as the Warmer and the Loader of a running coordinator do."""
 
-from collections.abc import Iterator, Mapping
-from functools import partial
-
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
-from coordinator.core.room import Room, room_of
+from coordinator.core.room import Rooms
 from coordinator.core.warming import Key, Load, RunnersUp, Situation, WarmRules
 from coordinator.simulate.clock import Clock
 from coordinator.simulate.engine import Request
@@ -35,7 +32,7 @@ class Warmer:
         loading: dict[NodeId, int] = {}
         for (node_id, _), (order, _) in self._under.items():
             loading[node_id] = loading.get(node_id, 0) + order.size
-        rooms = _Rooms(self._desk, self._limits, now, loading)
+        rooms = Rooms(self._desk.fleet, self._limits, now, loading)
         seen = Situation(self._desk.fleet, rooms, self._under.keys())
         for order in self._runners_up.orders(seen, self._desk.holding.counts(), now):
             self._carry_out(order)
@@ -50,21 +47,3 @@ class Warmer:
             self._under[order.key] = (order, self._clock.now)
             request = Request(f"load {order.model}", order.engine_model, 0, 0, (), 0, is_load=True)
             self._nodes.ask(order.node_id, request, 0)
-
-
-class _Rooms(Mapping[NodeId, Room]):
-    """Worked out for the nodes that are asked about: most are not."""
-
-    def __init__(self, desk: Desk, limits: Limits, now: float, loading: Mapping[NodeId, int]) -> None:
-        self._nodes = desk.fleet.nodes
-        self._of = partial(room_of, limits=limits, now=now)
-        self._loading = loading
-
-    def __getitem__(self, node_id: NodeId) -> Room:
-        return self._of(self._nodes[node_id], loading=self._loading.get(node_id, 0))
-
-    def __iter__(self) -> Iterator[NodeId]:
-        return iter(self._nodes)
-
-    def __len__(self) -> int:
-        return len(self._nodes)

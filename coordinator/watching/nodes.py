@@ -5,7 +5,7 @@ from typing import Any
 
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Standing
-from coordinator.status import with_owner
+from coordinator.node_status import with_owner
 from shared.names import normalise
 from shared.wire import Engine, Gpu, Heartbeat
 

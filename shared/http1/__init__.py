@@ -2,6 +2,7 @@
 
 limits, faults        every bound, every error
 heads                 one message's head as a value, parsed and serialised
+addressed             whom a head was for that cannot be read
 framing, decoding     where a body ends, by its head; its bytes out of a connection's
 inflow                a body on its way in: in pieces or whole, with back-pressure
 server                listens, refuses, stops
@@ -11,5 +12,5 @@ client, pool          one upstream's connection; those that are kept, by address
 splice                an upstream's body into an answer
 sweep                 deadlines of many connections with one timer
 
-Pure: limits, faults, heads, framing, decoding.
+Pure: limits, faults, heads, addressed, framing, decoding.
 """

@@ -5,6 +5,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
+from shared.http1.addressed import addressed
 from shared.http1.decoding import Decoder, decoder
 from shared.http1.exchange import CONTINUE, Exchange
 from shared.http1.faults import BadMessage, ClientGone
@@ -165,13 +166,12 @@ class Connection(Line):
         if len(END) <= end <= limits.head:
             self._rest, self._scanned = b"", 0
             self._request(data, end)
-            return
-        if fault := hopeless(data, limits.head):
-            self._refuse(fault)
-            return
-        if data and not self._rest:
-            self._due = self._loop.time() + limits.head_s
-        self._rest, self._scanned = data, max(0, len(data) - len(END))
+        elif fault := hopeless(data, limits.head):
+            self._refuse(fault, addressed(data))
+        else:
+            if data and not self._rest:
+                self._due = self._loop.time() + limits.head_s
+            self._rest, self._scanned = data, max(0, len(data) - len(END))
 
     def _request(self, data: bytes, end: int) -> None:
         server = self._server
@@ -179,7 +179,7 @@ class Connection(Line):
             head = parse_request(data[:end], server.limits.headers)
             length = request_length(head)
         except BadMessage as fault:
-            self._refuse(fault)
+            self._refuse(fault, addressed(data))
             return
         if server.other is not None and not server.ours(head):
             self._hand_over(server.other(), data)

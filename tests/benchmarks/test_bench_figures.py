@@ -1,10 +1,14 @@
 """From what was seen to the figures, goals and table of `scripts/bench`."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from tests.benchmarks.bench import peers
 from tests.benchmarks.bench.figures import Cell, Quantiles, Row, merged, own_cpu, quantile, rows
-from tests.benchmarks.bench.goals import goals
+from tests.benchmarks.bench.goals import Goal, goals
 from tests.benchmarks.bench.rest import Resting
 from tests.benchmarks.bench.scale import Scale
 from tests.benchmarks.bench.scenarios import calls, every_scenario, paced, window_s
@@ -86,9 +90,32 @@ def test_scenarios_of_one_table_stay_together_and_in_order() -> None:
     ]  # fmt: skip
 
 
-def test_goals_are_told_of_what_was_measured_only() -> None:
+def measured(made: list[Row], scale: Scale | None = None, resting: Sequence[Resting] = ()) -> dict[str, Goal]:
+    return {each.name: each for each in goals(made, scale, resting) if each.value is not None}
+
+
+def test_every_goal_is_told_and_what_was_not_measured_says_how_to() -> None:
+    told = goals([], None, [])
+    assert len(told) == len({each.name for each in told}) == 22
+    assert not any(each.met for each in told)
+    assert {each.words for each in told} == {
+        "not measured: calls-64 through coordinator beside nginx",
+        "not measured: calls-64 through gateway beside nginx",
+        "not measured: paced-64 through coordinator",
+        "not measured: paced-64 through coordinator beside nginx",
+        "not measured: paced-1000 through coordinator",
+        "not measured: paced-1000 through coordinator beside nginx",
+        "not measured: --peers",
+        "not measured: --scale",
+        "not measured: --rest",
+    }
+    everything = goals([], A_SCALE, [A_REST, msgspec.structs.replace(A_REST, program="herd")])
+    assert [each.name for each in everything] == [each.name for each in told]
+
+
+def test_goals_are_judged_by_what_was_measured() -> None:
     made = rows([a_cell("nginx", cpu_s=0.02), a_cell("coordinator", cpu_s=0.14)])
-    told = {each.name: each for each in goals(made, None, [])}
+    told = measured(made)
     assert set(told) == {"coordinator, calls-64: CPU of a call", "coordinator, calls-64: calls/s"}
     cost = told["coordinator, calls-64: CPU of a call"]
     assert (cost.met, cost.words) == (False, "missed, 1.17 times off")
@@ -97,7 +124,7 @@ def test_goals_are_told_of_what_was_measured_only() -> None:
 
 def test_a_peer_is_compared_with_the_coordinator() -> None:
     made = rows([a_cell("coordinator", cpu_s=0.1), a_cell("ollama-herd", cpu_s=12.0)])
-    (goal,) = goals(made, None, [])
+    (goal,) = measured(made).values()
     assert goal.value == pytest.approx(120.0)
     assert goal.met
 
@@ -124,9 +151,11 @@ A_SCALE = Scale(
 )
 
 
+A_REST = Resting(program="herd-node", start_s=0.6, import_s=0.4, rss_mb=61.0, idle=0.004)
+
+
 def test_goals_of_scale_and_rest() -> None:
-    resting = [Resting(program="herd-node", start_s=0.6, import_s=0.4, rss_mb=61.0, idle=0.004)]
-    told = {each.name: each.words for each in goals([], A_SCALE, resting)}
+    told = {name: each.words for name, each in measured([], A_SCALE, [A_REST]).items()}
     assert told == {
         "1,000 nodes: calls/s": "missed, 1.40 times off",
         "1,000 nodes: CPU of a beat": "met",
@@ -167,6 +196,8 @@ def test_the_table_tells_all_there_is() -> None:
     assert "other programs took 0.50 cores" in text
     assert "coordinator 95% (limit)" in text
     assert "| coordinator, calls-64: CPU of a call " in text
+    assert "not measured: paced-64 through coordinator" in text
+    assert "Goals: 6 met, 3 missed, 13 not measured here." in text
     assert "Left out: litellm: cannot be installed." in text
     widths = {
         len(line)
@@ -178,3 +209,12 @@ def test_the_table_tells_all_there_is() -> None:
 
 def test_numbers_have_three_digits_that_tell_something() -> None:
     assert [number(each) for each in (0.01234, 1.234, 45_678.9)] == ["0.0123", "1.23", "45,679"]
+
+
+def test_peers_that_cannot_be_installed_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a-file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a-file"))
+    refused = peers.install(lambda _: None)
+    assert set(refused) == {"ollama-herd", "litellm"}
+    assert "Not a directory" in refused["litellm"]
+    assert peers.makers(refused) == {}

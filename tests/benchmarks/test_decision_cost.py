@@ -17,6 +17,7 @@ from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies import POLICIES
 from shared.names import CallId
 from shared.wire import Hardware, Heartbeat
+from tests.benchmarks.yardstick import YARDSTICK_US, yardstick_us
 from tests.fakes.builders import a_beat, a_call, a_model, a_replica, an_address, an_engine, join
 
 pytestmark = pytest.mark.alone
@@ -105,8 +106,6 @@ class Day:
 
 GOAL_US = {10: 20.0, 1_000: 40.0}
 """Of decisions in a row, on the machine on which YARDSTICK_US was measured, doing nothing else."""
-YARDSTICK_US = 0.27
-STEPS = 1_000
 MARGIN = 1.5
 """For what the yardstick does not tell of a machine: caches, and who else uses them."""
 SHARED = 3.0
@@ -120,19 +119,6 @@ class Cost(NamedTuple):
     p50_us: float
 
 
-def _yardstick() -> float:
-    """Microseconds of a step of what decisions are made of, which stays as it is: how fast this machine is just now."""
-    heap = [(float(number % 7), number, f"n{number}") for number in range(64)]
-    heapq.heapify(heap)
-    counts: dict[str, int] = {}
-    began = time.perf_counter()
-    for number in range(STEPS):
-        cost, _, name = heap[0]
-        counts[name] = counts.get(name, 0) + 1
-        heapq.heapreplace(heap, (cost + 1.0, number, name))
-    return (time.perf_counter() - began) / STEPS * 1e6
-
-
 def _costs(days: Mapping[str, Day]) -> tuple[dict[str, Cost], float]:
     """The quietest of some batches: what it costs, not what else the machine does meanwhile. Beside it, how many times
     slower this machine is than that of the goal, in the quietest of as many.
@@ -144,7 +130,7 @@ def _costs(days: Mapping[str, Day]) -> tuple[dict[str, Cost], float]:
         for policy, day in days.items():
             between[policy].append(statistics.median(day.decisions()) * 1e6)
             rows[policy].append(statistics.median(day.in_a_row()) * 1e6)
-            steps.append(statistics.median(_yardstick() for _ in range(CALLS // ROW)))
+            steps.append(statistics.median(yardstick_us() for _ in range(CALLS // ROW)))
     return {policy: Cost(min(rows[policy]), min(between[policy])) for policy in days}, min(
         steps
     ) / YARDSTICK_US

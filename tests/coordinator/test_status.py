@@ -1,12 +1,13 @@
 """/fleet/status shows what a node reports of its machine."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 
 from coordinator.core.limits import Limits
-from coordinator.status import StatusReader
+from coordinator.status import SLICE, StatusReader
 from coordinator.traces import StoreStatus
 from shared.wire import Capacity, Gpu, Heartbeat, Memory, Power, Thermal
 from tests.fakes.builders import GIB, a_beat, a_desk, with_loaded
@@ -76,3 +77,24 @@ def test_a_paused_node_says_so_and_is_none_that_takes_calls() -> None:
     assert node["reason"] == "paused by its owner until 2026-11-21 12:00 UTC"
     assert reader.callable_nodes() == 0
     assert StatusReader(a_desk(a_beat("n1", with_loaded())), Limits(), {}, lambda: 0.0).callable_nodes() == 1
+
+
+async def test_a_large_fleet_is_told_of_in_slices_and_alike() -> None:
+    desk = a_desk(*(a_beat(f"n{number:03}", with_loaded("a", "b")) for number in range(3 * SLICE)))
+    reader = StatusReader(desk, Limits(), {"traces": lambda: TRACES}, clock=lambda: 0.0)
+    turns = 0
+
+    async def other_work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other_work())
+    told = msgspec.json.decode(await reader.encoded())
+    beside.cancel()
+    whole = msgspec.json.decode(msgspec.json.encode(reader.fleet()))
+    assert told.pop("timestamp") <= whole.pop("timestamp")
+    assert told == whole
+    assert whole["fleet"]["models_loaded"] == 6 * SLICE
+    assert turns >= 3

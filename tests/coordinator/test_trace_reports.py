@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlite_utils import Database
 
 from coordinator.advice.holdings import holdings
 from coordinator.advice.inventory import inventory
@@ -218,9 +217,9 @@ class Listening(TraceReader):
         self.asked: list[str] = []
 
     @contextmanager
-    def opened(self) -> Iterator[Database]:
+    def opened(self) -> Iterator[sqlite3.Connection]:
         with super().opened() as database:
-            database.conn.set_trace_callback(self.asked.append)
+            database.set_trace_callback(self.asked.append)
             yield database
 
 

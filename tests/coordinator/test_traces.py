@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from coordinator.core.call import Origin, Tokens
 from coordinator.core.desk import Desk
 from coordinator.trace_reader import TraceReader
+from coordinator.trace_tables import ROWS_AT_ONCE, insert, opened
 from tests.fakes.builders import MODEL, a_beat, a_call, a_desk, with_loaded
 from tests.fakes.traces import a_trace, count, rows, storing
 from tests.fakes.waiting import eventually
@@ -205,3 +206,13 @@ def test_which_models_answered_in_the_last_week_is_known(path: Path) -> None:
     assert {name for name, _, _ in found} == {"Served:latest"}
     assert sum(calls for _, _, calls in found) == 3
     assert all(now - 7 * DAY_S - 3600 < hour <= now for _, hour, _ in found)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, ROWS_AT_ONCE + 3])
+def test_rows_of_several_statements_are_all_there_in_order(path: Path, more: int) -> None:
+    names = [f"c{number}" for number in range(ROWS_AT_ONCE + more)]
+    with closing(opened(path, 1)) as connection:
+        insert(connection, [a_trace(a_call(name), run_s=at) for at, name in enumerate(names)])
+    assert [row["request_id"] for row in rows(path, "SELECT * FROM request_traces ORDER BY id")] == names
+    observed = rows(path, "SELECT latency_ms FROM latency_observations ORDER BY id")
+    assert [row["latency_ms"] for row in observed] == [1000.0 * at for at in range(len(names))]

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from coordinator import trace_tables
 from coordinator.trace_reader import TraceReader
@@ -137,7 +136,7 @@ async def test_a_reader_that_is_wrong_again_and_again_costs_one_look(path: Path)
     a_full_file(path)
     opened: list[Path] = []
 
-    def counted(at: Path, busy_s: float) -> Database:
+    def counted(at: Path, busy_s: float) -> sqlite3.Connection:
         opened.append(at)
         return trace_tables.opened(at, busy_s)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlite_utils import Database
 
 from coordinator.core.explanation import Explanation, Kept, compact
 from coordinator.journal import Trace
@@ -99,7 +98,7 @@ def test_they_may_stay_as_long_as_their_rows(path: Path) -> None:
 
 
 def test_looking_for_old_ones_walks_only_those_that_are_kept(path: Path) -> None:
-    with closing(opened(path, 1).conn) as connection:
+    with closing(opened(path, 1)) as connection:
         plan = connection.execute(
             "EXPLAIN QUERY PLAN SELECT id FROM request_traces WHERE timestamp < 1 AND decision IS NOT NULL"
             " ORDER BY timestamp LIMIT 9"
@@ -109,7 +108,7 @@ def test_looking_for_old_ones_walks_only_those_that_are_kept(path: Path) -> None
 
 
 def test_where_the_writer_is_far_behind_traces_wait_without_them(path: Path) -> None:
-    def opened_late(where: Path, busy_s: float) -> Database:
+    def opened_late(where: Path, busy_s: float) -> sqlite3.Connection:
         assert recorded.wait(10)
         return opened(where, busy_s)
 

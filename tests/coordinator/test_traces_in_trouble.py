@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from coordinator import trace_tables
 from coordinator.trace_reader import TraceReader
@@ -60,7 +59,7 @@ async def test_a_file_locked_for_seconds_loses_nothing_and_holds_up_nobody(path:
 async def test_a_full_disk_drops_rows_and_counts_them(path: Path) -> None:
     full = [True]
 
-    def tiny(at: Path, busy_s: float) -> Database:
+    def tiny(at: Path, busy_s: float) -> sqlite3.Connection:
         database = trace_tables.opened(at, busy_s)
         if full[0]:
             (pages,) = database.execute("PRAGMA page_count").fetchone()

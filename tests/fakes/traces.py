@@ -7,8 +7,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from coordinator import trace_tables
 from coordinator.core.call import Call, Tokens
 from coordinator.journal import Status, Trace
@@ -79,7 +77,7 @@ def storing(
     path: Path,
     *,
     days: float = 90,
-    open_database: Callable[[Path, float], Database] = trace_tables.opened,
+    open_database: Callable[[Path, float], sqlite3.Connection] = trace_tables.opened,
     limit: int = 10_000,
 ) -> Iterator[TraceStore]:
     """A store that runs; at the end all of it is in the file."""

@@ -55,7 +55,8 @@ async def ask(address: str, raw: bytes, *, half_close: bool = False) -> Reply:
     reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=1 << 20)
     sending = asyncio.create_task(_send(writer, raw, half_close=half_close))
     try:
-        return await asyncio.wait_for(_answer(reader), ANSWER_S)
+        async with asyncio.timeout(ANSWER_S):
+            return await answer(reader)
     finally:
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -74,21 +75,27 @@ async def _send(writer: asyncio.StreamWriter, raw: bytes, *, half_close: bool) -
             writer.write_eof()
 
 
-async def _answer(reader: asyncio.StreamReader) -> Reply:
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return NO_ANSWER
+async def answer(reader: asyncio.StreamReader, *, to_head: bool = False) -> Reply:
+    """The next one; those that are interim are left out. `to_head`: it has no body, whatever its head says."""
+    status = 100
+    while status < 200:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return NO_ANSWER
+        status = int(head[0].split()[1])
     fields = [line.partition(":") for line in head[1:] if line]
     headers = {name.lower(): value.strip() for name, _, value in fields}
-    return Reply(int(head[0].split()[1]), headers, await _body(reader, headers))
+    return Reply(status, headers, b"" if to_head else await _body(reader, headers))
 
 
 async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
     if headers.get("transfer-encoding") != "chunked":
         length = headers.get("content-length")
         return await (reader.read() if length is None else reader.readexactly(int(length)))
-    whole = b""
+    pieces = []
     while size := int(await reader.readline(), 16):
-        whole += (await reader.readexactly(size + 2))[:-2]
-    return whole
+        pieces.append((await reader.readexactly(size + 2))[:-2])
+    while (await reader.readline()).strip():
+        pass  # trailers
+    return b"".join(pieces)

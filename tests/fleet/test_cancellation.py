@@ -160,16 +160,20 @@ async def is_working(fake: FakeEngine) -> bool:
 # The real llama.cpp
 
 
-def engine_address(log: Path) -> str:
-    """What the agent's log tells of its engine."""
-    found = re.findall(r"embedded is ready at (http://\S+)", log.read_text())
-    assert found, "the agent has not told of its engine"
-    return str(found[-1])
+async def engine_address(log: Path) -> str:
+    """What the agent's log tells of its engine, once it does: lines come a moment after what they tell of."""
+
+    def told() -> list[str]:
+        return re.findall(r"embedded is ready at (http://\S+)", log.read_text())
+
+    await eventually(told)
+    return told()[-1]
 
 
 async def busy_slots(log: Path) -> int:
     """As the engine itself tells."""
-    async with aiohttp.ClientSession() as session, session.get(f"{engine_address(log)}/slots") as response:
+    address = await engine_address(log)
+    async with aiohttp.ClientSession() as session, session.get(f"{address}/slots") as response:
         return sum(slot["is_processing"] for slot in await response.json())
 
 

@@ -22,6 +22,8 @@ from tests.fleet.harness import Herd, fleet_of_fakes, herd, node
 SECRET = "a secret nobody may write down"
 GUESSED_POINTS = 0.32
 """By which wait_time lowers a node with one call of the fake's model, as long as none was measured."""
+CALLS = 200
+ON_DISK_S = 0.5
 
 
 def database(data_dir: Path) -> Path:
@@ -205,3 +207,28 @@ async def test_a_locked_file_slows_no_call_and_a_stop_writes_what_is_queued(tmp_
         herd.signal(signal.SIGTERM)
         assert await herd.exited(10) == 0
     assert rows(database(tmp_path), "SELECT COUNT(*) AS n FROM request_traces") == [{"n": 22}]
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("end", ["told to stop", "killed a moment later"])
+async def test_an_end_costs_no_row_and_no_line_that_is_older_than_a_moment(tmp_path: Path, end: str) -> None:
+    """Both go to their files in batches: a stop waits for the last, a kill finds it written within ON_DISK_S."""
+    ids = {f"c{number}" for number in range(CALLS)}
+    async with (
+        FakeEngine.run(["m"], loaded=["m"], slots=8) as fake,
+        fleet_of_fakes(tmp_path, [fake], slots=8) as herd,
+    ):
+        answers = await asyncio.gather(*(ask(herd, call_id=each) for each in ids))
+        assert {each.status for each in answers} == {200}
+        if end == "told to stop":
+            herd.signal(signal.SIGTERM)
+            assert await herd.exited(10) == 0
+        else:
+            told_at = time.monotonic()
+            await eventually(lambda: time.monotonic() > told_at + ON_DISK_S)
+            await herd.kill()
+    assert {row["request_id"] for row in rows(database(tmp_path), "SELECT * FROM request_traces")} == ids
+    text = (tmp_path / "herd" / "logs" / "herd.jsonl").read_text()
+    lines = [line for line in map(json.loads, text.splitlines()) if line["logger"] == "herd.calls"]
+    assert sorted(line["request_id"] for line in lines) == sorted(ids)
+    assert [line["ts"] for line in lines] == sorted(line["ts"] for line in lines)

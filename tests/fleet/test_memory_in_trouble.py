@@ -192,7 +192,7 @@ async def serves_and_reports(herd: Herd, word: str) -> None:
     async with herd.session.get(herd.address + "/dashboard/api/traces") as response:
         assert response.status == 503
         assert "latency.db cannot be read" in await response.text()
-    assert "traces cannot be written now" in herd.log.read_text()
+    await eventually(lambda: "traces cannot be written now" in herd.log.read_text())
 
 
 async def test_a_data_directory_that_takes_nothing(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ async def test_a_data_directory_that_takes_nothing(tmp_path: Path) -> None:
         (tmp_path / "herd").write_text("a file where the directory should be")
     async with an_engine() as fake, fleet(tmp_path, fake, within) as herd:
         await serves_and_reports(herd, "latency.db")
-        assert "no log file: " in herd.log.read_text()
+        await eventually(lambda: "no log file: " in herd.log.read_text())
 
 
 async def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ async def test_a_spoilt_file_is_put_aside_and_no_call_notices(tmp_path: Path, ru
         assert [row["request_id"] for row in (await herd.get("/dashboard/api/traces?limit=1"))["traces"]] == [
             "after"
         ]
-        assert "latency.db is corrupt: moved aside" in herd.log.read_text()
+        await eventually(lambda: "latency.db is corrupt: moved aside" in herd.log.read_text())
 
 
 def spoil(path: Path) -> None:

@@ -108,9 +108,9 @@ async def test_a_flood_of_one_client_leaves_another_its_share(tmp_path: Path, li
     """One client has 200 calls waiting, the other asks one by one. Slots: 2; a call takes about 0.12 s. Both are told
     apart by their keys: behind one address they may well be.
 
-    The other one asks at moments that have nothing to do with the flood's calls. Whoever asks as its own call ends comes
-    always as that slot was given away: with both slots in step it would wait for a whole service time, not for what is
-    left of one.
+    The other one asks at moments that have nothing to do with the flood's calls. Whoever asks as its own call ends
+    comes always as that slot was given away: with both slots in step it would wait for a whole service time, not for
+    what is left of one.
     """
     keys: dict[str, Any] = {"priority_keys": keys_file(tmp_path)} if listed else {}
     async with (

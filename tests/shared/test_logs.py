@@ -3,18 +3,23 @@
 import json
 import logging
 import os
-import queue
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.logs import JsonLines, _DroppingQueue, logging_to
+from shared.batches import Batches
+from shared.logs import GATHER_S, Door, JsonLines, LateRecord, logging_to
+from tests.fakes.waiting import eventually
 
 log = logging.getLogger("herd.test")
+ROOT = Path(__file__).parents[2]
 DAY_S = 86_400
+SLACK_S = 0.5
 
 
 @pytest.fixture(autouse=True)
@@ -136,21 +141,109 @@ def test_after_the_block_nothing_is_left_behind(tmp_path: Path) -> None:
     assert logging.getLogger().handlers == before
 
 
+def held(records: Batches[logging.LogRecord]) -> list[str]:
+    """What lies there, taken out."""
+    return [each.getMessage() for each in records.take(0)]
+
+
 def test_a_full_queue_drops_and_counts() -> None:
-    records: queue.Queue[logging.LogRecord] = queue.Queue(2)
-    door = _DroppingQueue(records)
+    records: Batches[logging.LogRecord] = Batches(2, 10, 0)
+    door = Door(records)
     for number in range(5):
         door.handle(a_record(f"line {number}"))
-    assert [records.get_nowait().getMessage() for _ in range(2)] == ["line 0", "line 1"]
+    assert held(records) == ["line 0", "line 1"]
     door.handle(a_record("line 5"))
     door.handle(a_record("line 6"))
-    assert [records.get_nowait().getMessage() for _ in range(2)] == ["line 5", "3 log lines dropped"]
+    assert held(records) == ["line 5", "3 log lines dropped"]
+    door.handle(a_record("line 7"))
+    assert held(records) == ["line 7", "1 log lines dropped"]
 
 
 def test_arguments_are_read_at_once() -> None:
-    records: queue.Queue[logging.LogRecord] = queue.Queue()
+    records: Batches[logging.LogRecord] = Batches(2, 10, 0)
     names = ["c1"]
     record = logging.LogRecord("herd.test", logging.INFO, "", 0, "calls: %s", (names,), None)
-    _DroppingQueue(records).handle(record)
+    Door(records).handle(record)
     names.append("c2")
-    assert records.get_nowait().getMessage() == "calls: ['c1']"
+    assert held(records) == ["calls: ['c1']"]
+
+
+class Late(LateRecord):
+    """One that says where it was put into words."""
+
+    def __init__(self, said: list[str], level: int = logging.INFO) -> None:
+        super().__init__("herd.test", level, 1_700_000_000.25)
+        self._said = said
+
+    def told(self) -> tuple[str, dict[str, object]]:
+        self._said.append(threading.current_thread().name)
+        return "ended %s", {"request_id": "c1"}
+
+
+def test_a_late_record_is_put_into_words_by_the_writer_in_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own put it into words at once
+    said: list[str] = []
+    with logging_to(tmp_path, "herd", "INFO", "ERROR"):
+        log.info("before")
+        log.handle(Late(said))
+        log.info("after")
+    assert set(said) == {"logs"}
+    before, late, after = lines(tmp_path)
+    assert (before["msg"], after["msg"]) == ("before", "after")
+    assert late == {
+        "ts": "2023-11-14T22:13:20.250+00:00",
+        "level": "INFO",
+        "logger": "herd.test",
+        "msg": "ended %s",
+        "request_id": "c1",
+    }
+
+
+def test_a_late_record_is_as_any_other_to_other_handlers(caplog: pytest.LogCaptureFixture) -> None:
+    log.handle(Late([], logging.WARNING))
+    (record,) = caplog.records
+    assert (record.message, record.levelname, record.__dict__["request_id"]) == ("ended %s", "WARNING", "c1")
+    assert logging.Formatter("%(created)f %(msecs)d %(lineno)d").format(record) == "1700000000.250000 250 0"
+
+
+@pytest.mark.alone
+async def test_a_line_is_in_the_file_within_a_moment(tmp_path: Path) -> None:
+    with logging_to(tmp_path, "herd", "INFO", "ERROR"):
+        log.info("the first opens the file")
+        await eventually(lambda: (tmp_path / "herd.jsonl").exists() and len(lines(tmp_path)) == 1)
+        began = time.monotonic()
+        log.info("line")
+        await eventually(lambda: len(lines(tmp_path)) == 2)
+        assert time.monotonic() - began < GATHER_S + SLACK_S
+
+
+def test_lines_are_written_together_not_one_by_one(tmp_path: Path) -> None:
+    with logging_to(tmp_path, "herd", "INFO", "ERROR"):
+        for number in range(2_500):
+            log.info("line %d", number)
+    assert [line["msg"] for line in lines(tmp_path)] == [f"line {number}" for number in range(2_500)]
+
+
+ENDING = """
+import logging, os, signal, sys, time
+from pathlib import Path
+from shared.logs import logging_to
+with logging_to(Path(sys.argv[1]), "herd", "INFO", "CRITICAL"):
+    for number in range(3_000):
+        logging.getLogger("herd.test").info("line %d", number)
+    if sys.argv[2] == "killed":
+        time.sleep(float(sys.argv[3]))
+        os.kill(os.getpid(), signal.SIGKILL)
+    if sys.argv[2] == "an exception":
+        raise ValueError("as the test says")
+"""
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("end", ["the end", "an exception", "killed"])
+def test_no_end_costs_a_line_that_is_older_than_a_moment(tmp_path: Path, end: str) -> None:
+    argv = [sys.executable, "-c", ENDING, str(tmp_path), end, str(GATHER_S + SLACK_S)]
+    subprocess.run(argv, cwd=ROOT, timeout=60, check=False, capture_output=True)
+    assert [line["msg"] for line in lines(tmp_path)] == [f"line {number}" for number in range(3_000)]

@@ -45,6 +45,12 @@ class Policy(Protocol):
         """
         ...
 
+    def holds(self, entry: Entry) -> bool:
+        """Whether `cost` would still be made from what it was made from last, whatever was learned elsewhere. Asked
+        when a beat says nothing new.
+        """
+        ...
+
     def beyond(self, chosen: Chosen, subject: OpenCall) -> float:
         """Where `chosen` has the model in memory, with context enough: the cost from which on no place of another kind
         need be looked at for that call.

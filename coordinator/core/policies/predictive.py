@@ -50,7 +50,19 @@ class Predictive:
 
     def cost(self, entry: Entry, load: NodeLoad) -> float:
         """Seconds of a usual call."""
-        return self._prospect(entry).usual_s(load)
+        entry.cost_by = self._prospect(entry)
+        return entry.cost_by.usual_s(load)
+
+    def holds(self, entry: Entry) -> bool:
+        """How long prompts and answers are, is learned of calls to any node."""
+        found = entry.prospect
+        if found is None:
+            return True
+        if entry.cost_by is not found:
+            return False
+        model, lengths = entry.place.model, self._fleet.lengths
+        usual = (lengths.usual_prompt(model), lengths.usual(model))
+        return found.learned == found.known.learned and found.usual == usual
 
     def _prospect(self, entry: Entry) -> Prospect:
         """Of that place, kept there while it holds."""

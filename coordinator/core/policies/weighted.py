@@ -35,6 +35,10 @@ class Weighted:
         """Points, the most first."""
         return -(entry.base + load.total)
 
+    def holds(self, _entry: Entry) -> bool:
+        """Points of a place tell of its node alone."""
+        return True
+
     def beyond(self, chosen: Chosen, _subject: OpenCall) -> float:
         """Beyond it, no points of the call could make up for what a place is behind."""
         return self._most_of_call - chosen.total

@@ -1,4 +1,7 @@
-"""The goals of the hot path, and how far what was measured is from them. Pure."""
+"""The goals of the hot path, and how far what was measured is from them. Pure.
+
+Each is told of in each report: one that was not measured says what would measure it.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -6,7 +9,7 @@ from msgspec import Struct
 
 from tests.benchmarks.bench.figures import Row, own_cpu
 from tests.benchmarks.bench.rest import Resting
-from tests.benchmarks.bench.scale import Scale
+from tests.benchmarks.bench.scale import NODES, OPEN_STREAMS, Scale
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -15,17 +18,24 @@ class Goal(Struct, frozen=True, kw_only=True):
     name: str
     unit: str
     limit: float
-    value: float
+    value: float | None
+    """None: not measured."""
     at_least: bool = False
+    by: str = ""
+    """What has to be asked for, or there, to measure it."""
 
     @property
     def met(self) -> bool:
-        """Whether it is."""
+        """Whether it is known to be."""
+        if self.value is None:
+            return False
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     @property
     def words(self) -> str:
-        """`met`, or missed by how much."""
+        """`met`, missed by how much, or how to measure it."""
+        if self.value is None:
+            return f"not measured: {self.by}"
         if self.met:
             return "met"
         if not self.limit or not self.value:
@@ -48,6 +58,8 @@ ROW_GOALS: tuple[tuple[str, str, str, str, float, bool, Value], ...] = (
     ("between chunks, p99", "ms", "paced-1000", "coordinator", 30.0, False, lambda row: row.gap_p99_ms),
 )
 """What, its unit, scenario, subject, limit, whether more is better, where it is in the row."""
+NGINX = {"x nginx": " beside nginx", "of nginx": " beside nginx"}
+"""Units that need it, and how that is said."""
 PEER_GOALS = (("ollama-herd", 100.0), ("ollama-herd-quiet", 35.0))
 """Times the coordinator's CPU for a call."""
 REST_IDLE = {"herd": 0.003, "herd-node": 0.005}
@@ -60,17 +72,22 @@ def _added(row: Row, name: str) -> float | None:
 
 
 def goals(rows: Sequence[Row], scale: Scale | None, resting: Sequence[Resting]) -> list[Goal]:
-    """Of all that was measured; the others are left out."""
-    return [*_of_rows(rows), *_of_peers(rows), *(_of_scale(scale) if scale else ()), *_of_rest(resting)]
+    """All of them."""
+    return [*_of_rows(rows), *_of_peers(rows), *_of_scale(scale), *_of_rest(resting)]
 
 
 def _of_rows(rows: Sequence[Row]) -> Iterator[Goal]:
     found = {(row.scenario, row.subject): row for row in rows}
     for what, unit, scenario, subject, limit, at_least, value in ROW_GOALS:
         row = found.get((scenario, subject))
-        if row is not None and (told := value(row)) is not None:
-            name = f"{subject}, {scenario}: {what}"
-            yield Goal(name=name, unit=unit, limit=limit, value=told, at_least=at_least)
+        yield Goal(
+            name=f"{subject}, {scenario}: {what}",
+            unit=unit,
+            limit=limit,
+            value=value(row) if row is not None else None,
+            at_least=at_least,
+            by=f"{scenario} through {subject}{NGINX.get(unit, '')}",
+        )
 
 
 def _of_peers(rows: Sequence[Row]) -> Iterator[Goal]:
@@ -78,24 +95,41 @@ def _of_peers(rows: Sequence[Row]) -> Iterator[Goal]:
     ours = cpu.get("coordinator")
     for peer, limit in PEER_GOALS:
         theirs = cpu.get(peer)
-        if ours and theirs:
-            name = f"{peer}, calls-64: its CPU of a call"
-            yield Goal(name=name, unit="x coordinator", limit=limit, value=theirs / ours, at_least=True)
+        yield Goal(
+            name=f"{peer}, calls-64: its CPU of a call",
+            unit="x coordinator",
+            limit=limit,
+            value=theirs / ours if ours and theirs else None,
+            at_least=True,
+            by="--peers",
+        )
 
 
-def _of_scale(scale: Scale) -> Iterator[Goal]:
-    nodes = f"{scale.nodes:,} nodes"
-    yield Goal(name=f"{nodes}: calls/s", unit="of one node's", limit=0.7, value=scale.ratio, at_least=True)
-    yield Goal(name=f"{nodes}: CPU of a beat", unit="us", limit=150.0, value=scale.beat_us)
-    streams = f"{scale.streams_asked:,} open streams"
-    dropped = scale.streams_asked - scale.streams_open + sum(scale.streams_errors.values())
-    yield Goal(name=f"{streams}: not open", unit="", limit=0.0, value=float(dropped))
-    yield Goal(name=f"{streams}: RSS", unit="MB", limit=250.0, value=scale.streams_rss_mb)
+def _of_scale(scale: Scale | None) -> Iterator[Goal]:
+    nodes = f"{scale.nodes if scale else NODES:,} nodes"
+    streams = f"{scale.streams_asked if scale else OPEN_STREAMS:,} open streams"
+    values: tuple[float | None, ...] = (None,) * 4
+    if scale:
+        lost = scale.streams_asked - scale.streams_open + sum(scale.streams_errors.values())
+        values = scale.ratio, scale.beat_us, float(lost), scale.streams_rss_mb
+    limits = (
+        (f"{nodes}: calls/s", "of one node's", 0.7, True),
+        (f"{nodes}: CPU of a beat", "us", 150.0, False),
+        (f"{streams}: not open", "", 0.0, False),
+        (f"{streams}: RSS", "MB", 250.0, False),
+    )
+    for (name, unit, limit, at_least), value in zip(limits, values, strict=True):
+        yield Goal(name=name, unit=unit, limit=limit, value=value, at_least=at_least, by="--scale")
 
 
 def _of_rest(resting: Sequence[Resting]) -> Iterator[Goal]:
-    for each in resting:
-        yield Goal(name=f"{each.program}: first answer", unit="s", limit=START_S, value=each.start_s)
-        yield Goal(name=f"{each.program}: RSS at rest", unit="MB", limit=REST_RSS_MB, value=each.rss_mb)
-        idle = REST_IDLE[each.program]
-        yield Goal(name=f"{each.program}: idle", unit="% of a core", limit=idle * 100, value=each.idle * 100)
+    measured = {each.program: (each.start_s, each.rss_mb, each.idle * 100) for each in resting}
+    nothing: tuple[float | None, ...] = (None,) * 3
+    for program, idle in REST_IDLE.items():
+        limits = (
+            ("first answer", "s", START_S),
+            ("RSS at rest", "MB", REST_RSS_MB),
+            ("idle", "% of a core", idle * 100),
+        )
+        for (what, unit, limit), value in zip(limits, measured.get(program, nothing), strict=True):
+            yield Goal(name=f"{program}: {what}", unit=unit, limit=limit, value=value, by="--rest")

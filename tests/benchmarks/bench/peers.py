@@ -48,20 +48,30 @@ def home() -> Path:
 def install(tell: Callable[[str], None]) -> dict[str, str]:
     """Makes that Python, once. Why a package cannot be had, by its name."""
     python = home() / "bin" / "python"
-    if not python.exists():
+    if not python.is_file():
         tell(f"making {home()}")
-        subprocess.run([sys.executable, "-m", "venv", str(home())], check=True)
+        if why := _failure([sys.executable, "-m", "venv", str(home())]):
+            return dict.fromkeys(PACKAGES, f"no Python can be made in {home()}: {why}")
     refused = {}
     for name, package in PACKAGES.items():
         if (home() / "bin" / _program(name)).exists():
             continue
         tell(f"installing {package}")
         command = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", package]
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_S)
-        except (subprocess.SubprocessError, OSError) as error:
-            refused[name] = f"cannot be installed: {type(error).__name__}"
+        if why := _failure(command):
+            refused[name] = f"cannot be installed: {why}"
     return refused
+
+
+def _failure(command: list[str]) -> str:
+    """Why it ended badly, in its own last words; empty: it did not."""
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, timeout=INSTALL_S, text=True)
+    except (subprocess.SubprocessError, OSError) as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    return "; ".join((done.stderr or done.stdout).strip().splitlines()[-1:]) or f"exit code {done.returncode}"
 
 
 def _program(name: str) -> str:

@@ -64,10 +64,12 @@ def lines(report: Report) -> Iterator[str]:
             ("goal", "limit", "measured", ""),
             [
                 (each.name, f"{'>=' if each.at_least else '<='} {number(each.limit)} {each.unit}".strip(),
-                 number(each.value), each.words)
-                for each in report.goals
+                 _maybe(each.value), each.words)
+                for each in sorted(report.goals, key=lambda goal: goal.value is None)
             ],
         )  # fmt: skip
+        yield ""
+        yield _summary(report.goals)
     for note in report.notes:
         yield ""
         yield f"Left out: {note}."
@@ -144,6 +146,12 @@ def _scale(scale: Scale) -> Iterator[str]:
              f"{scale.streams_rss_mb:.0f}, {scale.streams_node_rss_mb:.0f}", ""),
         ],
     )  # fmt: skip
+
+
+def _summary(goals: Sequence[Goal]) -> str:
+    known = [each for each in goals if each.value is not None]
+    met = sum(each.met for each in known)
+    return f"Goals: {met} met, {len(known) - met} missed, {len(goals) - len(known)} not measured here."
 
 
 def _rest(resting: Sequence[Resting]) -> Iterator[str]:

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from coordinator.core.learned import KEPT, RECALLED, Figure
+from coordinator.core.learned import FADING, KEPT, RECALLED, Figure
 
 
 def figure(*samples: float) -> Figure:
@@ -50,3 +50,29 @@ def test_a_figure_that_doubles_is_found_out_within_seven_samples() -> None:
         made.add(2.0)
         needed += 1
     assert 3 <= needed <= 7
+
+
+def by_definition(samples: list[float]) -> float:
+    """The smallest with which half of the weight is reached; a sample weighs FADING of the one after it."""
+    weighed = sorted((sample, FADING**age) for age, sample in enumerate(reversed(samples[-KEPT:])))
+    half = sum(weight for _, weight in weighed) / 2
+    reached = 0.0
+    for sample, weight in weighed:
+        reached += weight
+        if reached >= half:
+            return sample
+    raise AssertionError(weighed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_more_sample_gives_what_sorting_all_of_them_gives(seed: int) -> None:
+    chance, figure, samples = random.Random(seed), Figure(), list[float]()
+    for _ in range(2_000):
+        if samples and chance.random() < 0.1:
+            figure.fade()
+            samples = samples[-KEPT:][1:]
+        else:
+            samples.append(chance.choice([chance.lognormvariate(0, 1), float(chance.randrange(1, 4))]))
+            figure.add(samples[-1])
+        assert figure.count == min(len(samples), KEPT)
+        assert figure.value == (by_definition(samples) if samples else 0.0)

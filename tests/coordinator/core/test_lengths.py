@@ -1,11 +1,14 @@
 """The length of an answer is expected from earlier ones of its model and tags."""
 
+import random
+import statistics
+
 import pytest
 from msgspec.structs import replace
 
 from coordinator.core import lengths
 from coordinator.core.call import Call, Origin
-from coordinator.core.lengths import ENOUGH, KINDS, USUAL_TOKENS, Lengths
+from coordinator.core.lengths import ANSWERS, ENOUGH, KINDS, LONGEST, USUAL_TOKENS, Lengths
 from shared.names import normalise
 from tests.fakes.builders import MODEL, a_call
 
@@ -53,3 +56,20 @@ def test_it_is_bounded_and_can_be_kept() -> None:
     again.recall(made.kept())
     assert again.expected(a_call(), MODEL_NAME) == made.expected(a_call(), MODEL_NAME) == 7
     assert dict(made.kept())[MODEL_NAME,] == (7.0, lengths.ANSWERS)
+
+
+def by_definition(answers: list[int]) -> float:
+    newest = answers[-ANSWERS:]
+    most = LONGEST * max(1.0, statistics.median(newest))
+    return sum(min(float(each), most) for each in newest) / len(newest)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_more_answer_gives_what_all_of_them_give(seed: int) -> None:
+    chance, lengths, answers = random.Random(seed), Lengths(), list[int]()
+    call = a_call()
+    for at in range(1_000):
+        answers.append(chance.choice([chance.randrange(1, 300), chance.randrange(1, 30_000), 1]))
+        lengths.add(call, call.model, answers[-1])
+        if at + 1 >= ENOUGH:
+            assert lengths.expected(call, call.model) == pytest.approx(by_definition(answers), rel=1e-9)
