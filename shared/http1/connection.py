@@ -84,14 +84,16 @@ class Connection(Line):
             self._next()
 
     def eof_received(self) -> bool:
-        """A client may shut its side once its request is complete, and still wants its answer."""
-        exchange = self._exchange
-        if exchange is None or self._decoder is not None or self._transport.get_extra_info("sslcontext"):
+        """Behind its request a client may shut its side and still want its answer. Within the answer it has left:
+        nothing else would tell while an engine is silent.
+        """
+        exchange, known = self._exchange, self._half_closed
+        if exchange is None or self._decoder is not None or (exchange.status and not known):
             return False
-        if not self._half_closed:
+        if not known and not self._transport.get_extra_info("sslcontext"):
             self._half_closed = True
             self._probe(self._loop.time(), exchange)
-        return True
+        return self._half_closed
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """As asyncio.Protocol."""
@@ -294,7 +296,4 @@ class Connection(Line):
 
     def _give_up(self) -> None:
         self._rest, self._decoder = b"", None
-        if self._half_closed:
-            self._close()
-        else:
-            self._linger()
+        self._close() if self._half_closed else self._linger()

@@ -264,3 +264,40 @@ async def test_what_a_handler_does_after_its_answer_is_not_cut() -> None:
         peer.reset()
         async with asyncio.timeout(SOON_S):
             await noted.wait()
+
+
+async def test_a_client_that_leaves_a_stream_that_stands_still_ends_it() -> None:
+    """Its end looks like that of a sending side, and no byte can be sent to find out."""
+    ended = asyncio.Event()
+
+    async def stands(exchange: Exchange) -> None:
+        exchange.start(200, [])
+        exchange.write(b"data: 0\n\n")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with serving(stands) as (_, address), connected(address, GET) as peer:
+        await peer.until(b"data: 0\n\n")
+        peer.close()
+        async with asyncio.timeout(1.0):
+            await ended.wait()
+
+
+async def test_one_that_shut_its_side_before_the_stream_gets_all_of_it() -> None:
+    go = asyncio.Event()
+
+    async def stream(exchange: Exchange) -> None:
+        await go.wait()
+        exchange.start(200, [])
+        for number in range(3):
+            exchange.write(b"data: %d\n\n" % number)
+            await asyncio.sleep(0.05)
+        exchange.end()
+
+    async with serving(stream) as (_, address), connected(address, GET) as peer:
+        peer.shut()
+        await peer.until(PROBE)
+        go.set()
+        assert b"data: 2" in await peer.rest()
