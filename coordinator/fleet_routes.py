@@ -25,6 +25,7 @@ from coordinator.kept_file import NotKept
 from coordinator.log_pages import MOST_LINES, Page, Wanted, after, is_level, newest
 from coordinator.open_requests import open_requests
 from shared.errors import CallerFault, FleetError, ModelNotFound, NodeFailure, RouteNotFound, Unavailable
+from shared.logs import GATHER_S
 from shared.names import CallId, ModelName, NodeId, is_model_name, near, normalise
 
 PAGE = 200
@@ -89,8 +90,14 @@ class FleetRoutes:
         wanted = Wanted(*(request.query.get(name, "") for name in ("node_id", "request_id", "level")))
         if wanted.level and not is_level(wanted.level):
             raise CallerFault("level is DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        after = request.query.get("after", "")
         async with self._paging:
-            page = await asyncio.to_thread(self._page, wanted, request.query.get("after", ""), count)
+            page = await asyncio.to_thread(self._page, wanted, after, count)
+            if (
+                wanted.request_id and not after and not page.lines
+            ):  # of a call that has just ended, they are on the way
+                await asyncio.sleep(2 * GATHER_S)
+                page = await asyncio.to_thread(self._page, wanted, after, count)
         return answer(page._asdict())
 
     async def stop(self, request: web.Request) -> web.Response:
