@@ -5,6 +5,8 @@ import base64
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from shared.errors import FleetError, GatewayUnreachable, StreamBroken
@@ -108,14 +110,14 @@ class EngineCalls:
 
         Raises GatewayUnreachable where the engine got nothing, StreamBroken where it may have worked on the call.
         """
-        parts = urlsplit(url)
         try:
-            address = Address(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-            if parts.username is not None:
-                headers = [*headers, (b"Authorization", _credentials(parts))]
-            target = quote(parts.path, _PATH).encode() + path
-            pool = self._over_tls() if parts.scheme == "https" else self._pool
-            return EngineAnswer(await self._asked(pool, address, method, target, headers, body, length))
+            base = _base(url)
+            pool = self._over_tls() if base.tls else self._pool
+            return EngineAnswer(
+                await self._asked(
+                    pool, base.address, method, base.path + path, [*headers, *base.headers], body, length
+                )
+            )
         except (UpstreamFault, ValueError) as fault:
             raise _told(fault) from fault
 
@@ -164,6 +166,25 @@ async def engine_calls(connect_timeout_s: float) -> AsyncIterator[EngineCalls]:
         yield calls
     finally:
         calls.close()
+
+
+class _Base(NamedTuple):
+    """An engine's URL, as far as each call needs it."""
+
+    address: Address
+    tls: bool
+    path: bytes
+    headers: tuple[Header, ...]
+
+
+@lru_cache(64)  # to read a URL takes as long as to parse an answer's head
+def _base(url: str) -> _Base:
+    """Raises ValueError."""
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    address = Address(parts.hostname or "", parts.port or (443 if tls else 80))
+    headers = () if parts.username is None else ((b"Authorization", _credentials(parts)),)
+    return _Base(address, tls, quote(parts.path, _PATH).encode(), headers)
 
 
 def _told(fault: UpstreamFault | ValueError) -> FleetError:

@@ -39,12 +39,8 @@ class Roster(Mapping[str, Engine]):
     @asynccontextmanager
     async def using(self, name: str) -> AsyncIterator[Engine]:
         """The engine for one call, by the task that carries it; waits while it is closed. Raises GatewayUnreachable."""
-        try:
-            async with asyncio.timeout(self._wait_s):
-                while name in self._closed:
-                    await self._change()
-        except TimeoutError as error:
-            raise GatewayUnreachable(f"engine {name}: {self._closed.get(name, 'closed')}") from error
+        if name in self._closed:
+            await self._opened(name)
         engine, task = self._now[name], asyncio.current_task()
         assert task is not None  # noqa: S101 - calls run in tasks
         calls = self._calls.setdefault(id(engine), set())
@@ -105,6 +101,14 @@ class Roster(Mapping[str, Engine]):
         """Ends all that were started."""
         for each in (*self._now.values(), *self._beside):
             await each.stop()
+
+    async def _opened(self, name: str) -> None:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                while name in self._closed:
+                    await self._change()
+        except TimeoutError as error:
+            raise GatewayUnreachable(f"engine {name}: {self._closed.get(name, 'closed')}") from error
 
     async def _change(self) -> None:
         self._changed.clear()
