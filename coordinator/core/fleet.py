@@ -275,11 +275,8 @@ class Fleet:
         node = self.nodes[place.node_id]
         self.affinity.served(ended.call, place, now)
         self.usage.add(place.model, now)
-        if ended.found_loaded:  # else it tells of the load, which comes once
-            self.latencies.add(place.node_id, place.model, now - ended.placed_at)
-        if tokens.completion:
-            self.lengths.add(ended.call, place.model, tokens.completion)
-        self._learn(ended, node, place, tokens, now)
+        if node.teaches(now):
+            self._learn(ended, node, place, tokens, now)
         if self.circuits.succeeded(place, ended.placed_at, now):
             self.touch(node)
         self.stirred.add(place.node_id)
@@ -287,6 +284,10 @@ class Fleet:
         node.trouble_over(place)
 
     def _learn(self, ended: OpenCall, node: Node, place: Place, tokens: Tokens, now: float) -> None:
+        if ended.found_loaded:  # else it tells of the load, which comes once
+            self.latencies.add(place.node_id, place.model, now - ended.placed_at)
+        if tokens.completion:
+            self.lengths.add(ended.call, place.model, tokens.completion)
         spot = node.spot(place.engine, place.model)
         run = measuring.run(ended, node, tokens, now) if spot is not None else None
         if spot is not None and run is not None:

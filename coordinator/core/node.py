@@ -25,6 +25,10 @@ LOADS_KEPT = 1_000
 """Of each node: more than any machine loads in a day."""
 UNLOADED_KEPT = 256
 """Models of each node of which is known when they left memory last."""
+TAUGHT_STEP_S, MOST_TAUGHT = 0.1, 20
+"""Calls of one node within so many seconds that teach anything. What is learned is of its newest 15 to 64 calls: more
+would push each other out of it within moments, and take a tenth of what a short call costs.
+"""
 GONE_KEPT = 256
 """Places whose last use is remembered beside those of the last beat: models come again."""
 
@@ -60,6 +64,7 @@ class Node:
         self.worked, self._worked_at = 0.0, now
         """Call-seconds since it joined, up to the last time that a call began or ended: calls, added up over time."""
         self.heartbeat, self.address, self.last_heard = heartbeat, address, now
+        self._taught_step, self._taught = -1.0, 0
         self._known_free_bytes = 0
         """By which its places were weighed last."""
         self._targets: dict[str, Target] = {}
@@ -191,6 +196,13 @@ class Node:
         assert self.in_flight[key] >= 0, f"more calls ended than began at {key} of {self.node_id}"  # noqa: S101 - an invariant
         if not self.in_flight[key]:
             del self.in_flight[key]
+
+    def teaches(self, now: float) -> bool:
+        """Whether something is to be learned from one more call that went well here."""
+        if (step := now // TAUGHT_STEP_S) != self._taught_step:
+            self._taught_step, self._taught = step, 0
+        self._taught += 1
+        return self._taught <= MOST_TAUGHT
 
     # Trouble of one model on one engine
 

@@ -107,12 +107,12 @@ def _fallback(at: int, name: str) -> ModelName:
 
 def given(raw: msgspec.Raw) -> bool:
     """Whether the field was there, and not null."""
-    return bytes(raw) not in (b"", b"null")
+    return len(memoryview(raw)) > len(b"null") or bytes(raw) not in (b"", b"null")
 
 
 def tokens_of(texts: list[msgspec.Raw], images: int) -> int:
     """An estimate from the length of the texts, as JSON: four characters a token, 150 tokens an image."""
-    lengths = [len(bytes(text)) for text in texts if given(text)]
+    lengths = [len(memoryview(text)) for text in texts if given(text)]
     return sum(lengths) // CHARACTERS_A_TOKEN + TOKENS_A_MESSAGE * len(lengths) + TOKENS_AN_IMAGE * images
 
 

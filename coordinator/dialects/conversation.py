@@ -87,14 +87,16 @@ def names_of(opening: Opening, model: str, client: str, named: str = "", shared:
     """`named`: the conversation in the caller's own words. Else a conversation is its client's, so that two who begin
     alike do not draw each other away. `shared`: what the caller calls the beginning, OpenAI's `prompt_cache_key`.
     """
-    head = _digest(model, _cut(opening.head, HEAD_BYTES)) if opening.head else b""
-    prefix = head if sum(map(_size, opening.head)) >= HEAD_BYTES else b""
+    prefix = b""
+    if opening.head and sum(map(_size, opening.head)) >= HEAD_BYTES:
+        prefix = _digest(model, _cut(opening.head, HEAD_BYTES))
+    head = (Raw(prefix),) if prefix else opening.head
     if _size(shared) > len('""') and given(shared):
         prefix = _digest(f"{model}\0key", _cut((shared,), HEAD_BYTES))
     if named:
         session = _digest(f"{model}\0{named}", ())
     elif given(opening.first):
-        session = _digest(f"{model}\0{client}", _cut((Raw(head), opening.first), FIRST_BYTES))
+        session = _digest(f"{model}\0{client}", (*head, *_cut((opening.first,), FIRST_BYTES)))
     else:
         session = b""
     return Names(session.hex(), prefix.hex(), opening.continues or bool(named))
@@ -121,9 +123,6 @@ def _cut(parts: Iterable[Raw], limit: int) -> Iterable[memoryview]:
             return
 
 
-def _digest(name: str, parts: Iterable[memoryview]) -> bytes:
-    state = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES)
-    for part in parts:
-        state.update(b"\0")
-        state.update(part)
-    return state.digest()
+def _digest(name: str, parts: Iterable[bytes | memoryview]) -> bytes:
+    text = b"\0".join((name.encode("utf-8", "surrogatepass"), *parts))
+    return blake2b(text, digest_size=DIGEST_BYTES).digest()

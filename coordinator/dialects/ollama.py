@@ -248,7 +248,7 @@ class Ollama:
     def read_call(self, request: CallerRequest, body: bytes, operation: Operation) -> tuple[Call, _Head]:
         """What placing needs to know. Raises CallerFault."""
         head = decode_head(body, _Head)
-        texts = _texts(head)
+        texts, images = _texts(head), _images(head)
         call = call_of(
             request,
             self._relay.callers,
@@ -256,9 +256,9 @@ class Ollama:
             operation,
             head=head,
             stream=head.stream is not False and operation != "embed",
-            abilities=_abilities(operation, head),
+            abilities=_abilities(operation, head, images),
             num_ctx=head.options.num_ctx if head.options else None,
-            estimated_tokens=tokens_of(texts, _images(head)),
+            estimated_tokens=tokens_of(texts, images),
             texts=texts,
             prompt_bytes=len(body),
             opening=opening_of(operation, head.messages, head.tools, head.prompt, head.system),
@@ -266,13 +266,13 @@ class Ollama:
         return call, head
 
 
-def _abilities(operation: Operation, head: _Head) -> frozenset[str]:
+def _abilities(operation: Operation, head: _Head, images: int) -> frozenset[str]:
     needed = {"embedding" if operation == "embed" else "completion" if _is_raw(operation, head) else "chat"}
     if head.tools:
         needed.add("tools")
     if head.suffix:
         needed.add("insert")
-    if _images(head):
+    if images:
         needed.add("vision")
     return frozenset(needed)
 
@@ -283,7 +283,7 @@ def _is_raw(operation: Operation, head: _Head) -> bool:
 
 
 def _images(head: _Head) -> int:
-    return len(head.images or ()) + sum(len(message.images or ()) for message in head.messages or ())
+    return len(head.images or ()) + sum([len(each.images) for each in head.messages or () if each.images])
 
 
 def _texts(head: _Head) -> list[Raw]:
