@@ -29,7 +29,7 @@ class Answer:
         self._reply = reply
         self._complete = False
         self._ended = False
-        events = b"event-stream" in reply.head.get(b"content-type")
+        events = reply.head.get(b"content-type").find(b"event-stream") >= 0
         self._end_of_piece = b"\n\n" if events else b"\n"
 
     async def read(self) -> bytes:

@@ -152,7 +152,7 @@ def parse_request(block: bytes, most_headers: int) -> RequestHead:
     head = RequestHead(method, target, lines.headers, minor, size)
     if target[0] != 0x2F and not (target == b"*" and method == b"OPTIONS"):
         raise BadMessage("the target is no path")
-    if b"#" in target:
+    if target.find(b"#") >= 0:
         raise BadMessage("the target has a fragment")
     _check_host(head)
     return head
@@ -201,7 +201,9 @@ def _fed(
         pass  # an upgrade that was offered and is not taken; CONNECT has no path as its target
     except httptools.HttpParserError:
         return False
-    if b" \r\n" in block or b"\t\r\n" in block:
+    if (
+        block.find(b" \r\n") >= 0 or block.find(b"\t\r\n") >= 0
+    ):  # `in` tries each as a number first: an exception
         lines.headers = [(name, value.rstrip(b" \t")) for name, value in lines.headers]
     return lines.complete
 
