@@ -31,6 +31,21 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, _about("address to listen on; empty: every one, IPv4 and IPv6")] = ""
     port: Annotated[int, Meta(ge=0, le=65_535), _about("port to listen on; 0: any free one")] = 11435
+    open: Annotated[
+        bool,
+        _about(
+            "open mode, for a network at home: everybody near may call and operate, nodes join without asking"
+        ),
+    ] = False
+    hostnames: Annotated[
+        tuple[str, ...],
+        _about("further names or addresses of this machine, by which callers may ask for it"),
+    ] = ()
+    origins: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s,]+\Z")], ...],
+        Meta(extra={EXPECTED: "origins such as https://chat.example:8443, with commas between"}),
+        _about("web pages of other origins that may ask, with a key, as `https://chat.example`"),
+    ] = ()
     mdns: Annotated[bool, _about("whether it is advertised over mDNS, where it listens beyond loopback")] = (
         True
     )
