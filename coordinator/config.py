@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from coordinator.access_settings import AccessSettings
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.pulls import PullRules
 from coordinator.core.room import GIB
@@ -26,26 +27,11 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(AccessSettings, frozen=True, kw_only=True):
     """Every setting with its default; README lists them all (a test sees to it)."""
 
     host: Annotated[str, _about("address to listen on; empty: every one, IPv4 and IPv6")] = ""
     port: Annotated[int, Meta(ge=0, le=65_535), _about("port to listen on; 0: any free one")] = 11435
-    open: Annotated[
-        bool,
-        _about(
-            "open mode, for a network at home: everybody near may call and operate, nodes join without asking"
-        ),
-    ] = False
-    hostnames: Annotated[
-        tuple[str, ...],
-        _about("further names or addresses of this machine, by which callers may ask for it"),
-    ] = ()
-    origins: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s,]+\Z")], ...],
-        Meta(extra={EXPECTED: "origins such as https://chat.example:8443, with commas between"}),
-        _about("web pages of other origins that may ask, with a key, as `https://chat.example`"),
-    ] = ()
     mdns: Annotated[bool, _about("whether it is advertised over mDNS, where it listens beyond loopback")] = (
         True
     )

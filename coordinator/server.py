@@ -97,7 +97,7 @@ class Server:
             (method.encode(), path.encode()): (answers, route_of(method, path) or unknown(path))
             for (method, path), answers in calls.items()
         }
-        app = web.Application(middlewares=[web.middleware(self._admitted)])
+        app = web.Application(middlewares=[self._admitted])
         for (method, path), answers in calls.items():
             app.router.add_route(method, path, _routed(answers))
         for dialect in dialects:
@@ -158,6 +158,7 @@ class Server:
         exchange = request.exchange
         request.principal = self._gate.admit(exchange.head, exchange.peer, route)
 
+    @web.middleware
     async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Judged by what aiohttp's router made of the path: no spelling of it leads past its row."""
         resource = request.match_info.route.resource
