@@ -18,9 +18,9 @@ async def test_every_listing_says_so_and_doctor_names_what_ends_it(tmp_path: Pat
     ):
         assert "OPEN MODE" in fleet.log.read_text()
         for words in (["nodes"], ["ps"], ["list"], ["get", "models"]):
-            told = await verb(fleet, *words)
+            told = await verb("coordinator", *words, "--url", fleet.address)
             assert SAID in told.err, words
-        assert SAID not in (await verb(fleet, "nodes", "-o", "json")).err
+        assert SAID not in (await verb("coordinator", "nodes", "-o", "json", "--url", fleet.address)).err
         found = (await fleet.get("/dashboard/api/health"))["recommendations"]
         (finding,) = [each for each in found if each["check_id"] == "open_mode"]
         assert (finding["severity"], finding["command"]) == ("warning", "FLEET_OPEN=false herd")
@@ -30,7 +30,7 @@ async def test_every_listing_says_so_and_doctor_names_what_ends_it(tmp_path: Pat
 async def test_a_closed_one_says_nothing_of_it(tmp_path: Path) -> None:
     async with FakeEngine.run(["m"]) as fake, fleet_of_fakes(tmp_path, [fake]) as fleet:
         assert "OPEN MODE" not in fleet.log.read_text()
-        assert SAID not in (await verb(fleet, "nodes")).err
+        assert SAID not in (await verb("coordinator", "nodes", "--url", fleet.address)).err
         found = (await fleet.get("/dashboard/api/health"))["recommendations"]
         assert "open_mode" not in {each["check_id"] for each in found}
         assert (await fleet.get("/fleet/status"))["open"] is False
