@@ -1,4 +1,4 @@
-"""A web page of somebody else, in a real browser on the coordinator's own machine: it gets nothing and changes nothing."""
+"""Somebody else's web page in a real browser on the coordinator's own machine: it gets and changes nothing."""
 
 import asyncio
 from pathlib import Path
@@ -30,7 +30,9 @@ async def nothing_happened(herd: Herd, fake: FakeEngine) -> None:
     (node,) = (await herd.nodes()).values()
     assert not node["cordoned"]
     assert [each["name"] for each in node["ollama"]["models_loaded"]] == ["m"]
-    assert not (await herd.get("/fleet/pin"))["pinned"]
+    pins = await herd.get("/fleet/pin")
+    assert not pins["anywhere"]
+    assert not any(pins["per_node"].values())
 
 
 @pytest.mark.timeout(240)
