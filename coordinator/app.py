@@ -53,7 +53,7 @@ from coordinator.node_orders import NodeOrders
 from coordinator.recorder import Recorder
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import advertise, opened, owners, remember
+from coordinator.startup import Keys, advertise, keys, opened, owners, remember
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
@@ -103,6 +103,7 @@ class _Parts(NamedTuple):
     neighbours: Neighbours
     contexts: Contexts
     models: _Models
+    keys: Keys
     node_orders: NodeOrders
     lessons: LessonsFile
     feed: Feed
@@ -147,7 +148,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps
     )
     catalog = Catalog(desk, limits, clock)
-    relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
+    known_keys = keys(settings, clock)
+    relay = Relay(dispatcher, callers, known_keys.allowances, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
     errands = OllamaErrands(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit)
     reads, reports = Reads(), TraceReports(reader)
@@ -202,6 +204,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         bodies,
         members,
         status,
+        known_keys.check,
         [
             route
             for part in (
@@ -226,6 +229,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         neighbours,
         contexts,
         models,
+        known_keys,
         node_orders,
         LessonsFile(settings.directory() / LESSONS, desk.lessons),
         feed,
@@ -245,6 +249,7 @@ async def _started(
     parts.desk.recall(await parts.lessons.read())
     await parts.node_orders.remember()
     await asyncio.to_thread(parts.models.pins.read)
+    await parts.keys.watch.start()
     parts.store.start()
     stack.push_async_callback(asyncio.to_thread, parts.store.close, TRACES_GRACE_S)
     stack.callback(parts.reads.close)
@@ -252,7 +257,10 @@ async def _started(
     address = await stack.enter_async_context(opened(parts.server, settings))
     watch = asyncio.create_task(parts.members.run(), name="members")
     stack.push_async_callback(cancelled, watch)
-    for part in (parts.feed, parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
+    for part in (
+        *(parts.feed, parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer),
+        parts.keys.watch,
+    ):
         stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
     stack.push_async_callback(parts.dispatcher.close, settings.stop_grace)
     mdns = parts.neighbours.mdns

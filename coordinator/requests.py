@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from coordinator.access.owner import OWNER
+from coordinator.access.principal import Principal
 from shared import __version__
 from shared.errors import BodyTooLarge, CallerFault
 from shared.http1.exchange import Exchange
@@ -62,7 +64,7 @@ def _key(name: str) -> bytes:
 class CallerRequest:
     """Every answer by it has its id."""
 
-    __slots__ = ("body_limit", "counted", "exchange", "headers", "id", "path")
+    __slots__ = ("body_limit", "counted", "exchange", "further", "headers", "id", "path", "principal")
 
     def __init__(self, exchange: Exchange, identities: Identities, body_limit: int) -> None:
         """`body_limit` in bytes."""
@@ -75,6 +77,10 @@ class CallerRequest:
         self.counted = 0
         """Bytes of its body that `Bodies` counts."""
         self.body_limit = body_limit
+        self.principal: Principal = OWNER
+        """Who asks, once that is decided."""
+        self.further: Iterable[Header] = ()
+        """Headers that its answer has, whoever gives it."""
 
     @property
     def method(self) -> str:
@@ -118,16 +124,16 @@ class CallerRequest:
 
     def respond(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
         """A whole answer, in one write."""
-        self.exchange.respond(status, signed(headers, self.id), body)
+        self.exchange.respond(status, signed(headers, self.id, self.further), body)
 
     def start(self, status: int, headers: Iterable[Header], length: int | None = None) -> None:
         """The head of an answer that comes by `exchange.write` and `exchange.end`; `length` of its body, if known."""
-        self.exchange.start(status, signed(headers, self.id), length)
+        self.exchange.start(status, signed(headers, self.id, self.further), length)
 
 
-def signed(headers: Iterable[Header], call_id: CallId) -> list[Header]:
+def signed(headers: Iterable[Header], call_id: CallId, further: Iterable[Header] = ()) -> list[Header]:
     """With the id, and who gives the answer."""
-    return [*headers, (b"X-Request-Id", call_id.encode()), _SERVER]
+    return [*headers, *further, (b"X-Request-Id", call_id.encode()), _SERVER]
 
 
 CALLER = web.RequestKey("herd_caller", CallerRequest)

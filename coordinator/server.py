@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from coordinator.access.key_check import KeyCheck, key_shown
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
@@ -62,6 +63,7 @@ class Server:
         bodies: Bodies,
         members: Members,
         status: StatusReader,
+        keys: KeyCheck,
         further: list[web.RouteDef],
         *,
         coordinator_id: str,
@@ -74,6 +76,7 @@ class Server:
         self._bodies = bodies
         self._members = members
         self._status = status
+        self._keys = keys
         self._coordinator_id = coordinator_id
         self._header_limit = header_limit
         self._beat_limit = beat_limit
@@ -114,6 +117,8 @@ class Server:
         request = CallerRequest(exchange, self._identities, self._body_limit)
         try:
             self._check_headers(exchange.head)
+            if key := key_shown(request.headers.get("Authorization"), request.headers.get("X-Api-Key")):
+                request.principal = self._keys.principal(key, request.remote)
             answers = self._calls.get((exchange.head.method, exchange.head.path))
             await (answers or self._web.answer)(request)
         except FleetError as error:

@@ -6,8 +6,15 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from coordinator.access import key_file, last_use
+from coordinator.access.allowances import Allowances
+from coordinator.access.bad_tries import BadTries
+from coordinator.access.key_check import KeyCheck
+from coordinator.access.key_ring import KeyRing
+from coordinator.access.key_watch import KeyWatch
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
@@ -42,6 +49,27 @@ def owners(settings: Settings) -> dict[str, KeyOwner]:
         raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error.strerror}") from error
     except BadLine as error:
         raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error}") from error
+
+
+class Keys(NamedTuple):
+    """Callers' keys: who asks about them, and who keeps them as the file has them."""
+
+    check: KeyCheck
+    allowances: Allowances
+    watch: KeyWatch
+
+
+def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
+    """None is known before `watch.start`."""
+    directory = settings.directory()
+    used = last_use.LastUse(directory / last_use.FILE)
+    ring = KeyRing(used=used.used)
+    allowances = Allowances(ring.limits, clock)
+    watch = KeyWatch(
+        key_file.KeyFile(directory / key_file.FILE), ring, used, lambda _ids: allowances.forget(ring.knows)
+    )
+    tries = BadTries(settings.bad_keys, settings.bad_key_addresses)
+    return Keys(KeyCheck(ring, tries, clock), allowances, watch)
 
 
 async def remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) -> None:
