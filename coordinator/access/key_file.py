@@ -77,6 +77,7 @@ class KeyFile:
             with _alone(self.path.with_name(f"{self.path.name}.lock")):
                 keys = changed(self.read())
                 replaced(self.path, msgspec.json.format(msgspec.json.encode(_File(keys))) + b"\n")
+                _given_back(self.path)
         except OSError as error:
             raise KeysUnusable(f"{self.path} cannot be written: {error.strerror}") from error
 
@@ -101,6 +102,13 @@ class KeyFile:
                 f"{self.path} makes no sense: {type(error).__name__}; mend it, or take it away"
             ) from error
         return keys
+
+
+def _given_back(path: Path) -> None:
+    """Of what root wrote in another user's directory: the coordinator runs as that user, and has to read it."""
+    if os.name == "posix" and os.geteuid() == 0:
+        directory = path.parent.stat()
+        os.chown(path, directory.st_uid, directory.st_gid)
 
 
 if sys.platform == "win32":

@@ -21,7 +21,8 @@ SECRET_BYTES = 32
 NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
 """Of a key: it stands in traces, logs and tables."""
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_SHAPE = re.compile(rf"{PREFIX}([{_ALPHABET}]{{{ID_CHARACTERS}}})-[A-Za-z0-9_-]{{43}}")
+ID = re.compile(rf"[{_ALPHABET}]{{{ID_CHARACTERS}}}")
+_SHAPE = re.compile(rf"{PREFIX}({ID.pattern})-[A-Za-z0-9_-]{{43}}")
 
 
 class Key(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
