@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
+from coordinator.access.registries import Registries
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
-from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
 from coordinator.core.swaps import Swaps
 from coordinator.dashboard.context_usage import ContextUsage
@@ -42,18 +42,22 @@ from coordinator.lessons_file import LESSONS, LessonsFile
 from coordinator.live import Live
 from coordinator.members import Members
 from coordinator.metrics import Metrics
-from coordinator.models.loader import Loader
-from coordinator.models.pins import FILE as PINS
-from coordinator.models.pins import Pins
-from coordinator.models.puller import Puller
-from coordinator.models.registry import Registry
-from coordinator.models.warmer import Warmer
+from coordinator.model_parts import ModelParts, model_parts
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.recorder import Recorder
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import Keys, advertise, keys, opened, owners, remember
+from coordinator.startup import (
+    Keys,
+    advertise,
+    gate,
+    keys,
+    opened,
+    owners,
+    refuse_open_to_all,
+    remember,
+)
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
@@ -80,16 +84,6 @@ class Running(NamedTuple):
     live: Live
 
 
-class _Models(NamedTuple):
-    """Who sees to it that models are where they should be."""
-
-    registry: Registry
-    puller: Puller
-    loader: Loader
-    pins: Pins
-    warmer: Warmer
-
-
 class _Parts(NamedTuple):
     """What has to be started, and ended."""
 
@@ -102,7 +96,7 @@ class _Parts(NamedTuple):
     members: Members
     neighbours: Neighbours
     contexts: Contexts
-    models: _Models
+    models: ModelParts
     keys: Keys
     node_orders: NodeOrders
     lessons: LessonsFile
@@ -114,7 +108,10 @@ class _Parts(NamedTuple):
 
 @asynccontextmanager
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
-    """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities."""
+    """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities, or
+    open mode on a public address.
+    """
+    await refuse_open_to_all(settings)
     parts = await _built(settings, clock)
     async with contextlib.AsyncExitStack() as stack:
         yield await _started(parts, settings, clock, stack)
@@ -138,7 +135,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
 
     wishes = asyncio.Event()
     dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
-    watch = Watch(desk, limits, dispatcher.open_records, socket.gethostname(), clock)
+    watch = Watch(desk, limits, dispatcher.open_records, socket.gethostname(), clock, open_mode=settings.open)
     recorder = Recorder(desk, metrics, watch, store, recent)
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
@@ -151,7 +148,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     known_keys = keys(settings, clock)
     relay = Relay(dispatcher, callers, known_keys.allowances, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
-    errands = OllamaErrands(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit)
+    errands = OllamaErrands(
+        *(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit),
+        Registries(settings.registry_hosts),
+    )
     reads, reports = Reads(), TraceReports(reader)
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
@@ -164,7 +164,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     )
     usage = ContextUsage(contexts, reads)
     orders = Orders(catalog, errands, bodies)
-    models = _models(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
+    models = model_parts(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
     if settings.preload:
         models.warmer.used = lambda since: reads(partial(reports.demand, since))
     told: dict[str, Callable[[], object]] = {
@@ -173,6 +173,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         "pulls": models.puller.status,
         "loads": models.loader.status,
         "pins": models.pins.status,
+        "open": lambda: settings.open,
     }
     status = StatusReader(desk, limits, told, clock)
     kept = KeptCordons(settings.directory() / "nodes.json", clock)
@@ -204,7 +205,6 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         bodies,
         members,
         status,
-        known_keys.check,
         [
             route
             for part in (
@@ -213,6 +213,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             )
             for route in part.routes()
         ],
+        gate(settings, known_keys.ring, clock),
+        open_mode=settings.open,
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
@@ -268,25 +270,3 @@ async def _started(
         advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
     return Running(address, watch, parts.live)
-
-
-def _models(
-    settings: Settings,
-    desk: Desk,
-    limits: Limits,
-    forwarder: Forwarder,
-    dispatcher: Dispatcher,
-    wishes: asyncio.Event,
-    bodies: Bodies,
-    clock: Callable[[], float],
-) -> _Models:
-    registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
-    loader = Loader(desk, forwarder, clock)
-    pins = Pins(settings.directory() / PINS, settings.pinned_models, desk, limits, loader, bodies, clock)
-    return _Models(
-        registry,
-        Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock),
-        loader,
-        pins,
-        Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
-    )

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from coordinator.access_settings import AccessSettings
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.pulls import PullRules
 from coordinator.core.room import GIB
 from coordinator.core.warming import WarmRules
-from coordinator.key_settings import KeySettings
 from shared.adverts import COORDINATORS, SERVICE_TYPE
 from shared.constraints import EXPECTED
 from shared.names import ModelName, normalise
@@ -27,7 +27,7 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
-class Settings(KeySettings, frozen=True, kw_only=True):
+class Settings(AccessSettings, frozen=True, kw_only=True):
     """Every setting with its default; README lists them all (a test sees to it)."""
 
     host: Annotated[str, _about("address to listen on; empty: every one, IPv4 and IPv6")] = ""

@@ -9,8 +9,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from coordinator.access.owner import OWNER
-from coordinator.access.principal import Principal
+from coordinator.access.decision import STRANGER
 from shared import __version__
 from shared.errors import BodyTooLarge, CallerFault
 from shared.http1.exchange import Exchange
@@ -77,10 +76,10 @@ class CallerRequest:
         self.counted = 0
         """Bytes of its body that `Bodies` counts."""
         self.body_limit = body_limit
-        self.principal: Principal = OWNER
-        """Who asks, once that is decided."""
-        self.further: Iterable[Header] = ()
-        """Headers that its answer has, whoever gives it."""
+        self.principal = STRANGER
+        """Who asks; nobody, until the gate has said so."""
+        self.further: list[Header] = []
+        """Headers that every answer to this caller has, refusals too."""
 
     @property
     def method(self) -> str:
@@ -124,16 +123,16 @@ class CallerRequest:
 
     def respond(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
         """A whole answer, in one write."""
-        self.exchange.respond(status, signed(headers, self.id, self.further), body)
+        self.exchange.respond(status, signed([*headers, *self.further], self.id), body)
 
     def start(self, status: int, headers: Iterable[Header], length: int | None = None) -> None:
         """The head of an answer that comes by `exchange.write` and `exchange.end`; `length` of its body, if known."""
-        self.exchange.start(status, signed(headers, self.id, self.further), length)
+        self.exchange.start(status, signed([*headers, *self.further], self.id), length)
 
 
-def signed(headers: Iterable[Header], call_id: CallId, further: Iterable[Header] = ()) -> list[Header]:
+def signed(headers: Iterable[Header], call_id: CallId) -> list[Header]:
     """With the id, and who gives the answer."""
-    return [*headers, *further, (b"X-Request-Id", call_id.encode()), _SERVER]
+    return [*headers, (b"X-Request-Id", call_id.encode()), _SERVER]
 
 
 CALLER = web.RequestKey("herd_caller", CallerRequest)

@@ -12,9 +12,14 @@ from urllib.parse import urlsplit
 from coordinator.access import key_file, last_use
 from coordinator.access.allowances import Allowances
 from coordinator.access.bad_tries import BadTries
-from coordinator.access.key_check import KeyCheck
+from coordinator.access.binding import refuse_public
+from coordinator.access.cors import Cors
+from coordinator.access.decision import Mode
+from coordinator.access.gate import Gate
+from coordinator.access.hosts import Hosts
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.key_watch import KeyWatch
+from coordinator.access.slow_down import SlowDown
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
@@ -25,6 +30,7 @@ from coordinator.trace_reader import TraceReader
 from shared import __version__
 from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
+from shared.interfaces import own_addresses
 from shared.mdns import Mdns
 from shared.serving import serving
 from shared.settings import SettingsError
@@ -52,9 +58,9 @@ def owners(settings: Settings) -> dict[str, KeyOwner]:
 
 
 class Keys(NamedTuple):
-    """Callers' keys: who asks about them, and who keeps them as the file has them."""
+    """Callers' keys, what their calls may take, and who keeps them as the file has them."""
 
-    check: KeyCheck
+    ring: KeyRing
     allowances: Allowances
     watch: KeyWatch
 
@@ -68,8 +74,28 @@ def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
     watch = KeyWatch(
         key_file.KeyFile(directory / key_file.FILE), ring, used, lambda _ids: allowances.forget(ring.knows)
     )
-    tries = BadTries(settings.bad_keys, settings.bad_key_addresses)
-    return Keys(KeyCheck(ring, tries, clock), allowances, watch)
+    return Keys(ring, allowances, watch)
+
+
+def gate(settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Gate:
+    """Who may do what, as this machine and its settings say."""
+    hosts = Hosts(socket.gethostname(), settings.hostnames, lambda: (each.ip for each in own_addresses()))
+    slow_down = SlowDown(BadTries(settings.bad_keys, settings.bad_key_addresses), clock)
+    return Gate(keys, hosts, Cors(settings.origins), Mode(open=settings.open), slow_down)
+
+
+async def refuse_open_to_all(settings: Settings) -> None:
+    """Raises SettingsError where open mode would listen on a public address."""
+    if not settings.open:
+        return
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError):
+        return  # a name that stands for nothing: listening on it fails, and says so
+    own = [each.ip for each in await asyncio.to_thread(own_addresses)]
+    refuse_public((str(bound[0]) for *_, bound in found), own)
 
 
 async def remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) -> None:

@@ -27,7 +27,7 @@ def check_models(principal: Principal, *models: str) -> None:
         if not may_ask(principal, model):
             raise Forbidden(
                 f'the key "{principal.name}" may not ask for model "{model}";'
-                f" one that may: herd key create --model {model}"
+                f" one that may: herd key create --name NAME --model {model}"
             )
 
 

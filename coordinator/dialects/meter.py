@@ -65,5 +65,5 @@ def begun(allowances: Allowances, request: CallerRequest, call: Call) -> Free | 
     try:
         use = allowances.begin(principal)
     finally:
-        request.further = (*request.further, *allowances.headers(principal))
+        request.further = [*request.further, *allowances.headers(principal)]
     return _FREE if use is None else Meter(use, call)

@@ -141,7 +141,7 @@ async def test_pages_of_others_order_nothing(tmp_path: Path) -> None:
         fields = {"node_id": "node-1", "model": "m"}
         own = {"Origin": herd.address, "Sec-Fetch-Site": "same-origin"}
         for headers, status in (
-            ({"Content-Type": "text/plain"}, 400),
+            ({"Content-Type": "text/plain"}, 415),
             ({"Origin": "http://evil.example"}, 403),
             ({"Origin": "null"}, 403),
             ({"Sec-Fetch-Site": "cross-site"}, 403),
