@@ -214,6 +214,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             for route in part.routes()
         ],
         gate(settings, known_keys.ring, clock),
+        known_keys.under,
         open_mode=settings.open,
         coordinator_id=identity,
         body_limit=settings.body_limit,

@@ -20,6 +20,7 @@ from coordinator.access.hosts import Hosts
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.key_watch import KeyWatch
 from coordinator.access.slow_down import SlowDown
+from coordinator.access.under_keys import UnderKeys
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
@@ -62,6 +63,7 @@ class Keys(NamedTuple):
 
     ring: KeyRing
     allowances: Allowances
+    under: UnderKeys
     watch: KeyWatch
 
 
@@ -70,11 +72,14 @@ def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
     directory = settings.directory()
     used = last_use.LastUse(directory / last_use.FILE)
     ring = KeyRing(used=used.used)
-    allowances = Allowances(ring.limits, clock)
-    watch = KeyWatch(
-        key_file.KeyFile(directory / key_file.FILE), ring, used, lambda _ids: allowances.forget(ring.knows)
-    )
-    return Keys(ring, allowances, watch)
+    allowances, under = Allowances(ring.limits, clock), UnderKeys()
+
+    def gone(key_ids: set[str]) -> None:
+        under.cut(key_ids)
+        allowances.forget(ring.knows)
+
+    watch = KeyWatch(key_file.KeyFile(directory / key_file.FILE), ring, used, gone)
+    return Keys(ring, allowances, under, watch)
 
 
 def gate(settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Gate:
