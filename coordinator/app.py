@@ -82,6 +82,7 @@ class Running(NamedTuple):
     address: str
     watch: asyncio.Task[None]
     live: Live
+    server: Server
 
 
 class _Parts(NamedTuple):
@@ -270,4 +271,4 @@ async def _started(
     if settings.mdns and not is_loopback(address):
         advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
-    return Running(address, watch, parts.live)
+    return Running(address, watch, parts.live, parts.server)

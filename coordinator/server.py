@@ -114,8 +114,7 @@ class Server:
                 *further,
             ]
         )
-        self.router = app.router
-        """Of everything that is answered here, for who wants to see it all."""
+        self._router = app.router
         self._web = WebApplication(app)
 
     async def start(self) -> HttpServer:
@@ -127,6 +126,11 @@ class Server:
     async def close(self) -> None:
         """After the last request."""
         await self._web.close()
+
+    def addresses(self) -> frozenset[tuple[str, str]]:
+        """Method and path, as the router writes it, of everything that is answered here."""
+        routed = {(each.method, each.resource.canonical) for each in self._router.routes() if each.resource}
+        return frozenset(routed | {(method.decode(), path.decode()) for method, path in self._calls})
 
     async def handle(self, exchange: Exchange) -> None:
         """One request, of whatever kind."""

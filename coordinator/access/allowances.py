@@ -149,6 +149,6 @@ def _duration(seconds: float) -> bytes:
     """As OpenAI writes it: 20ms, 1.5s, 6m0s."""
     if seconds < 1.0:
         return b"%dms" % math.ceil(seconds * 1000)
-    minutes, rest = divmod(seconds, 60.0)
+    minutes, rest = divmod(round(seconds, 3), 60.0)
     told = f"{rest:.3f}".rstrip("0").rstrip(".")
     return (f"{minutes:.0f}m{told}s" if minutes else f"{told}s").encode()

@@ -106,10 +106,22 @@ def test_what_is_left_is_told_as_openai_tells_it() -> None:
     ]
     use = allowances.begin(KEY)
     assert use is not None
+    assert dict(allowances.headers(KEY))[b"x-ratelimit-reset-requests"] == b"12s"
     use.end(5_000)
     told = dict(allowances.headers(KEY))
     assert told[b"x-ratelimit-remaining-tokens"] == b"0"
     assert told[b"x-ratelimit-reset-tokens"] == b"5m15s"
+
+
+def test_a_minute_is_told_as_one() -> None:
+    clock = Clock()
+    clock.now = 0.1
+    allowances = limited(clock, requests_per_minute=1)
+    allowances.begin(KEY)
+    clock.now += 1e-5
+    assert dict(allowances.headers(KEY))[b"x-ratelimit-reset-requests"] == b"1m0s"
+    clock.now += 59.99
+    assert dict(allowances.headers(KEY))[b"x-ratelimit-reset-requests"] == b"10ms"
 
 
 @pytest.mark.parametrize("principal", [OWNER, Principal("key", "other", frozenset(), key_id="other")])
