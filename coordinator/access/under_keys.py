@@ -5,7 +5,9 @@ from typing import Protocol
 
 
 class _Cut(Protocol):
-    def abort(self) -> None: ...
+    def abort(self) -> None:
+        """Ends the connection."""
+        ...
 
 
 class UnderKeys:

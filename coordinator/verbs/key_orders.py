@@ -28,17 +28,9 @@ class _Here(Struct, frozen=True, kw_only=True):
 
 def create(wishes: dict[str, Any], expires: str | None, data_dir: str | None, output: str) -> None:
     """Raises NoAnswer."""
-    directory, now, new = _directory(data_dir), time.time(), made()
+    now, new = time.time(), made()
     key = _key(new, wishes, now, _ends(expires, now))
-
-    def added(keys: tuple[Key, ...]) -> tuple[Key, ...]:
-        if any(key.name in (each.name, each.id) for each in keys):
-            raise NoAnswer(
-                f"there is a key {key.name!r}; another name, or: herd key revoke {key.name}", code=USAGE
-            )
-        return (*keys, key)
-
-    _change(directory, added)
+    _add(_directory(data_dir), key)
     if output == "json":
         (told,) = keys_told([key], {}, now)["keys"]
         click.echo(rendered({"key": new.text} | told, "json"))
@@ -49,6 +41,24 @@ def create(wishes: dict[str, Any], expires: str | None, data_dir: str | None, ou
         " A client sends it as API key (Authorization: Bearer KEY, or x-api-key)",
         err=True,
     )
+
+
+def new_key(name: str) -> str:
+    """One that may call and no more, for a client. Raises NoAnswer."""
+    new = made()
+    _add(_directory(None), Key(id=new.id, name=name, sha256=new.sha256, created=time.time()))
+    return new.text
+
+
+def _add(directory: Path, key: Key) -> None:
+    def added(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+        if any(key.name in (each.name, each.id) for each in keys):
+            raise NoAnswer(
+                f"there is a key {key.name!r}; another name, or: herd key revoke {key.name}", code=USAGE
+            )
+        return (*keys, key)
+
+    _change(directory, added)
 
 
 def tell(data_dir: str | None, output: str, *, headings: bool, quiet: bool) -> None:
