@@ -104,7 +104,7 @@ async def test_calls_at_once_end_exactly_once_however_they_end(
     herd: Herd, fake: FakeEngine, tmp_path: Path
 ) -> None:
     key = await accepted(herd, tmp_path, "--parallel", "2")
-    await fake.switch(tokens=400, token_delay_s=0.02)
+    await fake.switch(tokens=4_000, token_delay_s=0.02)
 
     async def begun() -> Streaming:
         response = await herd.session.post(
