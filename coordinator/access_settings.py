@@ -20,6 +20,14 @@ class AccessSettings(Struct, frozen=True, kw_only=True):
             "open mode, for a network at home: everybody near may call and operate, nodes join without asking"
         ),
     ] = False
+    bad_keys: Annotated[
+        int,
+        Meta(ge=1),
+        _about("keys that are none which an address may show in a minute, before it is slowed down"),
+    ] = 10
+    bad_key_addresses: Annotated[
+        int, Meta(ge=1), _about("addresses of which that is remembered, those that tried last")
+    ] = 4_096
     hostnames: Annotated[
         tuple[str, ...],
         _about("further names or addresses of this machine, by which callers may ask for it"),

@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from coordinator.core.call import Placement, Tokens
+from coordinator.core.call import NOT_COUNTED, Placement, Tokens
 from coordinator.forward import EngineReply
 from coordinator.journal import CallRecord, Status
 from shared.errors import CallerFault, FleetError
@@ -12,6 +12,10 @@ from shared.http1.inflow import Sink
 
 if TYPE_CHECKING:
     from coordinator.dispatch import Dispatcher
+
+
+BYTES_A_TOKEN = 4
+"""Of an answer whose tokens nobody counted."""
 
 
 class Answer:
@@ -95,6 +99,22 @@ class Answer:
     def count(self, tokens: Tokens) -> None:
         """What the engine said of its work."""
         self._record.tokens = tokens
+
+    @property
+    def tokens_used(self) -> int:
+        """Of prompt and answer; estimated where the engine has not said, as of a stream that its caller left."""
+        counted, call = self._record.tokens, self._record.call
+        if self.status >= 400 and counted == NOT_COUNTED:
+            return 0
+        prompt = call.estimated_tokens if counted.prompt is None else counted.prompt
+        return prompt + (self._written() if counted.completion is None else counted.completion)
+
+    def _written(self) -> int:
+        if self._record.call.operation == "embed":
+            return 0
+        if self._record.call.stream:
+            return self._record.pieces_out
+        return self._record.bytes_out // BYTES_A_TOKEN
 
     async def __aenter__(self) -> "Answer":
         return self

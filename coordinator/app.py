@@ -10,13 +10,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from coordinator.access.gate import NoKeys
 from coordinator.access.registries import Registries
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
-from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
 from coordinator.core.swaps import Swaps
 from coordinator.dashboard.context_usage import ContextUsage
@@ -44,18 +42,22 @@ from coordinator.lessons_file import LESSONS, LessonsFile
 from coordinator.live import Live
 from coordinator.members import Members
 from coordinator.metrics import Metrics
-from coordinator.models.loader import Loader
-from coordinator.models.pins import FILE as PINS
-from coordinator.models.pins import Pins
-from coordinator.models.puller import Puller
-from coordinator.models.registry import Registry
-from coordinator.models.warmer import Warmer
+from coordinator.model_parts import ModelParts, model_parts
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.recorder import Recorder
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import advertise, gate, opened, owners, refuse_open_to_all, remember
+from coordinator.startup import (
+    Keys,
+    advertise,
+    gate,
+    keys,
+    opened,
+    owners,
+    refuse_open_to_all,
+    remember,
+)
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
@@ -83,16 +85,6 @@ class Running(NamedTuple):
     server: Server
 
 
-class _Models(NamedTuple):
-    """Who sees to it that models are where they should be."""
-
-    registry: Registry
-    puller: Puller
-    loader: Loader
-    pins: Pins
-    warmer: Warmer
-
-
 class _Parts(NamedTuple):
     """What has to be started, and ended."""
 
@@ -105,7 +97,8 @@ class _Parts(NamedTuple):
     members: Members
     neighbours: Neighbours
     contexts: Contexts
-    models: _Models
+    models: ModelParts
+    keys: Keys
     node_orders: NodeOrders
     lessons: LessonsFile
     feed: Feed
@@ -153,7 +146,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps
     )
     catalog = Catalog(desk, limits, clock)
-    relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
+    known_keys = keys(settings, clock)
+    relay = Relay(dispatcher, callers, known_keys.allowances, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
     errands = OllamaErrands(
         *(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit),
@@ -171,7 +165,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     )
     usage = ContextUsage(contexts, reads)
     orders = Orders(catalog, errands, bodies)
-    models = _models(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
+    models = model_parts(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
     if settings.preload:
         models.warmer.used = lambda since: reads(partial(reports.demand, since))
     told: dict[str, Callable[[], object]] = {
@@ -220,7 +214,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             )
             for route in part.routes()
         ],
-        gate(settings, NoKeys()),
+        gate(settings, known_keys.ring, clock),
+        known_keys.under,
         open_mode=settings.open,
         coordinator_id=identity,
         body_limit=settings.body_limit,
@@ -238,6 +233,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         neighbours,
         contexts,
         models,
+        known_keys,
         node_orders,
         LessonsFile(settings.directory() / LESSONS, desk.lessons),
         feed,
@@ -257,6 +253,7 @@ async def _started(
     parts.desk.recall(await parts.lessons.read())
     await parts.node_orders.remember()
     await asyncio.to_thread(parts.models.pins.read)
+    await parts.keys.watch.start()
     parts.store.start()
     stack.push_async_callback(asyncio.to_thread, parts.store.close, TRACES_GRACE_S)
     stack.callback(parts.reads.close)
@@ -264,7 +261,10 @@ async def _started(
     address = await stack.enter_async_context(opened(parts.server, settings))
     watch = asyncio.create_task(parts.members.run(), name="members")
     stack.push_async_callback(cancelled, watch)
-    for part in (parts.feed, parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer):
+    for part in (
+        *(parts.feed, parts.contexts, parts.lessons, parts.models.puller, parts.models.warmer),
+        parts.keys.watch,
+    ):
         stack.push_async_callback(cancelled, asyncio.create_task(part.run(), name=type(part).__name__))
     stack.push_async_callback(parts.dispatcher.close, settings.stop_grace)
     mdns = parts.neighbours.mdns
@@ -272,25 +272,3 @@ async def _started(
         advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
     return Running(address, watch, parts.live, parts.server)
-
-
-def _models(
-    settings: Settings,
-    desk: Desk,
-    limits: Limits,
-    forwarder: Forwarder,
-    dispatcher: Dispatcher,
-    wishes: asyncio.Event,
-    bodies: Bodies,
-    clock: Callable[[], float],
-) -> _Models:
-    registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
-    loader = Loader(desk, forwarder, clock)
-    pins = Pins(settings.directory() / PINS, settings.pinned_models, desk, limits, loader, bodies, clock)
-    return _Models(
-        registry,
-        Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock),
-        loader,
-        pins,
-        Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
-    )

@@ -20,6 +20,7 @@ VERBS = {
     "drain": "coordinator.verbs.setting_aside:drain",
     "explain": "coordinator.verbs.explain:explain",
     "get": "coordinator.verbs.getting:get",
+    "key": "coordinator.verbs.key:key",
     "list": "coordinator.verbs.listing:listing",
     "ls": "coordinator.verbs.listing:listing",
     "logs": "coordinator.verbs.logs:logs",

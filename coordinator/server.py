@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 
 from coordinator.access.gate import Gate
 from coordinator.access.routes import Route, route_of, unknown
+from coordinator.access.under_keys import UnderKeys
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
@@ -71,6 +72,7 @@ class Server:
         status: StatusReader,
         further: list[web.RouteDef],
         gate: Gate,
+        under_keys: UnderKeys,
         *,
         open_mode: bool,
         coordinator_id: str,
@@ -84,6 +86,7 @@ class Server:
         self._members = members
         self._status = status
         self._gate = gate
+        self._under_keys = under_keys
         self._open = open_mode
         self._coordinator_id = coordinator_id
         self._header_limit = header_limit
@@ -156,11 +159,15 @@ class Server:
             self._refuse(request, FleetError("internal error; the coordinator's log has the details"))
         finally:
             self._bodies.release(request)
+            if request.principal.key_id:
+                self._under_keys.ended(request.principal.key_id, exchange)
 
     def _admit(self, request: CallerRequest, route: Route) -> None:
         """Raises FleetError."""
         exchange = request.exchange
         request.principal = self._gate.admit(exchange.head, exchange.peer, route)
+        if request.principal.key_id:
+            self._under_keys.begun(request.principal.key_id, exchange)
 
     @web.middleware
     async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:

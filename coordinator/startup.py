@@ -6,13 +6,21 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from coordinator.access import key_file, last_use
+from coordinator.access.allowances import Allowances
+from coordinator.access.bad_tries import BadTries
 from coordinator.access.binding import refuse_public
 from coordinator.access.cors import Cors
 from coordinator.access.decision import Mode
-from coordinator.access.gate import Gate, KeyRing
+from coordinator.access.gate import Gate
 from coordinator.access.hosts import Hosts
+from coordinator.access.key_ring import KeyRing
+from coordinator.access.key_watch import KeyWatch
+from coordinator.access.slow_down import SlowDown
+from coordinator.access.under_keys import UnderKeys
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
@@ -50,10 +58,35 @@ def owners(settings: Settings) -> dict[str, KeyOwner]:
         raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error}") from error
 
 
-def gate(settings: Settings, keys: KeyRing) -> Gate:
+class Keys(NamedTuple):
+    """Callers' keys, what their calls may take, and who keeps them as the file has them."""
+
+    ring: KeyRing
+    allowances: Allowances
+    under: UnderKeys
+    watch: KeyWatch
+
+
+def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
+    """None is known before `watch.start`."""
+    directory = settings.directory()
+    used = last_use.LastUse(directory / last_use.FILE)
+    ring = KeyRing(used=used.used)
+    allowances, under = Allowances(ring.limits, clock), UnderKeys()
+
+    def gone(key_ids: set[str]) -> None:
+        under.cut(key_ids)
+        allowances.forget(ring.knows)
+
+    watch = KeyWatch(key_file.KeyFile(directory / key_file.FILE), ring, used, gone)
+    return Keys(ring, allowances, under, watch)
+
+
+def gate(settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Gate:
     """Who may do what, as this machine and its settings say."""
     hosts = Hosts(socket.gethostname(), settings.hostnames, lambda: (each.ip for each in own_addresses()))
-    return Gate(keys, hosts, Cors(settings.origins), Mode(open=settings.open))
+    slow_down = SlowDown(BadTries(settings.bad_keys, settings.bad_key_addresses), clock)
+    return Gate(keys, hosts, Cors(settings.origins), Mode(open=settings.open), slow_down=slow_down)
 
 
 async def refuse_open_to_all(settings: Settings) -> None:

@@ -58,6 +58,10 @@ _TAG_DAYS = f"""
            AVG(CASE WHEN status = 'completed' THEN latency_ms END) AS avg_latency_ms,
            COALESCE(SUM(prompt_tokens), 0) + COALESCE(SUM(completion_tokens), 0) AS total_tokens
     {_TAGGED} GROUP BY tag, day_bucket ORDER BY day_bucket, tag"""
+_KEYS = f"""
+    SELECT key, COUNT(*) AS request_count, {_OUTCOMES}, {_TOKENS}, MAX(timestamp) AS last_seen
+    FROM request_traces WHERE timestamp >= ? AND timestamp < ? AND status != 'retried' AND typeof(key) = 'text'
+    GROUP BY +key ORDER BY request_count DESC, key"""  # noqa: S608
 # Whoever refused a call for the caller's own mistake, an engine (stored as failed) or the coordinator (as rejected, for
 # a model that nobody has): it is no failure. Want of a place is one: 503, or 429 where an engine said so.
 _KIND = """
@@ -127,6 +131,10 @@ class TraceReports:
     def tag_days(self, since: float, until: float) -> Rows:
         """Calls by tag and day (UTC)."""
         return self._rows(_TAG_DAYS, since, until)
+
+    def keys(self, since: float, until: float) -> Rows:
+        """Calls by the name of their key; those without one are left out."""
+        return self._rows(_KEYS, since, until)
 
     def figures(self, now: float) -> CallFigures:
         """What health looks at: the 24 hours before `now`."""

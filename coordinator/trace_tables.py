@@ -49,6 +49,7 @@ COLUMNS: dict[str, dict[str, type]] = {
         "context": str,
         "context_overflow": str,
         "decision": str,
+        "key": str,
     },
     OBSERVATIONS: {
         "id": int,
@@ -67,7 +68,7 @@ _INDEXES = {
 }
 ROWS_AT_ONCE = 40
 """Of one statement. Row by row, SQLite takes twice the time, and this thread the interpreter's lock forty times as
-often. SQLite's oldest limit of values in a statement, 999, allows 43."""
+often. SQLite's oldest limit of values in a statement, 999, allows 41."""
 _TYPES: dict[type, str] = {int: "INTEGER", str: "TEXT", float: "REAL"}
 _INDEXED = """
     SELECT list.name, info.name FROM pragma_index_list(?) AS list, pragma_index_info(list.name) AS info
@@ -244,6 +245,7 @@ def _trace_values(trace: Trace) -> Values:
         trace.context or None,
         trace.context_overflow or None,
         _decision(trace),
+        origin.key or None,
     )
 
 

@@ -17,6 +17,7 @@ FleetError                       status  another node may be tried
 │   │   └── ContextExceeded      400     yes: where there is more context
 │   └── EngineFault              4xx     the engine's own
 ├── NoAccess                     401
+├── LimitReached                 429     no: the caller's own limit; carries Retry-After
 ├── Unavailable                  503     later: carries Retry-After
 │   ├── QueueFull                503
 │   └── Draining                 503     yes
@@ -185,6 +186,14 @@ class NoAccess(FleetError):
     status = 401
     kind = "invalid_request_error"
     code = "invalid_api_key"
+
+
+class LimitReached(FleetError):
+    """This caller has had what it may have for now, wherever the call would go."""
+
+    status = 429
+    kind = "rate_limit_error"
+    code = "rate_limit_exceeded"
 
 
 class Unavailable(FleetError):

@@ -18,8 +18,8 @@ Settings = TypeVar("Settings", bound=msgspec.Struct)
 DEFAULT_DATA_DIR = "~/.fleet-manager"
 TABLES = {"FLEET_": "herd", "FLEET_NODE_": "herd-node"}
 """Of config.toml, by the prefix of the same settings in the environment."""
-_NO_SETTINGS = ("FLEET_ENV_FILE", "FLEET_CONFIG_FILE", "FLEET_URL")
-"""Names of the environment that say where settings, or a coordinator, are found."""
+_NO_SETTINGS = ("FLEET_ENV_FILE", "FLEET_CONFIG_FILE", "FLEET_URL", "FLEET_KEY")
+"""Names of the environment that say where settings, or a coordinator, are found, and what it is shown."""
 
 
 class SettingsError(Exception):

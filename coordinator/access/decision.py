@@ -115,12 +115,12 @@ def _refusal(facts: Facts, route: Route, mode: Mode, principal: Principal) -> Fl
     if principal.kind == "key":
         return Forbidden(
             f"the key {_shown(principal.name)} lacks the scope {wanted}; one that has it: "
-            f"herd key create --scope {min(route.scopes)}"
+            f"herd key create --name NAME --scope {min(route.scopes)}"
         )
     if mode.open and principal is NEIGHBOUR:
         return Forbidden(
             f"open mode does not let everybody do this: it needs the scope {wanted}. Ask from the coordinator's own "
-            f"machine, or with a key: herd key create --scope {min(route.scopes)}"
+            f"machine, or with a key: herd key create --name NAME --scope {min(route.scopes)}"
         )
     return NoAccess(_how_to_get_in(facts, wanted, min(route.scopes)))
 
@@ -129,7 +129,7 @@ def _how_to_get_in(facts: Facts, wanted: str, scope: str) -> str:
     passed_on = "what a proxy passes on" if facts.proxied else "a caller from another machine"
     return (
         f"{passed_on} needs a key with the scope {wanted} (Authorization: Bearer sk-herd-...). "
-        f"On the coordinator's machine: herd key create --scope {scope}"
+        f"On the coordinator's machine: herd key create --name NAME --scope {scope}"
     )
 
 

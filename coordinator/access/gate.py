@@ -44,8 +44,11 @@ class Gate:
         cors: Cors,
         mode: Mode,
         clock: Callable[[], float] = time.monotonic,
+        slow_down: Callable[[str], None] = lambda _address: None,
     ) -> None:
+        """`slow_down`: told the address from which a key comes that nobody has; may raise LimitReached."""
         self._keys = keys
+        self._slow_down = slow_down
         self._hosts = hosts
         self._mode = mode
         self.cors = cors
@@ -54,7 +57,7 @@ class Gate:
         self._known_until = 0.0
 
     def admit(self, head: RequestHead, peer: str, route: Route, node: str | None = None) -> Principal:
-        """Who asks. `node`: by the connection's certificate. Raises FleetError (401, 403, 415, 421)."""
+        """Who asks. `node`: by the connection's certificate. Raises FleetError (401, 403, 415, 421, 429)."""
         if node is not None or route.order or not TELLING.isdisjoint(head.fields):
             return self._judge(head, peer, route, node)
         if (now := self._clock()) >= self._known_until or len(self._known) >= REMEMBERED:
@@ -69,4 +72,12 @@ class Gate:
         facts = facts_of(head, peer, node)
         page = facts.origin is not None and self.cors.allows(facts.origin)
         host = self._hosts.standing(facts.host)
-        return decide(facts, route, self._mode, host, self._keys.find, allowed_page=page)
+        return decide(
+            facts, route, self._mode, host, lambda secret: self._found(secret, facts.peer), allowed_page=page
+        )
+
+    def _found(self, secret: str, address: str) -> Principal | None:
+        found = self._keys.find(secret)
+        if found is None:
+            self._slow_down(address)
+        return found

@@ -19,6 +19,8 @@ class Origin(NamedTuple):
     route: str = ""
     client_ip: str = ""
     tags: tuple[str, ...] = ()
+    key: str = ""
+    """The name of the caller's key; empty: it showed none of ours."""
 
 
 class Call(Struct, frozen=True, kw_only=True, gc=False):

@@ -68,10 +68,12 @@ class Past:
         return answer(await self._read(self._reader.overview))
 
     async def usage(self, request: web.Request) -> web.Response:
-        """GET /dashboard/api/usage?days=7"""
+        """GET /dashboard/api/usage?days=7; `keys`: the same calls, by the key that they came with."""
         days = number(request, "days", 7, MOST_DAYS)
-        since = self._wall_clock() - days * DAY_S
-        return answer({"days": days, "data": await self._read(partial(self._reader.usage, since))})
+        now = self._wall_clock()
+        data = await self._read(partial(self._reader.usage, now - days * DAY_S))
+        keys = await self._read(partial(self._reports.keys, now - days * DAY_S, now))
+        return answer({"days": days, "data": data, "keys": keys})
 
     async def trends(self, request: web.Request) -> web.Response:
         """GET /dashboard/api/trends?hours=72&start_ts=&end_ts=: completed calls by hour."""

@@ -47,16 +47,22 @@ class Callers:
 
     def of(self, request: CallerRequest) -> tuple[str, Priority]:
         """The client (its key's name, else its address with its key, if it has one) and the class of its call. A key's
-        class is the highest that the header may ask for. Raises CallerFault for a class that there is not.
+        class is the highest that the header may ask for; that of a key of ours stands before that of the file. Raises
+        CallerFault for a class that there is not.
         """
         asked = self._asked(request.headers.get(PRIORITY))
+        principal = request.principal
+        ours = principal.kind == "key"
+        if ours and principal.priority is not None:
+            return principal.name, _at_most(principal.priority, asked)
         key = _key_of(request.headers)
         if not key:
             return request.remote, asked or "interactive"
         owner = self.owners.get(key)
         if owner is None:
-            return self._stranger(request.remote, key), asked or "interactive"
-        return owner.name, max(owner.priority, asked or owner.priority, key=LEVELS.__getitem__)
+            client = principal.name if ours else self._stranger(request.remote, key)
+            return client, asked or "interactive"
+        return principal.name if ours else owner.name, _at_most(owner.priority, asked)
 
     def _stranger(self, address: str, key: str) -> str:
         """Several people behind one address are told apart by their keys; who makes up a key for each call gains
@@ -80,6 +86,10 @@ class Callers:
                 return each
         shown = ascii(header if len(header) <= _SHOWN else f"{header[:_SHOWN]}...")
         raise CallerFault(f"{PRIORITY} is {', '.join(CLASSES[:-1])} or {CLASSES[-1]}, not {shown}")
+
+
+def _at_most(highest: Priority, asked: Priority | None) -> Priority:
+    return max(highest, asked or highest, key=LEVELS.__getitem__)
 
 
 def _key_of(headers: Headers) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from coordinator.access.models import check_models
 from coordinator.core.call import Call, Operation, Origin
 from coordinator.dialects.allowances import ALLOW, allows, asks_thinking, may_substitute
 from coordinator.dialects.allowances import HEADER as NO_FALLBACK
@@ -69,9 +70,13 @@ def call_of(
 ) -> Call:
     """`texts`: the prompt, as it came; `prompt_bytes`: of the body, images left out where they can be.
 
-    Raises CallerFault where a model's name is missing or absurd, num_ctx is, or the class is not one.
+    Raises CallerFault where a model's name is missing or absurd, num_ctx is, or the class is not one; Forbidden for a
+    model that is not the caller's to ask for.
     """
     asked, name = model_name(head.model)
+    principal = request.principal
+    fallbacks = tuple([each for each in fallback_names(head.fallback_models or None) if each != name])
+    check_models(principal, name, *fallbacks)
     client, priority = callers.of(request)
     restrictions = allows(
         head.allows_restricted,
@@ -89,7 +94,7 @@ def call_of(
         operation=operation,
         dialect=dialect,
         stream=stream,
-        fallbacks=tuple([each for each in fallback_names(head.fallback_models or None) if each != name]),
+        fallbacks=fallbacks,
         abilities=abilities,
         num_ctx=context_asked(num_ctx),
         estimated_tokens=estimated_tokens,
@@ -101,8 +106,14 @@ def call_of(
         session=session,
         prefix=prefix,
         continues=continues,
-        may_substitute=may_substitute(head.allows_fallback, request.headers.get(NO_FALLBACK)),
+        may_substitute=_substitutes(request, head),
         allows=restrictions,
         asks_thinking=asks_thinking(head.think, effort),
-        origin=Origin(request.path, request.remote, tags),
+        origin=Origin(request.path, request.remote, tags, principal.name if principal.kind == "key" else ""),
     )
+
+
+def _substitutes(request: CallerRequest, head: CommonHead) -> bool | None:
+    """A key for some models only names those that may answer: the fleet chooses none for it."""
+    allowed = may_substitute(head.allows_fallback, request.headers.get(NO_FALLBACK))
+    return allowed if request.principal.models is None else False

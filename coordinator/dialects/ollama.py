@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Raw, Struct
 
+from coordinator.access.models import askable, may_ask
 from coordinator.catalog import Catalog
 from coordinator.core.call import Call, Operation, Placement
 from coordinator.core.protection import describe
@@ -36,7 +37,7 @@ from coordinator.dialects.translation.ollama_answer import (
     no_embeddings,
 )
 from coordinator.forward import EngineRequest
-from coordinator.requests import JSON, CallerRequest
+from coordinator.requests import JSON, CallerRequest, caller_of
 from shared import __version__
 from shared.errors import EngineLacks, FleetError, ModelNotFound
 from shared.frames import Frames, lines
@@ -213,13 +214,13 @@ class Ollama:
         """GET or HEAD /: what clients ask to see whether an Ollama is there."""
         return web.Response(text="Ollama is running")
 
-    async def tags(self, _request: web.Request) -> web.Response:
+    async def tags(self, request: web.Request) -> web.Response:
         """GET /api/tags"""
-        return _json(ollama_models.tags(self._catalog.entries().values()))
+        return _json(ollama_models.tags(askable(caller_of(request).principal, self._catalog.entries())))
 
-    async def running(self, _request: web.Request) -> web.Response:
+    async def running(self, request: web.Request) -> web.Response:
         """GET /api/ps"""
-        return _json(ollama_models.running(self._catalog.entries().values()))
+        return _json(ollama_models.running(askable(caller_of(request).principal, self._catalog.entries())))
 
     async def version(self, _request: web.Request) -> web.Response:
         """GET /api/version: that of the first Ollama in the fleet."""
@@ -232,7 +233,7 @@ class Ollama:
         head = decode_head(body, _Head)
         asked, model = model_name(head.model or head.name)
         entry = self._catalog.entries().get(model)
-        if entry is None:
+        if entry is None or not may_ask(request.principal, model):
             raise ModelNotFound(f'model "{asked}" not found')
         if "ollama" in entry.kinds:
             await self._errands.show(request, body, model)

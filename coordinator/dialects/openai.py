@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Raw, Struct
 
+from coordinator.access.models import askable, may_ask
 from coordinator.catalog import Catalog, Entry
 from coordinator.core.call import Call, Operation, Placement
 from coordinator.core.protection import UNPROTECTED, describe
@@ -30,7 +31,7 @@ from coordinator.dialects.translation.folded_fields import folded
 from coordinator.dialects.translation.openai_answer import EmbeddingDecoder, GenerationDecoder
 from coordinator.dialects.translation.openai_shapes import Answer
 from coordinator.forward import EngineRequest
-from coordinator.requests import CallerRequest
+from coordinator.requests import CallerRequest, caller_of
 from shared.errors import CallerFault, FleetError, ModelNotFound
 from shared.frames import Frames, data_of, events
 from shared.names import normalise
@@ -196,16 +197,17 @@ class OpenAi:
 
     # What it offers
 
-    async def models(self, _request: web.Request) -> web.Response:
+    async def models(self, request: web.Request) -> web.Response:
         """GET /v1/models"""
-        data = [_model(entry) for entry in self._catalog.entries().values()]
+        entries = askable(caller_of(request).principal, self._catalog.entries())
+        data = [_model(entry) for entry in entries]
         return _json({"object": "list", "data": data})
 
     async def model(self, request: web.Request) -> web.Response:
         """GET /v1/models/{id}"""
         name = request.match_info["name"]
         entry = self._catalog.entries().get(normalise(name))
-        if entry is None:
+        if entry is None or not may_ask(caller_of(request).principal, name):
             raise ModelNotFound(f'model "{name}" not found')
         return _json(_model(entry))
 

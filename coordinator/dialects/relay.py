@@ -5,12 +5,14 @@ from typing import Protocol
 
 import msgspec
 
+from coordinator.access.allowances import Allowances
 from coordinator.answer import Answer
 from coordinator.core import context
 from coordinator.core.call import Call, Placement
 from coordinator.dialects.callers import Callers
 from coordinator.dialects.counts import tokens_of
 from coordinator.dialects.dialect import Decoder, Dialect, Exchange
+from coordinator.dialects.meter import begun
 from coordinator.dispatch import Dispatcher
 from coordinator.engine_faults import engine_error_text
 from coordinator.requests import REQUEST_ID, CallerRequest
@@ -42,15 +44,30 @@ _UNSTORED: tuple[Header, ...] = ((b"Cache-Control", b"no-cache"), (b"X-Accel-Buf
 class Relay:
     """Shared by the dialects; limits in bytes, for one frame of a stream and for an answer that must be had whole."""
 
-    def __init__(self, dispatcher: Dispatcher, callers: Callers, frame_limit: int, whole_limit: int) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        callers: Callers,
+        allowances: Allowances,
+        frame_limit: int,
+        whole_limit: int,
+    ) -> None:
         self.callers = callers
+        self._allowances = allowances
         self._dispatcher = dispatcher
         self._frame_limit = frame_limit
         self._whole_limit = whole_limit
 
     async def serve(self, request: CallerRequest, dialect: Dialect, exchange: Exchange) -> None:
         """The whole way. Raises FleetError as long as the caller has been sent nothing."""
-        answer = await self._dispatcher.answer(exchange.call, exchange.encode)
+        with begun(self._allowances, request, exchange.call) as meter:
+            answer = await self._dispatcher.answer(exchange.call, exchange.encode)
+            meter.answered(answer)
+            await self._answered(request, dialect, exchange, answer)
+
+    async def _answered(
+        self, request: CallerRequest, dialect: Dialect, exchange: Exchange, answer: Answer
+    ) -> None:
         async with answer:
             decoder = exchange.decoder(answer.placement)
             if answer.status >= 400:

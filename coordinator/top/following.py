@@ -7,7 +7,7 @@ from collections.abc import Callable
 import aiohttp
 
 from coordinator.top.sse import Event, EventReader, NotEvents
-from coordinator.verbs.connection import ERROR_BYTES, NOT_FOUND, SHOWN, NoAnswer, error_words
+from coordinator.verbs.connection import ERROR_BYTES, NOT_FOUND, SHOWN, NoAnswer, error_words, key_header
 from coordinator.watching.difference import Picture, applied
 from shared.sockets import why_not
 
@@ -75,8 +75,10 @@ class Follower:
     async def _follow(self, session: aiohttp.ClientSession, *, until_first: bool = False) -> None:
         """Until the connection ends. Raises OSError, aiohttp.ClientError, NotEvents, NoAnswer, TimeoutError."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENT_S)
-        headers = {"Accept": "text/event-stream"} | (
-            {"Last-Event-ID": self._last_id} if self._last_id else {}
+        headers = (
+            {"Accept": "text/event-stream"}
+            | key_header(self.url)
+            | ({"Last-Event-ID": self._last_id} if self._last_id else {})
         )
         async with session.get(f"{self.url}/fleet/events", headers=headers, timeout=limits) as response:
             if response.status != 200:

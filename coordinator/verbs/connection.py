@@ -121,6 +121,14 @@ def base_url(text: str, port: int = PORT) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def key_header(where: str) -> dict[str, str]:
+    """FLEET_KEY for the coordinator that FLEET_URL names: whoever else answers, over mDNS say, is shown nothing."""
+    from coordinator.verbs.set_here import set_key, set_url
+
+    key, url = set_key(), set_url()
+    return {"Authorization": f"Bearer {key}"} if key and url and base_url(url) == where else {}
+
+
 def coordinator_at(host: str) -> str:
     """Its base URL; empty where an Ollama lives there, or nobody. Whatever else it is, a coordinator tells its id."""
     scheme, slashes, rest = host.strip().rpartition("://")
@@ -184,6 +192,8 @@ def _answered(
     headers = {"Accept": "application/json"} | (
         {"Content-Type": "application/json"} if data is not None else {}
     )
+    if path != HEALTH:
+        headers |= key_header(where)
     connection = _connection(where, timeout_s)
     try:
         with _bounded(connection, timeout_s):

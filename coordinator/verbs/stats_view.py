@@ -10,6 +10,7 @@ HEADINGS = (
     *("NODE", "CPU%", "MEMORY", "GPU%", "VRAM", "TEMP", "POWER"),
     *("IN-FLIGHT", "CALLS", "FAILED", "SECONDS", "TOKENS IN", "TOKENS OUT"),
 )
+OF_KEYS = ("KEY", "CALLS", "FAILED", "SECONDS", "TOKENS IN", "TOKENS OUT")
 WIDE = ("STATE", "LOADED")
 FLEET = "fleet"
 
@@ -44,6 +45,28 @@ def stats_table(told: dict[str, Any], wide: bool) -> Table:
 def stat_names(told: dict[str, Any]) -> list[str]:
     """Every node's."""
     return [node["node_id"] for node in told["nodes"]]
+
+
+def keys_table(told: dict[str, Any], _wide: bool) -> Table:
+    """A row a key."""
+    return Table(OF_KEYS, [_of_key(each) for each in told["keys"]])
+
+
+def key_names(told: dict[str, Any]) -> list[str]:
+    """Every key's that was used."""
+    return [each["key"] for each in told["keys"]]
+
+
+def _of_key(row: dict[str, Any]) -> tuple[str, ...]:
+    average_ms = row["avg_latency_ms"]
+    return (
+        row["key"],
+        str(row["request_count"]),
+        str(row["failed_count"] or 0),
+        number(None if average_ms is None else average_ms / 1000, 1),
+        str(row["total_prompt_tokens"]),
+        str(row["total_completion_tokens"]),
+    )
 
 
 def _now(node: dict[str, Any]) -> dict[str, Any]:

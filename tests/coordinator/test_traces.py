@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_row_has_every_column_that_scripts_know(path: Path) -> None:
-    origin = Origin("/api/chat", "127.0.0.1", ("team:a", "b"))
+    origin = Origin("/api/chat", "127.0.0.1", ("team:a", "b"), "night")
     call = msgspec.structs.replace(a_call("c7"), asked_name="Llama3.2")
     with storing(path) as store:
         store.record(a_trace(msgspec.structs.replace(call, origin=origin)))
@@ -48,6 +48,7 @@ def test_a_row_has_every_column_that_scripts_know(path: Path) -> None:
     assert row == {
         "id": 1,
         "request_id": "c7",
+        "key": "night",
         "model": MODEL,
         "original_model": "Llama3.2",
         "node_id": "n1",

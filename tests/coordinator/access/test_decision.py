@@ -173,5 +173,5 @@ def test_refusals_repeat_no_key_and_nothing_that_steers(secret: str) -> None:
 
 
 def test_refusals_name_the_command() -> None:
-    with pytest.raises(NoAccess, match="herd key create --scope infer"):
+    with pytest.raises(NoAccess, match="herd key create --name NAME --scope infer"):
         decide(facts(LAN), CHAT, CLOSED, "own", KEYS.get)

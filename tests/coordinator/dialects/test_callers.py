@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from coordinator.access.principal import Principal
 from coordinator.core.call import Priority
 from coordinator.dialects.callers import STRANGERS, BadLine, Callers, owners_of
 from coordinator.requests import CallerRequest, Identities
@@ -58,6 +59,24 @@ def test_a_key_is_found_in_either_header_and_gives_the_client_its_name() -> None
     client, priority = CALLERS.of(request(Authorization="Bearer another"))
     assert client != "night.shift"
     assert priority == "interactive"
+
+
+@pytest.mark.parametrize(
+    ("priority", "shown", "expected"),
+    [
+        ("background", SECRET, ("guest", "background")),
+        ("interactive", SECRET, ("guest", "interactive")),
+        (None, SECRET, ("guest", "batch")),
+        (None, "sk-herd-another", ("guest", "interactive")),
+    ],
+    ids=["below the file's", "above the file's", "the file's", "nobody's"],
+)
+def test_a_key_of_ours_stands_before_the_file(
+    priority: Priority | None, shown: str, expected: tuple[str, Priority]
+) -> None:
+    asked = request(Authorization=f"Bearer {shown}")
+    asked.principal = Principal("key", "guest", frozenset({"infer"}), None, "abcdefgh", priority)
+    assert CALLERS.of(asked) == expected
 
 
 def test_unknown_keys_of_one_address_are_clients_of_their_own_up_to_a_bound() -> None:

@@ -26,6 +26,18 @@ def test_each_names_the_address_and_the_model(name: str) -> None:
     assert setup.hint
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_says_where_a_key_goes(name: str) -> None:
+    shown = "sk-herd-abcdefgh-x"
+    assert shown in CLIENTS[name](Fleet(URL, "m", ("m",), shown)).text
+    assert shown not in CLIENTS[name](Fleet(URL, "m", ("m",))).text
+
+
+@pytest.mark.parametrize("name", ["langchain", "openai", "ollama"])
+def test_python_is_python_with_a_key_too(name: str) -> None:
+    ast.parse(CLIENTS[name](Fleet(URL, AWKWARD, key="sk-herd-abcdefgh-x")).text)
+
+
 @pytest.mark.parametrize("name", ["langchain", "openai", "ollama"])
 def test_python_is_python_whatever_the_model_is_called(name: str) -> None:
     tree = ast.parse(CLIENTS[name](Fleet(URL, AWKWARD)).text)

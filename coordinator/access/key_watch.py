@@ -1,0 +1,79 @@
+"""Sees to it that the keys in use are those of the file: a key made or revoked there counts within a second."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from coordinator.access.key_file import KeyFile, KeysUnusable, Stamp
+from coordinator.access.key_ring import KeyRing
+from coordinator.access.last_use import LastUse
+
+LOOK_EVERY_S = 0.25
+WRITE_EVERY_S = 10.0
+"""When keys were used last, at the most so often."""
+
+log = logging.getLogger("herd.keys")
+
+
+class KeyWatch:
+    """Looks from a thread: no call waits for the disk."""
+
+    def __init__(
+        self,
+        file: KeyFile,
+        ring: KeyRing,
+        last_use: LastUse,
+        gone: Callable[[set[str]], None] = lambda _ids: None,
+    ) -> None:
+        """`gone` is told the ids of keys that are no more."""
+        self._file = file
+        self._ring = ring
+        self._last_use = last_use
+        self._gone = gone
+        self._stamp: Stamp | None = None
+        self._next_write = time.monotonic() + WRITE_EVERY_S
+        self.unusable = ""
+        """Why no key of the file counts now; empty while all is well."""
+
+    async def start(self) -> None:
+        """Knows the keys when it returns."""
+        await asyncio.to_thread(self._last_use.remember)
+        await self.look()
+
+    async def run(self) -> None:
+        """Never ends by itself."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                await self.look()
+                if time.monotonic() >= self._next_write:
+                    self._next_write = time.monotonic() + WRITE_EVERY_S
+                    await self._write()
+        finally:
+            await asyncio.shield(self._write())
+
+    async def look(self) -> None:
+        """Once."""
+        stamp = await asyncio.to_thread(self._file.stamp)
+        if stamp == self._stamp:
+            return
+        try:
+            keys, self.unusable = await asyncio.to_thread(self._file.read), ""
+        except KeysUnusable as error:
+            # Who could read it may have taken what is in it, who could write it may have put in what was not there.
+            keys, self.unusable = (), str(error)
+            log.error("no key counts: %s", error)  # noqa: TRY400
+        # Read after it was looked at: what is written in between shows at the next look.
+        self._stamp = stamp
+        if gone := self._ring.take(keys):
+            self._gone(gone)
+
+    async def _write(self) -> None:
+        write = self._last_use.taken(self._ring.knows)
+        if write is None:
+            return
+        try:
+            await asyncio.to_thread(write)
+        except OSError as error:
+            log.warning("when keys were used last cannot be written: %s", error.strerror)
