@@ -112,7 +112,7 @@ class EngineCalls:
         """
         try:
             base = _base(url)
-            pool = self._over_tls() if base.tls else self._pool
+            pool = self._over_tls() if base.address.tls else self._pool
             return EngineAnswer(
                 await self._asked(
                     pool, base.address, method, base.path + path, [*headers, *base.headers], body, length
@@ -172,7 +172,6 @@ class _Base(NamedTuple):
     """An engine's URL, as far as each call needs it."""
 
     address: Address
-    tls: bool
     path: bytes
     headers: tuple[Header, ...]
 
@@ -182,9 +181,9 @@ def _base(url: str) -> _Base:
     """Raises ValueError."""
     parts = urlsplit(url)
     tls = parts.scheme == "https"
-    address = Address(parts.hostname or "", parts.port or (443 if tls else 80))
+    address = Address(parts.hostname or "", parts.port or (443 if tls else 80), tls)
     headers = () if parts.username is None else ((b"Authorization", _credentials(parts)),)
-    return _Base(address, tls, quote(parts.path, _PATH).encode(), headers)
+    return _Base(address, quote(parts.path, _PATH).encode(), headers)
 
 
 def _told(fault: UpstreamFault | ValueError) -> FleetError:
