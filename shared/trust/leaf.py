@@ -1,0 +1,42 @@
+"""A program's own key, and when its certificate is due for a new one."""
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+RENEWED_AT = 2 / 3
+"""Of a certificate's life: a third is left for a coordinator that is away."""
+
+
+def new_key() -> bytes:
+    """A private key on P-256, as PEM."""
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def public_of(private_pem: bytes) -> bytes:
+    """The public key of a private one; both PEM. Raises ValueError where it is none."""
+    return (
+        serialization.load_pem_private_key(private_pem, password=None)
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+
+
+def renew_due(certificate_pem: bytes, now: float) -> bool:
+    """Whether two thirds of its life are over; `now` in seconds of the epoch. Raises ValueError where it is none."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    begins = certificate.not_valid_before_utc.timestamp()
+    ends = certificate.not_valid_after_utc.timestamp()
+    return now >= begins + RENEWED_AT * (ends - begins)
+
+
+def belongs(key_pem: bytes, certificate_pem: bytes) -> bool:
+    """Whether the certificate is for this key. Raises ValueError where either is none."""
+    shown = x509.load_pem_x509_certificate(certificate_pem).public_key()
+    return public_of(key_pem) == shown.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
