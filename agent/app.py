@@ -24,6 +24,9 @@ from agent.engines.engine import Engine
 from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
 from agent.granting import Account, machine
+from agent.joining.beginning import ties_of
+from agent.joining.plain import Plain
+from agent.joining.ties import Ties
 from agent.link import Link
 from agent.live import Live
 from agent.presence import own
@@ -41,6 +44,7 @@ from agent.swapping.roster import Roster
 from shared import __version__
 from shared.adverts import node_advert
 from shared.collecting import collect_seldom
+from shared.http1.server import Server
 from shared.identity import kept_id
 from shared.lifetime import hangups, told_to_stop
 from shared.live_settings import LiveSettings
@@ -92,7 +96,10 @@ async def run_agent(
 
         calls = await stack.enter_async_context(engine_calls(settings.connect_timeout))
         gateway = Gateway(settings.name, secret, engines, calls, settings.body_limit, announce)
-        port = await stack.enter_async_context(_listening(gateway, settings))
+        door = gateway.server()
+        ties = await ties_of(settings, data_dir, Plain(control), door)
+        stack.callback(lambda: ties.close())  # noqa: PLW0108 - its pool may be another by then
+        port = await stack.enter_async_context(_listening(door, settings))
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 
         change = _change(settings, engines, host, gpu, gateway, announce, events)
@@ -119,7 +126,7 @@ async def run_agent(
         wake = asyncio.Event()
         mdns = Mdns([settings.mdns_service_type], wake.set)
         route = _route(
-            settings, router_url, mdns, control, port, await asyncio.to_thread(kept_id, data_dir / "id")
+            settings, router_url, mdns, ties, port, await asyncio.to_thread(kept_id, data_dir / "id")
         )
 
         def taken(reply: HeartbeatReply) -> None:
@@ -127,7 +134,7 @@ async def run_agent(
             orders.taken(reply.swaps)
 
         beat = account.observing(lambda: reporter.beat(port))
-        link = Link(route, beat, control, settings.heartbeat_interval, wake, taken)
+        link = Link(route, beat, ties, settings.heartbeat_interval, wake, taken)
         drained, asked = OwnDrain(gateway, link.wake, data_dir, own()), ControlFile(data_dir / CONTROL)
         await change.began(choice.places.values())
         now = await asked.control()
@@ -168,9 +175,7 @@ def _change(
     return Change(engines, has_room, gateway.cut, announce, events, drain_s, beside=settings.swap_beside)
 
 
-def _route(
-    settings: Settings, router_url: str, mdns: Mdns, session: aiohttp.ClientSession, port: int, mark: str
-) -> Route:
+def _route(settings: Settings, router_url: str, mdns: Mdns, ties: Ties, port: int, mark: str) -> Route:
     """To the coordinator; whichever it is, this node is advertised as with it."""
     only = only_address(settings.gateway_host)
 
@@ -180,7 +185,11 @@ def _route(
     with_coordinator("")
     if router_url:
         return Fixed(router_url, with_coordinator)
-    return Discovered(mdns, session, LOCAL_URL, with_coordinator)
+    return Discovered(
+        *(mdns, ties.id_at, LOCAL_URL, with_coordinator),
+        bound=lambda: ties.coordinator_id,
+        picky=lambda: ties.picky,
+    )
 
 
 def _node_directory(settings: Settings) -> Path:
@@ -270,10 +279,10 @@ async def _engines(choice: Choice) -> Roster:
 
 
 @asynccontextmanager
-async def _listening(gateway: Gateway, settings: Settings) -> AsyncIterator[int]:
+async def _listening(server: Server, settings: Settings) -> AsyncIterator[int]:
     host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "")
     async with contextlib.AsyncExitStack() as stack:
-        door = serving(gateway.server(), host, settings.gateway_port, STOPPED_WITHIN_S)
+        door = serving(server, host, settings.gateway_port, STOPPED_WITHIN_S)
         try:
             _, port = await stack.enter_async_context(door)
         except OSError as error:

@@ -11,9 +11,9 @@ from shared.trust import code
 
 LASTS_S = 900.0
 SILENT_S = 30.0
-"""An agent asks every few seconds: one that has not for so long has gone."""
-UNPROVEN_S = 10.0
-"""From the first question to the second, which shows what was committed to."""
+"""An agent asks every few seconds: one that has not for so long has gone. Its place is not free before: who tries for
+digits that somebody else shows has a few tries a minute, at one in a million each.
+"""
 
 
 class Asking(Struct):
@@ -48,11 +48,12 @@ class Pending:
     def began(
         self, node_id: NodeId, public_key: bytes, committed: bytes, nonce: bytes, address: str, now: float
     ) -> Asking:
-        """A first question; asked again with another commitment, it begins anew. Raises Unavailable."""
+        """A first question, or the same again. Raises Conflict for another commitment with that key, Unavailable."""
         self._drop(now)
-        known = self._asking.pop((node_id, public_key), None)
-        if known is not None and known.committed == committed and not known.denied:
-            self._asking[node_id, public_key] = known
+        known = self._asking.get((node_id, public_key))
+        if known is not None:
+            if known.committed != committed:
+                raise Conflict("this key has committed itself to another number: begin anew with another key")
             return known
         same = sum(each.address == address for each in self._asking.values())
         if len(self._asking) >= self._most or same >= max(1, self._most // 4):
@@ -112,6 +113,5 @@ class Pending:
 
     def _drop(self, now: float) -> None:
         for key, each in list(self._asking.items()):
-            silent = UNPROVEN_S if not each.code else SILENT_S
-            if now - each.since >= LASTS_S or now - each.asked_at >= silent:
+            if now - each.since >= LASTS_S or now - each.asked_at >= SILENT_S:
                 del self._asking[key]

@@ -70,8 +70,12 @@ class Tokens:
         same = hmac.compare_digest(handed.hash if handed else UNKNOWN, token.hashed(secret))
         return same and handed is not None
 
-    def spent(self, token_id: str) -> None:
-        """Somebody has joined by it: a token for one is gone."""
+    def put_back(self, handed: Handed) -> None:
+        """As it was before it was spent: nobody joined by it after all."""
+        self._handed[handed.id] = handed
+
+    def spent(self, token_id: str) -> Handed:
+        """Somebody has joined by it: a token for one is gone. Gives back what it was."""
         handed = self._handed[token_id]
         if handed.reusable:
             self._handed[token_id] = Handed(
@@ -79,6 +83,7 @@ class Tokens:
             )
         else:
             del self._handed[token_id]
+        return handed
 
     def _drop(self, now: float) -> None:
         for each in [each for each in self._handed.values() if each.expires_at <= now]:

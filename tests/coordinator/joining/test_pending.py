@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.joining.pending import LASTS_S, SILENT_S, UNPROVEN_S, Pending
+from coordinator.joining.pending import LASTS_S, SILENT_S, Pending
 from shared.errors import CallerFault, Conflict, RouteNotFound, Unavailable
 from shared.names import NodeId
 from shared.trust import code
@@ -83,7 +83,23 @@ def test_one_address_cannot_take_all_places() -> None:
     with pytest.raises(Unavailable, match="FLEET_PENDING_LIMIT"):
         asked(pending, key=b"3")
     asked(pending, key=b"3", address="10.0.0.2")
-    asked(pending, now=UNPROVEN_S)  # the same again takes no further place
+    asked(pending, now=1.0)  # the same again takes no further place
+
+
+def test_nobody_tries_for_other_digits_with_the_same_key_or_in_a_hurry() -> None:
+    """Who sits between would need a million tries: there are a few a minute."""
+    pending = Pending(8)
+    asked(pending)
+    with pytest.raises(Conflict):
+        pending.began(LAPTOP, KEY, code.commitment(b"b" * 16, KEY), MINE, "10.0.0.1", 1.0)
+    tries, now = 0, 1.0
+    while now < 600.0:
+        now += 0.5
+        with contextlib.suppress(Unavailable):
+            key = b"%d" % now
+            asking = pending.began(LAPTOP, key, code.commitment(THEIRS, key), MINE, "10.0.0.1", now)
+            tries += asking.since == now
+    assert tries <= 2 * 600 / SILENT_S
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20), st.integers(0, 3)), max_size=60))
