@@ -73,12 +73,7 @@ async def run_agent(
     with_parent: bool,
 ) -> None:
     """Until it is told to stop; then drains. `read` gives the settings anew, at SIGHUP. Raises StartError."""
-    try:
-        router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
-    except NoAddress as error:
-        raise StartError(str(error)) from error
-    if not router_url and not settings.mdns:
-        raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
+    router_url = _router_url(settings)
     data_dir, secret = _node_directory(settings), secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(engine_session(settings.connect_timeout))
@@ -96,10 +91,8 @@ async def run_agent(
 
         calls = await stack.enter_async_context(engine_calls(settings.connect_timeout))
         gateway = Gateway(settings.name, secret, engines, calls, settings.body_limit, announce)
-        door = gateway.server()
-        ties = await ties_of(settings, data_dir, Plain(control), door)
-        stack.callback(lambda: ties.close())  # noqa: PLW0108 - its pool may be another by then
-        port = await stack.enter_async_context(_listening(door, settings))
+        reached = _reached(gateway, settings, data_dir, Plain(control))
+        ties, port = await stack.enter_async_context(reached)
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 
         change = _change(settings, engines, host, gpu, gateway, announce, events)
@@ -192,6 +185,17 @@ def _route(settings: Settings, router_url: str, mdns: Mdns, ties: Ties, port: in
     )
 
 
+def _router_url(settings: Settings) -> str:
+    """Empty: mDNS finds one. Raises StartError."""
+    try:
+        router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    except NoAddress as error:
+        raise StartError(str(error)) from error
+    if not router_url and not settings.mdns:
+        raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
+    return router_url
+
+
 def _node_directory(settings: Settings) -> Path:
     """This agent's own, so that several agents of one user live side by side."""
     directory = Path(settings.data_dir).expanduser() / "nodes" / settings.name
@@ -276,6 +280,20 @@ async def _engines(choice: Choice) -> Roster:
         return Roster(await choice.engines())
     except WantedError as error:
         raise StartError(str(error)) from error
+
+
+@asynccontextmanager
+async def _reached(
+    gateway: Gateway, settings: Settings, data_dir: Path, plain: Plain
+) -> AsyncIterator[tuple[Ties, int]]:
+    """With whom this node speaks, and the port where it is spoken to."""
+    door = gateway.server()
+    ties = await ties_of(settings, data_dir, plain, door)
+    try:
+        async with _listening(door, settings) as port:
+            yield ties, port
+    finally:
+        ties.close()
 
 
 @asynccontextmanager

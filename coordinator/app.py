@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
+from coordinator.access.gate import NoKeys
+from coordinator.access.registries import Registries
 from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.contexts import Contexts
@@ -53,7 +55,7 @@ from coordinator.node_orders import NodeOrders
 from coordinator.recorder import Recorder
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import advertise, opened, owners, remember
+from coordinator.startup import advertise, gate, opened, owners, refuse_open_to_all, remember
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
@@ -78,6 +80,7 @@ class Running(NamedTuple):
     address: str
     watch: asyncio.Task[None]
     live: Live
+    server: Server
 
 
 class _Models(NamedTuple):
@@ -113,7 +116,10 @@ class _Parts(NamedTuple):
 
 @asynccontextmanager
 async def coordinator(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Running]:
-    """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities."""
+    """A running coordinator. Raises OSError where the port is taken, SettingsError for a bad file of priorities, or
+    open mode on a public address.
+    """
+    await refuse_open_to_all(settings)
     parts = await _built(settings, clock)
     async with contextlib.AsyncExitStack() as stack:
         yield await _started(parts, settings, clock, stack)
@@ -137,7 +143,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
 
     wishes = asyncio.Event()
     dispatcher = Dispatcher(desk, forwarder, clock, record, wishes.set)
-    watch = Watch(desk, limits, dispatcher.open_records, socket.gethostname(), clock)
+    watch = Watch(desk, limits, dispatcher.open_records, socket.gethostname(), clock, open_mode=settings.open)
     recorder = Recorder(desk, metrics, watch, store, recent)
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
@@ -149,7 +155,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
     bodies = Bodies(settings.bodies_limit)
-    errands = OllamaErrands(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit)
+    errands = OllamaErrands(
+        *(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit),
+        Registries(settings.registry_hosts),
+    )
     reads, reports = Reads(), TraceReports(reader)
     past = Past(metrics, store, reader, reports, reads)
     present = Present(desk, limits, store, reports, reads, settings, socket.gethostname(), clock)
@@ -171,6 +180,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         "pulls": models.puller.status,
         "loads": models.loader.status,
         "pins": models.pins.status,
+        "open": lambda: settings.open,
     }
     status = StatusReader(desk, limits, told, clock)
     kept = KeptCordons(settings.directory() / "nodes.json", clock)
@@ -210,6 +220,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             )
             for route in part.routes()
         ],
+        gate(settings, NoKeys()),
+        open_mode=settings.open,
         coordinator_id=identity,
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
@@ -259,7 +271,7 @@ async def _started(
     if settings.mdns and not is_loopback(address):
         advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
-    return Running(address, watch, parts.live)
+    return Running(address, watch, parts.live, parts.server)
 
 
 def _models(

@@ -58,6 +58,12 @@ TAKING_FLAGS = {"config", "doctor"}
 @click.option("--log-level", "console_log_level", help="DEBUG, INFO, WARNING or ERROR on the terminal.")
 @click.option("--data-dir", help="Where logs and state are kept.  [default: ~/.fleet-manager]")
 @click.option("--policy", help="predictive or weighted: how signals become a choice.  [default: predictive]")
+@click.option(
+    "--open",
+    is_flag=True,
+    default=None,
+    help="For a network at home: no keys, everybody near may call, operate and join.",
+)
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_context
 def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
@@ -131,7 +137,6 @@ async def _run(
     from shared.live_settings import LiveSettings
     from shared.notices import notify
     from shared.settings import SettingsError
-    from shared.sockets import is_loopback
 
     settings, log = resolved.values, logging.getLogger("herd")
     for warning in resolved.warnings:
@@ -151,8 +156,12 @@ async def _run(
             sys.stdout.flush()
             notify("READY")
             _tell_how_to_join(settings, running.address, log)
-            if not is_loopback(running.address):
-                log.warning("no access control yet: whoever reaches this port may use the fleet and join it")
+            if settings.open:
+                log.warning(
+                    "OPEN MODE: no keys are asked for: whoever reaches %s from this network may call and operate this "
+                    "fleet, and every node that comes joins; without --open (FLEET_OPEN) callers need keys",
+                    running.address,
+                )
             log.info("stopping: %s", await told_to_stop(with_parent=with_parent, unless=running.watch))
             notify("STOPPING")
     except SettingsError as error:

@@ -14,7 +14,6 @@ from coordinator.catalog import Catalog
 from coordinator.core.call import Decisions, Target
 from coordinator.core.desk import Desk
 from coordinator.dashboard.asked import answer, number
-from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name
 from coordinator.dialects.ollama_errands import OllamaErrands
@@ -105,7 +104,6 @@ class FleetRoutes:
 
         Each engine has STOP_S. 200 where one of them did it, with those that did not in `failed`; 502 where none did.
         """
-        refuse_foreign_pages(request)
         order = decode_head(await self._bodies.read(request), _Stop)
         asked, model = model_name(order.model)
         targets = self._loaded(model, asked, order.node_id)
@@ -130,7 +128,6 @@ class FleetRoutes:
 
     async def remove(self, request: web.Request) -> web.Response:
         """DELETE /fleet/nodes/{node_id}: it will not come back. 409 for one that is heard or runs calls."""
-        refuse_foreign_pages(request)
         name = NodeId(request.match_info["node_id"])
         fleet = self._desk.fleet
         if name not in fleet.nodes and fleet.cordons[name] is None:

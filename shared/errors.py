@@ -10,6 +10,8 @@ FleetError                       status  another node may be tried
 │   ├── Conflict                 409
 │   ├── NameTaken                400
 │   ├── BodyTooLarge             413
+│   ├── NotJson                  415
+│   ├── WrongHost                421
 │   ├── HeadersTooLarge          431
 │   ├── EngineLacks              400     yes: another kind of engine may serve it
 │   │   └── ContextExceeded      400     yes: where there is more context
@@ -124,6 +126,21 @@ class BodyTooLarge(CallerFault):
 
     status = 413
     code = "request_too_large"
+
+
+class NotJson(CallerFault):
+    """A body of a type that it may not have here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class WrongHost(CallerFault):
+    """The request names a host that is not this one."""
+
+    status = 421
+    kind = "permission_error"
+    code = "wrong_host"
 
 
 class HeadersTooLarge(CallerFault):

@@ -9,7 +9,6 @@ from msgspec import Struct
 from coordinator.catalog import Catalog
 from coordinator.core.call import Target
 from coordinator.dashboard.asked import answer
-from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name
 from coordinator.dialects.ollama_errands import OllamaErrands
@@ -51,6 +50,7 @@ class Orders:
         """POST /dashboard/api/pull {node_id, model}: the answer comes when the model is there."""
         target, name = await self._order(request)
         asked, model = model_name(name)
+        self._errands.registries.check(caller_of(request).principal, model)
         if self._errands.is_pulling(target, model):
             raise Conflict(f"{target.node_id} is pulling {asked} already")
         with self._errands.pulling(target, model):
@@ -84,7 +84,6 @@ class Orders:
         )
 
     async def _order(self, request: web.Request) -> tuple[Target, str | None]:
-        refuse_foreign_pages(request)
         order = decode_head(await self._bodies.read(request), _Order)
         if not order.node_id:
             raise CallerFault("node_id is required")

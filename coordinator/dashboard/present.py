@@ -125,6 +125,7 @@ class Present:
             now=self._wall_clock(),
             version=__version__,
             address=address,
+            open=self.in_use.open,
             nodes=tuple(self._nodes()),
             running=sum(node.in_flight.total() for node in self._desk.fleet.nodes.values()),
             held=len(self._desk.holding),

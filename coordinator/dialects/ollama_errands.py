@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from coordinator.access.registries import Registries
 from coordinator.catalog import Catalog
 from coordinator.core.call import Target
 from coordinator.dialects.bodies import Bodies
@@ -42,8 +43,15 @@ class OllamaErrands:
     """Each goes to one engine, or to every engine that it concerns."""
 
     def __init__(
-        self, forwarder: Forwarder, catalog: Catalog, bodies: Bodies, frame_limit: int, whole_limit: int
+        self,
+        forwarder: Forwarder,
+        catalog: Catalog,
+        bodies: Bodies,
+        frame_limit: int,
+        whole_limit: int,
+        registries: Registries,
     ) -> None:
+        self.registries = registries
         self._forwarder = forwarder
         self._catalog = catalog
         self._bodies = bodies
@@ -71,6 +79,7 @@ class OllamaErrands:
         _, model = model_name(head.model or head.name)
         if head.insecure:
             raise CallerFault("insecure pulls are not allowed through the coordinator")
+        self.registries.check(request.principal, model)
         target = self._pull_target(head.node_id)
         stream = head.stream is not False
         asked = EngineRequest(

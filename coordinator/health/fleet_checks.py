@@ -11,6 +11,20 @@ HELD_CRITICAL_SHARE = 0.5
 """Of FLEET_HOLD_LIMIT, beyond which callers are turned away."""
 
 
+def open_mode(snapshot: Snapshot) -> Iterator[Finding]:
+    """open_mode."""
+    if snapshot.open:
+        yield Finding(
+            check_id="open_mode",
+            severity="warning",
+            title="Open mode is on: no keys are asked for",
+            description="Everybody on this network may call and operate the fleet, and every node that comes joins.",
+            fix="Unless that is meant: end it, take --open from its command or FLEET_OPEN from its settings, and make "
+            "keys for the callers: herd key create",
+            command="FLEET_OPEN=false herd",
+        )
+
+
 def members(snapshot: Snapshot) -> Iterator[Finding]:
     """no_nodes, no_models."""
     if not snapshot.nodes:

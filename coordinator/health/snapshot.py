@@ -122,6 +122,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The coordinator's."""
     address: str
     """Its base URL, as another machine would write it."""
+    open: bool = False
+    """Whether everybody near may use it."""
     nodes: tuple[NodeSeen, ...] = ()
     running: int = 0
     held: int = 0

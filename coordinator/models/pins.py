@@ -17,7 +17,6 @@ from coordinator.core.node import Node
 from coordinator.core.room import Room, room_of
 from coordinator.core.warming import Load, order_for, pin_refusal
 from coordinator.dashboard.asked import answer
-from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head, model_name
 from coordinator.kept_file import KeptFile, NotKept
@@ -165,7 +164,6 @@ class Pins:
         return self._done(model, sorted(there), "unpinned_from")
 
     async def _order(self, request: web.Request) -> _Order:
-        refuse_foreign_pages(request)
         return decode_head(await self._bodies.read(request), _Order)
 
     def _place(self, node_id: str | None, model: ModelName, asked: str) -> tuple[Node, Room]:

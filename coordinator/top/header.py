@@ -9,6 +9,8 @@ from shared.printable import printable
 
 LONGEST_LINE = 40
 """Cells of the line of past figures."""
+OPEN = " OPEN: no keys"
+"""Behind the address of a coordinator that asks for none."""
 FAILING, BAD = 0.01, 0.05
 """Share of errors from which it is yellow, or red."""
 
@@ -21,12 +23,16 @@ def title_line(
 ) -> list[Piece]:
     """Name, version, time it runs, address; to the right the line of tokens/s, as far as there is room."""
     left = f"herd {printable(fleet['name'])} {fleet['version']} up {age(now - fleet['started_at'])} {url}"
-    room = min(LONGEST_LINE, len(past), width - len(left) - 8)
+    opened = OPEN[: width - 1] if fleet.get("open") else ""
+    left = left[: max(0, width - len(opened))]
+    pieces = [(left, "bold"), (opened, "bold red")] if opened else [(left, "bold")]
+    used = len(left) + len(opened)
+    room = min(LONGEST_LINE, len(past), width - used - 8)
     if room < 1:
-        return [(left[:width], "bold")]
+        return pieces
     label = " tok/s "
-    gap = width - len(left) - len(label) - room
-    return [(left, "bold"), (" " * gap + label, "dim"), (sparkline(past, room, glyphs), "cyan")]
+    gap = width - used - len(label) - room
+    return [*pieces, (" " * gap + label, "dim"), (sparkline(past, room, glyphs), "cyan")]
 
 
 def figures_line(fleet: Mapping[str, Any], alerts: int, width: int) -> list[Piece]:

@@ -147,6 +147,16 @@ def is_other(where: str) -> bool:
     return not (isinstance(told, dict) and isinstance(told.get("coordinator_id"), str))
 
 
+def is_open(where: str) -> bool:
+    """Whether the coordinator there is in open mode. Nothing is raised: who cannot tell is not."""
+    try:
+        with _answered("GET", where, HEALTH, None, LOOK_TIMEOUT_S) as response:
+            told = msgspec.json.decode(response.read(ERROR_BYTES))
+    except (NoAnswer, ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and told.get("open") is True
+
+
 def stranger(url: str) -> NoAnswer:
     """What to say of an answer that a coordinator of this version does not give."""
     where = base_url(url) if url else found()

@@ -21,6 +21,7 @@ __all__ = ["Name", "Telling", "View", "ended", "json_option", "reads", "rendered
 WATCH_EVERY_S = 2.0
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 """What a terminal takes for: begin anew at the top."""
+OPEN = "open mode: no keys are asked for; everybody on the network may use this fleet (herd doctor)"
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 SHAPES = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 """What comes of looking at an answer that is not what it should be."""
@@ -68,10 +69,12 @@ class Telling(NamedTuple):
 
     def show(self, fetch: Callable[[str], Any], view: View) -> None:
         """Prints what `fetch` gives of the coordinator at that URL; with `watch`, anew whenever it differs."""
-        from coordinator.verbs.connection import NoAnswer, base_url, found
+        from coordinator.verbs.connection import NoAnswer, base_url, found, is_open
 
         where = base_url(self.url) if self.url else found()
         shown = self._text(fetch(where), view)
+        if self.output in ("table", "wide") and not self.quiet and is_open(where):
+            say(OPEN, err=True)
         self._print(shown)
         away = False
         while self.watch:

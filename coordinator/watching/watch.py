@@ -34,8 +34,11 @@ class Watch:
         name: str,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        *,
+        open_mode: bool = False,
     ) -> None:
-        """`records`: of the calls that wait or run; `name`: of the fleet."""
+        """`records`: of the calls that wait or run; `name`: of the fleet; `open_mode`: no keys are asked for."""
+        self._open = open_mode
         self._desk = desk
         self._limits = limits
         self._records = records
@@ -102,6 +105,7 @@ class Watch:
         return {
             "name": self._name,
             "version": __version__,
+            "open": self._open,
             "started_at": round(self._started_at),
             "nodes_total": len(self._desk.fleet.nodes),
             "nodes_online": sum(row["status"] == "online" for row in rows.values()),

@@ -33,7 +33,7 @@ def request(
     version: str = "HTTP/1.1",
 ) -> bytes:
     """A request that ends its connection. `length`: the Content-Length told, where it is not the true one."""
-    lines = [f"{method} {path} {version}", "Host: herd", "Connection: close"]
+    lines = [f"{method} {path} {version}", "Host: localhost", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
     if chunked:
         lines.append("Transfer-Encoding: chunked")

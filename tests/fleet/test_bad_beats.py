@@ -153,9 +153,14 @@ async def test_a_web_page_cannot_join_a_node(tmp_path: Path) -> None:
     async with trial(tmp_path) as (herd, _fake):
         before = await _fleet(herd)
         body = msgspec.json.encode(BEAT | {"node_id": "evil"})
-        for headers in ({"Content-Type": "text/plain"}, {}, JSON | {"Origin": "http://evil.example"}):
+        for headers, status in (
+            ({"Content-Type": "text/plain"}, 415),
+            ({}, 415),
+            (JSON | {"Origin": "http://evil.example"}, 403),
+            (JSON | {"Origin": herd.address}, 403),
+        ):
             async with herd.session.post(f"{herd.address}/heartbeat", data=body, headers=headers) as response:
-                assert response.status == 400
+                assert response.status == status
         assert await _fleet(herd) == before
 
 

@@ -14,15 +14,15 @@ from tests.fleet.asking import body
 from tests.fleet.harness import Herd, fleet_of_fakes
 from tests.shared.http1.peers import Peer, connected
 
-TAGS = b"GET /api/tags HTTP/1.1\r\nHost: herd\r\n\r\n"
-UNKNOWN = b"DELETE /nothing HTTP/1.1\r\nHost: herd\r\n\r\n"
-HEALTH = b"GET /health HTTP/1.1\r\nHost: herd\r\nX-Request-Id: mine\r\n\r\n"
-HEAD = b"HEAD /api/version HTTP/1.1\r\nHost: herd\r\n\r\n"
+TAGS = b"GET /api/tags HTTP/1.1\r\nHost: localhost\r\n\r\n"
+UNKNOWN = b"DELETE /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\n\r\n"
+HEAD = b"HEAD /api/version HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def posted(path: str, value: object, *lines: str) -> bytes:
     said = msgspec.json.encode(value)
-    head = [f"POST {path} HTTP/1.1", "Host: herd", f"Content-Length: {len(said)}", *lines]
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(said)}", *lines]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + said
 
 
@@ -102,7 +102,7 @@ async def test_a_head_alone_and_a_body_nobody_asked_for_leave_the_connection_in_
 async def test_a_viewer_and_calls_share_no_fate(tmp_path: Path) -> None:
     """A stream of events that a client leaves is over; who comes on the next connection is served."""
     async with a_fleet(tmp_path) as (herd, address):
-        async with connected(address, b"GET /fleet/events HTTP/1.1\r\nHost: herd\r\n\r\n") as viewer:
+        async with connected(address, b"GET /fleet/events HTTP/1.1\r\nHost: localhost\r\n\r\n") as viewer:
             assert b"event: snapshot" in await viewer.until(b"\n\n")
             async with connected(address, WHOLE) as peer:
                 assert (await whole(peer))[0] == 200

@@ -190,7 +190,7 @@ async def test_mistakes_are_told(tmp_path: Path) -> None:
         assert (said.code, said.out) == (3, "")
         assert said.err == f'herd: {fleet.address}: no node is named "node-l"; did you mean node-1?\n'
         for headers, body, status in (
-            ({"Content-Type": "text/plain"}, b"{}", 400),
+            ({"Content-Type": "text/plain"}, b"{}", 415),
             (JSON | {"Origin": "http://elsewhere.example"}, b"{}", 403),
             (JSON | {"Sec-Fetch-Site": "cross-site"}, b"{}", 403),
             (JSON, b'{"deadline_s": -1}', 400),

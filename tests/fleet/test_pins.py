@@ -100,7 +100,7 @@ async def test_a_pin_that_cannot_be_says_why(tmp_path: Path) -> None:
             answer = await pin(herd, **fields)
             assert (answer.status, said in answer.json()["error"]) == (status, True), (fields, answer.body)
         for headers, status in (
-            ({"Content-Type": "text/plain"}, 400),
+            ({"Content-Type": "text/plain"}, 415),
             ({"Origin": "http://evil.example"}, 403),
         ):
             assert (await pin(herd, headers=headers, model="a")).status == status

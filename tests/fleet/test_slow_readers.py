@@ -20,7 +20,7 @@ STALE_S = 10
 ROOM = 8 * 2**20
 """Bytes by which the coordinator may grow while nobody reads: several buffers of sockets and ours, not the answer."""
 SAID = msgspec.json.encode(body("m", stream=True))
-CALL = b"POST /api/chat HTTP/1.1\r\nHost: herd\r\nX-Request-Id: slow\r\nContent-Length: %d\r\n\r\n%b" % (
+CALL = b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: slow\r\nContent-Length: %d\r\n\r\n%b" % (
     len(SAID),
     SAID,
 )

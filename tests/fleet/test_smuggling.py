@@ -29,7 +29,7 @@ async def refused(
 ) -> tuple[int, bytes, bytes]:
     """Status and body of the one answer, and what came behind it."""
     lines, rest = said
-    head = b"POST %b HTTP/1.1\r\nHost: h\r\n%b\r\n" % (path.encode(), lines)
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n" % (path.encode(), lines)
     async with connected(fleet.at, head + rest + hidden) as peer:
         reply = await answered(peer)
         async with asyncio.timeout(SOON_S):

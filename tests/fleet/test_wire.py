@@ -95,7 +95,7 @@ async def test_bodies_in_chunks_reach_the_engine_as_they_were(tmp_path: Path) ->
         for size in (1, 7, 1 << 16):
             body = msgspec.json.encode(chat("whole", stream=False, later_field={"a": 1.50}))
             pieces = [body[at : at + size] for at in range(0, len(body), size)]
-            head = b"POST /api/chat HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+            head = b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
             peer.send(head, *(chunk(each) for each in pieces), b"0\r\nX-Sum: 1\r\n\r\n")
             reply = await answered(peer)
             assert (reply.status, reply.body) == (200, ONE)
@@ -107,7 +107,7 @@ async def test_two_calls_sent_at_once_are_answered_in_their_order(tmp_path: Path
     async with a_fleet(tmp_path) as fleet, connected(fleet.at) as peer:
         play, body = ("stream", BODY) if stream else ("whole", ONE)
         calls = [post(play, "/api/chat", ("X-Request-Id", f"call-{n}"), stream=stream) for n in range(2)]
-        peer.send(b"".join(calls) + b"GET /api/version HTTP/1.1\r\nHost: h\r\n\r\n")
+        peer.send(b"".join(calls) + b"GET /api/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for number in range(2):
             reply = await answered(peer)
             assert (reply.status, reply.body) == (200, body)
@@ -130,7 +130,7 @@ async def test_a_caller_that_waits_for_the_word_gets_it_before_it_sends(tmp_path
 async def test_head_is_answered_without_a_body_and_a_call_by_head_not_at_all(tmp_path: Path) -> None:
     async with a_fleet(tmp_path) as fleet, connected(fleet.at) as peer:
         for path, status in (("/", 200), ("/api/tags", 200), ("/api/version", 200), ("/api/chat", 405)):
-            peer.send(f"HEAD {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+            peer.send(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert (await answered(peer, to_head=True)).status == status, path
         peer.send(post("whole"))
         assert (await answered(peer)).body == ONE

@@ -1,11 +1,10 @@
-"""Parameters of the dashboard, and whose orders are taken."""
+"""Parameters of the dashboard."""
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from coordinator.dashboard.asked import flag, number, window
-from coordinator.dashboard.guard import refuse_foreign_pages
-from shared.errors import CallerFault, Forbidden
+from shared.errors import CallerFault
 
 NOW = 1_800_000_000.0
 
@@ -57,45 +56,3 @@ def test_moments_that_are_none(query: str) -> None:
 def test_a_window_begins_before_it_ends() -> None:
     with pytest.raises(CallerFault, match="start_ts is after end_ts"):
         window(make_mocked_request("GET", "/?start_ts=2&end_ts=1"), 100, NOW)
-
-
-JSON = {"Content-Type": "application/json", "Host": "herd.local:11435"}
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        JSON,
-        JSON | {"Origin": "http://herd.local:11435"},
-        JSON | {"Origin": "http://HERD.local:11435", "Sec-Fetch-Site": "same-origin"},
-        JSON | {"Content-Type": "application/json; charset=utf-8"},
-    ],
-)
-def test_orders_of_scripts_and_of_the_own_page_are_taken(headers: dict[str, str]) -> None:
-    refuse_foreign_pages(make_mocked_request("POST", "/", headers))
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        JSON | {"Origin": "http://evil.example"},
-        JSON | {"Origin": "http://herd.local:11436"},
-        JSON | {"Origin": "http://herd.local"},
-        JSON | {"Origin": "null"},
-        JSON | {"Origin": "http://herd.local:11435@evil.example"},
-        JSON | {"Origin": "http://[broken"},
-        JSON | {"Sec-Fetch-Site": "cross-site"},
-        JSON | {"Sec-Fetch-Site": "same-site"},
-    ],
-)
-def test_orders_of_other_pages_are_refused(headers: dict[str, str]) -> None:
-    with pytest.raises(Forbidden, match="orders are not taken from pages of"):
-        refuse_foreign_pages(make_mocked_request("POST", "/", headers))
-
-
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
-)
-def test_what_a_form_can_send_is_no_order(kind: str) -> None:
-    with pytest.raises(CallerFault, match="Content-Type: application/json"):
-        refuse_foreign_pages(make_mocked_request("POST", "/", JSON | {"Content-Type": kind}))

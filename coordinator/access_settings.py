@@ -1,0 +1,31 @@
+"""The settings that say who may do what: a part of the coordinator's."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from shared.constraints import EXPECTED
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class AccessSettings(Struct, frozen=True, kw_only=True):
+    """As those in config.py."""
+
+    open: Annotated[
+        bool,
+        _about(
+            "open mode, for a network at home: everybody near may call and operate, nodes join without asking"
+        ),
+    ] = False
+    hostnames: Annotated[
+        tuple[str, ...],
+        _about("further names or addresses of this machine, by which callers may ask for it"),
+    ] = ()
+    origins: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s,]+\Z")], ...],
+        Meta(extra={EXPECTED: "origins such as https://chat.example:8443, with commas between"}),
+        _about("web pages of other origins that may ask, with a key, as `https://chat.example`"),
+    ] = ()
