@@ -5,8 +5,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -24,7 +23,7 @@ from agent.engines.engine import Engine
 from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
 from agent.granting import Account, machine
-from agent.joining.beginning import ties_of
+from agent.joining.beginning import reachable
 from agent.joining.plain import Plain
 from agent.joining.ties import Ties
 from agent.link import Link
@@ -44,13 +43,12 @@ from agent.swapping.roster import Roster
 from shared import __version__
 from shared.adverts import node_advert
 from shared.collecting import collect_seldom
-from shared.http1.server import Server
 from shared.identity import kept_id
 from shared.lifetime import hangups, told_to_stop
 from shared.live_settings import LiveSettings
 from shared.mdns import Mdns
 from shared.notices import notify
-from shared.serving import cancelled, serving
+from shared.serving import cancelled
 from shared.settings import Resolved
 from shared.sockets import is_loopback, only_address
 from shared.wire import HeartbeatReply
@@ -59,8 +57,6 @@ LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 """Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
 CUT_GRACE_S = 1.0
 """For telling the coordinator which calls are ended."""
-STOPPED_WITHIN_S = 1.0
-"""The gateway, once its calls have ended or were cut."""
 
 log = logging.getLogger("herd-node")
 
@@ -91,7 +87,7 @@ async def run_agent(
 
         calls = await stack.enter_async_context(engine_calls(settings.connect_timeout))
         gateway = Gateway(settings.name, secret, engines, calls, settings.body_limit, announce)
-        reached = _reached(gateway, settings, data_dir, Plain(control))
+        reached = reachable(gateway.server(), settings, data_dir, Plain(control))
         ties, port = await stack.enter_async_context(reached)
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 
@@ -280,31 +276,3 @@ async def _engines(choice: Choice) -> Roster:
         return Roster(await choice.engines())
     except WantedError as error:
         raise StartError(str(error)) from error
-
-
-@asynccontextmanager
-async def _reached(
-    gateway: Gateway, settings: Settings, data_dir: Path, plain: Plain
-) -> AsyncIterator[tuple[Ties, int]]:
-    """With whom this node speaks, and the port where it is spoken to."""
-    door = gateway.server()
-    ties = await ties_of(settings, data_dir, plain, door)
-    try:
-        async with _listening(door, settings) as port:
-            yield ties, port
-    finally:
-        ties.close()
-
-
-@asynccontextmanager
-async def _listening(server: Server, settings: Settings) -> AsyncIterator[int]:
-    host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "")
-    async with contextlib.AsyncExitStack() as stack:
-        door = serving(server, host, settings.gateway_port, STOPPED_WITHIN_S)
-        try:
-            _, port = await stack.enter_async_context(door)
-        except OSError as error:
-            where = f"{host or 'port'}{':' if host else ' '}{settings.gateway_port}"
-            text = f"the gateway cannot listen on {where}: {error.strerror}; another port: --gateway-port"
-            raise StartError(text) from error
-        yield port

@@ -16,7 +16,6 @@ from coordinator.catalog import Catalog
 from coordinator.config import Settings
 from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
-from coordinator.core.limits import Limits
 from coordinator.core.policies import POLICIES
 from coordinator.core.swaps import Swaps
 from coordinator.dashboard.context_usage import ContextUsage
@@ -38,24 +37,23 @@ from coordinator.explain.routes import Explain
 from coordinator.explain.stored import Stored
 from coordinator.fleet_routes import FleetRoutes
 from coordinator.forward import Forwarder
+from coordinator.join_routes import JoinRoutes
+from coordinator.joining.beats import BeatJudge
+from coordinator.joining.beginning import Joining, joining_of
+from coordinator.joining_orders import JoiningOrders
 from coordinator.journal import Trace
 from coordinator.kept_cordons import KeptCordons
 from coordinator.lessons_file import LESSONS, LessonsFile
 from coordinator.live import Live
 from coordinator.members import Members
 from coordinator.metrics import Metrics
-from coordinator.models.loader import Loader
-from coordinator.models.pins import FILE as PINS
-from coordinator.models.pins import Pins
-from coordinator.models.puller import Puller
-from coordinator.models.registry import Registry
-from coordinator.models.warmer import Warmer
+from coordinator.models.beginning import Models, models_of
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.recorder import Recorder
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import advertise, gate, opened, owners, refuse_open_to_all, remember
+from coordinator.startup import advertise, gate, opened, owners, refuse_open_to_all, remember, speak
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
@@ -83,16 +81,6 @@ class Running(NamedTuple):
     server: Server
 
 
-class _Models(NamedTuple):
-    """Who sees to it that models are where they should be."""
-
-    registry: Registry
-    puller: Puller
-    loader: Loader
-    pins: Pins
-    warmer: Warmer
-
-
 class _Parts(NamedTuple):
     """What has to be started, and ended."""
 
@@ -105,13 +93,14 @@ class _Parts(NamedTuple):
     members: Members
     neighbours: Neighbours
     contexts: Contexts
-    models: _Models
+    models: Models
     node_orders: NodeOrders
     lessons: LessonsFile
     feed: Feed
     server: Server
     live: Live
     identity: str
+    joining: Joining
 
 
 @asynccontextmanager
@@ -147,10 +136,13 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     recorder = Recorder(desk, metrics, watch, store, recent)
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
+    joining = await joining_of(settings, identity, clock)
+    reception = joining.reception
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     swaps = Swaps()
     members = Members(
-        desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps
+        *(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps),
+        over_tls=BeatJudge(reception, open_mode=settings.open).over_tls,
     )
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
@@ -171,7 +163,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     )
     usage = ContextUsage(contexts, reads)
     orders = Orders(catalog, errands, bodies)
-    models = _models(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
+    models = models_of(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
     if settings.preload:
         models.warmer.used = lambda since: reads(partial(reports.demand, since))
     told: dict[str, Callable[[], object]] = {
@@ -190,7 +182,10 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         *(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file),
         dispatcher.open_records,
         clock,
+        reception.remove,
     )
+    joining_orders = JoiningOrders(reception, bodies)
+    told["joining"] = joining_orders.status
     swapping = SwapOrders(desk, limits, swaps, bodies, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),
@@ -216,7 +211,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             route
             for part in (
                 *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
-                *(models.pins, Page(), Events(feed), swapping),
+                *(models.pins, Page(), Events(feed), swapping, joining_orders, JoinRoutes(reception)),
             )
             for route in part.routes()
         ],
@@ -226,6 +221,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
+        joining=joining,
     )
     return _Parts(
         desk,
@@ -244,6 +240,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         server,
         Live(limits, callers, present),
         identity,
+        joining,
     )
 
 
@@ -252,6 +249,9 @@ async def _started(
 ) -> Running:
     """Everything runs when this returns; `stack` ends it."""
     stack.push_async_callback(parts.forwarder.close)
+    speak(parts.forwarder, parts.members, parts.joining)
+    renewing = asyncio.create_task(parts.joining.certificates.run(), name="certificates")
+    stack.push_async_callback(cancelled, renewing)
     stack.push_async_callback(parts.models.registry.close)
     await remember(parts.desk, parts.reader, clock)
     parts.desk.recall(await parts.lessons.read())
@@ -272,25 +272,3 @@ async def _started(
         advertise(mdns, settings, parts.identity, address)
         stack.push_async_callback(cancelled, asyncio.create_task(mdns.run(), name="mdns"))
     return Running(address, watch, parts.live, parts.server)
-
-
-def _models(
-    settings: Settings,
-    desk: Desk,
-    limits: Limits,
-    forwarder: Forwarder,
-    dispatcher: Dispatcher,
-    wishes: asyncio.Event,
-    bodies: Bodies,
-    clock: Callable[[], float],
-) -> _Models:
-    registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
-    loader = Loader(desk, forwarder, clock)
-    pins = Pins(settings.directory() / PINS, settings.pinned_models, desk, limits, loader, bodies, clock)
-    return _Models(
-        registry,
-        Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock),
-        loader,
-        pins,
-        Warmer(desk, limits, settings.warm_rules(), loader, pins, settings.pin_interval, clock),
-    )

@@ -9,7 +9,6 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from coordinator.dashboard.asked import answer
-from coordinator.dashboard.guard import refuse_foreign_pages
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import decode_head
 from coordinator.joining.reception import Reception
@@ -79,7 +78,6 @@ class JoiningOrders:
 
     async def revoke_token(self, request: web.Request) -> web.Response:
         """DELETE /fleet/tokens/{token_id}"""
-        refuse_foreign_pages(request)
         token_id = request.match_info["token_id"]
         await self._reception.revoke_token(token_id)
         return answer({"id": token_id, "revoked": True})
@@ -101,7 +99,6 @@ class JoiningOrders:
         return answer({"node_id": node_id, "denied": True, "code": asking.code, "address": asking.address})
 
     async def _order(self, request: web.Request, kind: type[Any]) -> Any:
-        refuse_foreign_pages(request)
         body = await self._bodies.read(request) if caller_of(request).has_body else b"{}"
         return decode_head(body, kind)
 

@@ -142,15 +142,18 @@ class Reception:
         log.info("%s at %s was denied", node_id, asking.address, extra={"node_id": node_id})
         return asking
 
-    async def remove(self, node_id: NodeId) -> bool:
-        """No certificate of it counts any more, its connections are cut. False: it had not joined. Raises Unavailable
-        where that holds until the coordinator's restart only.
+    async def remove(self, node_id: NodeId) -> str | None:
+        """No certificate of it counts any more, its connections are cut. None: it had not joined; else why that holds
+        until the coordinator's restart only, or nothing.
         """
         if self.admitted.remove(node_id) is None:
-            return False
+            return None
         self._cut(node_id)
-        await self._write()
-        return True
+        try:
+            await self._write()
+        except Unavailable as error:
+            return str(error)
+        return ""
 
     def waiting(self) -> list[Asking]:
         """Those that a person may approve."""
