@@ -186,6 +186,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     )
     joining_orders = JoiningOrders(reception, bodies)
     told["joining"] = joining_orders.status
+    watch.pending = present.pending = joining_orders.waiting
     swapping = SwapOrders(desk, limits, swaps, bodies, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),

@@ -57,7 +57,7 @@ class JoiningOrders:
         """For /fleet/status: who waits, and who has joined. No secrets."""
         now = self._wall_clock()
         return {
-            "pending": self._waiting(),
+            "pending": self.waiting(),
             "joined": [each.node_id for each in self._reception.admitted.all()],
             "tokens": len(self._reception.tokens.all(now)),
         }
@@ -84,7 +84,7 @@ class JoiningOrders:
 
     async def pending(self, _request: web.Request) -> web.Response:
         """GET /fleet/pending: agents that ask to be let in, with the digits that their own terminals show."""
-        return answer({"pending": self._waiting()})
+        return answer({"pending": self.waiting()})
 
     async def approve(self, request: web.Request) -> web.Response:
         """POST /fleet/nodes/{node_id}/approve {code}: it joins when it asks again, in a second or two."""
@@ -102,7 +102,8 @@ class JoiningOrders:
         body = await self._bodies.read(request) if caller_of(request).has_body else b"{}"
         return decode_head(body, kind)
 
-    def _waiting(self) -> list[dict[str, Any]]:
+    def waiting(self) -> list[dict[str, Any]]:
+        """Machines that ask to be let in, with what they show."""
         admitted = self._reception.admitted
         return [
             {
