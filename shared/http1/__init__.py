@@ -9,7 +9,6 @@ server                listens, refuses, stops
 line, connection      one client: bytes and their flow; requests one after the other
 exchange              one request and its answer, as a handler sees them
 client, pool          one upstream's connection; those that are kept, by address
-splice                an upstream's body into an answer
 sweep                 deadlines of many connections with one timer
 
 Pure: limits, faults, heads, addressed, framing, decoding.

@@ -183,9 +183,6 @@ class Connection(Line):
         except BadMessage as fault:
             self._refuse(fault, addressed(data))
             return
-        if server.other is not None and not server.ours(head):
-            self._hand_over(server.other(), data)
-            return
         expected = head.fields.get(b"expect", b"").lower() if head.minor else b""
         if expected not in (b"", b"100-continue"):
             self._refuse(BadMessage("an Expect header other than 100-continue", 417), head)
@@ -223,15 +220,6 @@ class Connection(Line):
         if data:
             self._rest = data
             self._hold(NEXT)
-
-    def _hand_over(self, protocol: asyncio.Protocol, data: bytes) -> None:
-        """All of the connection, from the request's first byte."""
-        self._server.forget(self)
-        self._server.sweep.discard(self)
-        self._transport.set_write_buffer_limits()
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
-        protocol.data_received(data)
 
     async def _serve(self, exchange: Exchange) -> None:
         try:

@@ -132,7 +132,7 @@ class Exchange:
             self.abort()
 
     async def drain(self) -> None:
-        """Returns once the client takes more: after each write of a body that does not come by `splice`."""
+        """Returns once the client takes more: after each write of a body that is not poured with `push_back`."""
         if self._line.paused:
             await self._line.drained()
 

@@ -1,4 +1,4 @@
-"""Listens for HTTP/1.1 and gives each request to one handler; whole connections may go to another protocol."""
+"""Listens for HTTP/1.1 and gives each request to one handler."""
 
 import asyncio
 import email.utils
@@ -23,21 +23,10 @@ BACKLOG = 2_048
 class Server:
     """Made inside a running loop."""
 
-    def __init__(
-        self,
-        handler: Handler,
-        refusal: Refusal,
-        limits: Limits,
-        *,
-        ours: Callable[[RequestHead], bool] = lambda _head: True,
-        other: Callable[[], asyncio.Protocol] | None = None,
-    ) -> None:
-        """A connection whose request is not `ours` is handed to a protocol made by `other`, with all of its bytes."""
+    def __init__(self, handler: Handler, refusal: Refusal, limits: Limits) -> None:
         self.handler = handler
         self.refusal = refusal
         self.limits = limits
-        self.ours = ours
-        self.other = other
         self.loop = asyncio.get_running_loop()
         self.sweep = Sweep()
         self.connections: set[Connection] = set()
@@ -78,7 +67,7 @@ class Server:
             self.sweep.close()
 
     def forget(self, connection: Connection) -> None:
-        """It has ended, with what was worked on, or belongs to another protocol now."""
+        """It has ended, with what was worked on."""
         self.connections.discard(connection)
         if self._gone is not None and not self.connections and not self._gone.done():
             self._gone.set_result(None)

@@ -6,13 +6,13 @@ import asyncio
 import socket
 import sys
 
+from shared.http1.client import Response
 from shared.http1.exchange import Exchange
 from shared.http1.faults import BadMessage
 from shared.http1.heads import Header, RequestHead
 from shared.http1.limits import Limits
 from shared.http1.pool import Address, Pool
 from shared.http1.server import Server
-from shared.http1.splice import splice
 
 BODY = 2**20
 NOT_ASKED = frozenset((b"host", b"expect"))
@@ -23,6 +23,14 @@ def refusal(fault: BadMessage, _head: RequestHead | None) -> tuple[list[Header],
     return [(b"Content-Type", b"application/json")], b'{"error":"%b"}' % str(fault).encode()
 
 
+async def poured(response: Response, exchange: Exchange) -> None:
+    exchange.push_back(response)
+    try:
+        await response.pour(lambda data, last: exchange.end(data) if last else exchange.write(data))
+    finally:
+        exchange.push_back(None)
+
+
 async def serve(port: int) -> None:
     pool, upstream = Pool(Limits()), Address("127.0.0.1", port)
 
@@ -31,7 +39,7 @@ async def serve(port: int) -> None:
         response = await pool.request(upstream, head.method, head.target, head.end_to_end(NOT_ASKED), body)
         try:
             exchange.start(response.head.status, response.head.end_to_end(NOT_TOLD), response.length)
-            await splice(response, exchange)
+            await poured(response, exchange)
         finally:
             response.close()
 

@@ -5,7 +5,6 @@ import contextlib
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 from shared.http1.exchange import Exchange
 from shared.http1.faults import BadMessage
@@ -35,9 +34,9 @@ async def echo(exchange: Exchange) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    handler: Handler = echo, limits: Limits | None = None, host: str = "127.0.0.1", **options: Any
+    handler: Handler = echo, limits: Limits | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[tuple[Server, Address]]:
-    server = Server(handler, refusal, limits or Limits(), **options)
+    server = Server(handler, refusal, limits or Limits())
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, 0), family=family)
     address = Address(host, listener.getsockname()[1])

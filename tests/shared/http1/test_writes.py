@@ -10,7 +10,7 @@ from shared.http1.server import Handler, Server
 from tests.fakes.waiting import eventually
 from tests.shared.http1.peers import Peer, asked, connected, pooling, refusal, serving, upstream
 from tests.shared.http1.test_client import CHUNKED, SIZED
-from tests.shared.http1.test_splice import proxy
+from tests.shared.http1.test_pouring import proxy
 from tests.shared.http1.wire import Wire
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
