@@ -124,8 +124,9 @@ class Forwarder:
         """Must be made inside a running loop; `buffer_limit` in bytes, for whole answers."""
         self._buffer_limit = buffer_limit
         self._address = functools.lru_cache(ADDRESSES)(_address)
-        self._pool = Pool(Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S))
-        self._looks = Pool(Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S))
+        self._admits: Callable[[Certified], bool] = lambda _peer: False
+        limits = Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S)
+        self._pool, self._looks = Pool(limits, None, self._admitted), Pool(limits, None, self._admitted)
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -135,7 +136,10 @@ class Forwarder:
     def speaks(self, tls: ssl.SSLContext, admits: Callable[[Certified], bool]) -> None:
         """From now on: with nodes that have joined, as whom `tls` shows, and with those only that are admitted."""
         self._pool.tls = self._looks.tls = tls
-        self._pool.admits = self._looks.admits = admits
+        self._admits = admits
+
+    def _admitted(self, peer: Certified) -> bool:
+        return self._admits(peer)
 
     def cut(self, name: str) -> None:
         """Ends what is under way with the node of this name in certificates."""

@@ -25,15 +25,36 @@ class Joined(Struct, frozen=True):
     """What let it in: `token ID`, `approval`, `this machine`, `open`."""
 
 
+class Removed(Struct, frozen=True):
+    """A node that a person removed, in seconds since the epoch: what lets others in by itself does not let it in."""
+
+    node_id: NodeId
+    at: float
+
+
+MOST_REMOVED = 1_000
+"""Names; the oldest is forgotten first."""
+
+
 class Admitted:
     """By node id."""
 
     def __init__(self) -> None:
         self._nodes: dict[NodeId, Joined] = {}
+        self._removed: dict[NodeId, float] = {}
 
-    def restore(self, nodes: Iterable[Joined]) -> None:
+    def restore(self, nodes: Iterable[Joined], removed: Iterable[Removed] = ()) -> None:
         """Those of before the start."""
         self._nodes = {each.node_id: each for each in nodes}
+        self._removed = {each.node_id: each.at for each in removed}
+
+    def removed(self) -> list[Removed]:
+        """Those that have not joined anew, oldest first."""
+        return [Removed(node_id, at) for node_id, at in self._removed.items()]
+
+    def removed_at(self, node_id: NodeId) -> float | None:
+        """None: nobody removed it, or it has joined anew."""
+        return self._removed.get(node_id)
 
     def all(self) -> list[Joined]:
         """Every one, by name."""
@@ -47,6 +68,7 @@ class Admitted:
         """It has joined; what stood under its name stands no more, and is given back."""
         before = self._nodes.get(joined.node_id)
         self._nodes[joined.node_id] = joined
+        self._removed.pop(joined.node_id, None)
         return before
 
     def takes_over(self, node_id: NodeId, key: str) -> bool:
@@ -72,6 +94,15 @@ class Admitted:
         known = self._nodes[node_id]
         self._nodes[node_id] = Joined(node_id, known.fingerprint, known.joined_at, key, fingerprint, known.by)
 
-    def remove(self, node_id: NodeId) -> Joined | None:
+    def withdraw(self, node_id: NodeId) -> Joined | None:
         """None of its certificates is good any more. None: it had not joined."""
         return self._nodes.pop(node_id, None)
+
+    def remove(self, node_id: NodeId, at: float) -> Joined | None:
+        """Likewise, because a person wants it so, at this time of the calendar."""
+        if (gone := self.withdraw(node_id)) is not None:
+            self._removed.pop(node_id, None)
+            self._removed[node_id] = at
+            while len(self._removed) > MOST_REMOVED:
+                del self._removed[next(iter(self._removed))]
+        return gone

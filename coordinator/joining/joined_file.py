@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from coordinator.joining.admitted import Joined
+from coordinator.joining.admitted import Joined, Removed
 from coordinator.joining.tokens import Handed
 from shared.errors import Unavailable
 from shared.settings import SettingsError
@@ -24,6 +24,7 @@ class Kept(Struct, frozen=True):
 
     nodes: list[Joined] = []
     tokens: list[Handed] = []
+    removed: list[Removed] = []
 
 
 class JoinedFile:

@@ -27,6 +27,8 @@ from shared.trust.code import NONCE_BYTES
 from shared.trust.names import node_name, node_of
 from shared.trust.token import Token
 
+LOCAL = "this machine"
+"""What lets an agent of this machine and this user in."""
 Status = Literal["admitted", "pending", "denied"]
 
 log = logging.getLogger("herd.joining")
@@ -60,7 +62,7 @@ class Reception:
         self.tokens = Tokens(rules.tokens)
         self.local: Token | None = None
         """What the file holds that only this user can read."""
-        self.removed: list[Callable[[str], None]] = []
+        self.removed: list[Callable[[str], object]] = []
         """Told the certificate's name of whoever may not speak any more: cut it off."""
         self._authority = authority
         self._coordinator_id = coordinator_id
@@ -73,7 +75,7 @@ class Reception:
     async def read(self) -> None:
         """Who had joined before the start. Raises SettingsError."""
         kept = await asyncio.to_thread(self._file.read)
-        self.admitted.restore(kept.nodes)
+        self.admitted.restore(kept.nodes, kept.removed)
         self.tokens.restore(kept.tokens)
 
     def node_of(self, certified: Certified | None) -> NodeId | None:
@@ -96,6 +98,8 @@ class Reception:
         if asking.denied:
             return self._reply("denied", reason="a person refused it on the coordinator")
         reason = f"{node_id} has joined already, with another key" if replaces else ""
+        if self.admitted.removed_at(node_id) is not None:
+            reason = f"{node_id} was removed here"
         return self._reply("pending", nonce=asking.nonce.hex(), reason=reason)
 
     async def renew(self, certified: Certified | None, public_key: str) -> JoinReply:
@@ -146,7 +150,7 @@ class Reception:
         """No certificate of it counts any more, its connections are cut. None: it had not joined; else why that holds
         until the coordinator's restart only, or nothing.
         """
-        if self.admitted.remove(node_id) is None:
+        if self.admitted.remove(node_id, self._wall_clock()) is None:
             return None
         self._cut(node_id)
         try:
@@ -161,12 +165,16 @@ class Reception:
 
     def _shown(self, request: JoinRequest, address: str, *, replaces: bool) -> str | None:
         """What lets it in; None: a person has to. Raises NoAccess, Unavailable."""
-        known = self.admitted.get(NodeId(request.node_id))
+        node_id = NodeId(request.node_id)
+        known, removed_at = self.admitted.get(node_id), self.admitted.removed_at(node_id)
         if known is not None and not replaces:
             return known.by  # its answer was lost: what it gets is good for that key only
         if request.token_id and (by := self._token(request, address)):
-            return None if replaces and by != "this machine" else by
-        return "open" if self._rules.open and not replaces else None
+            if by == LOCAL:
+                return by if removed_at is None else None
+            newer = removed_at is None or self.tokens.created_at(request.token_id) > removed_at
+            return by if newer and not replaces else None
+        return "open" if self._rules.open and not replaces and removed_at is None else None
 
     def _token(self, request: JoinRequest, address: str) -> str:
         now = self._clock()
@@ -174,7 +182,7 @@ class Reception:
             raise Unavailable("too many wrong tokens from there", retry_after=math.ceil(wait_s))
         if self.local is not None and request.token_id == self.local.id:
             same = tokens_text.hashed(request.token_secret) == tokens_text.hashed(self.local.secret)
-            by = "this machine" if same else ""
+            by = LOCAL if same else ""
         else:
             good = self.tokens.good(request.token_id, request.token_secret, self._wall_clock())
             by = f"token {request.token_id}" if good else ""
@@ -220,7 +228,7 @@ class Reception:
                 self._cut(node_id)
 
         def undone() -> None:
-            self.admitted.remove(node_id)
+            self.admitted.withdraw(node_id)
             if spent is not None:
                 self.tokens.put_back(spent)
             if before is not None:
@@ -240,7 +248,8 @@ class Reception:
             each(node_name(node_id))
 
     async def _write(self, undo: Callable[[], object] = lambda: None) -> None:
-        write = self._file.taken(Kept(self.admitted.all(), self.tokens.all(self._wall_clock())))
+        kept = Kept(self.admitted.all(), self.tokens.all(self._wall_clock()), self.admitted.removed())
+        write = self._file.taken(kept)
         try:
             await asyncio.to_thread(write)
         except BaseException:

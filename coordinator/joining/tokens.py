@@ -70,6 +70,10 @@ class Tokens:
         same = hmac.compare_digest(handed.hash if handed else UNKNOWN, token.hashed(secret))
         return same and handed is not None
 
+    def created_at(self, token_id: str) -> float:
+        """Of one that may be used."""
+        return self._handed[token_id].created_at
+
     def put_back(self, handed: Handed) -> None:
         """As it was before it was spent: nobody joined by it after all."""
         self._handed[handed.id] = handed

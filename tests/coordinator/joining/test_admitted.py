@@ -1,6 +1,6 @@
 """Who has joined: a name has one key, a certificate counts while it stands there, a removed one never again."""
 
-from coordinator.joining.admitted import Admitted, Joined
+from coordinator.joining.admitted import MOST_REMOVED, Admitted, Joined
 from coordinator.joining.wrong_tries import FREE, MOST_WAIT_S, WAIT_S, WrongTries
 from shared.names import NodeId
 
@@ -47,11 +47,28 @@ def test_a_removed_node_proves_nothing_any_more() -> None:
     admitted = Admitted()
     admitted.admit(joined())
     admitted.renewed(LAPTOP, "f2", "k2")
-    assert admitted.remove(LAPTOP) is not None
+    assert admitted.remove(LAPTOP, 5.0) is not None
     assert not admitted.is_good(LAPTOP, "f1")
     assert not admitted.is_good(LAPTOP, "f2")
     assert not admitted.used(LAPTOP, "f2")
-    assert admitted.remove(LAPTOP) is None
+    assert admitted.remove(LAPTOP, 5.0) is None
+
+
+def test_who_was_removed_is_remembered_until_it_joins_anew() -> None:
+    admitted = Admitted()
+    assert admitted.remove(LAPTOP, 5.0) is None
+    assert admitted.removed_at(LAPTOP) is None
+    admitted.admit(joined())
+    admitted.remove(LAPTOP, 5.0)
+    again = Admitted()
+    again.restore(admitted.all(), admitted.removed())
+    assert again.removed_at(LAPTOP) == 5.0
+    again.admit(joined())
+    assert again.removed_at(LAPTOP) is None
+    for number in range(2 * MOST_REMOVED):
+        again.admit(Joined(NodeId(f"n{number}"), "f", 0.0, "k"))
+        again.remove(NodeId(f"n{number}"), 6.0)
+    assert len(again.removed()) == MOST_REMOVED
 
 
 def test_wrong_tokens_make_an_address_wait_ever_longer() -> None:
