@@ -110,11 +110,12 @@ class EngineCalls:
         """
         parts = urlsplit(url)
         try:
-            address = Address(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+            secure = parts.scheme == "https"
+            address = Address(parts.hostname or "", parts.port or (443 if secure else 80), secure)
             if parts.username is not None:
                 headers = [*headers, (b"Authorization", _credentials(parts))]
             target = quote(parts.path, _PATH).encode() + path
-            pool = self._over_tls() if parts.scheme == "https" else self._pool
+            pool = self._over_tls() if secure else self._pool
             return EngineAnswer(await self._asked(pool, address, method, target, headers, body, length))
         except (UpstreamFault, ValueError) as fault:
             raise _told(fault) from fault

@@ -5,6 +5,7 @@ from shared.http1.framing import bodiless
 from shared.http1.heads import Header, RequestHead, response_lines, status_line
 from shared.http1.inflow import Inflow, Source
 from shared.http1.line import Line
+from shared.trust.certified import Certified
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -60,6 +61,11 @@ class Exchange:
     def port(self) -> int:
         """Ours, that the client came to."""
         return self._line.port
+
+    @property
+    def certified(self) -> Certified | None:
+        """Whom the client proved to be, by its certificate; None: nobody, or it speaks plain HTTP."""
+        return self._line.certified
 
     async def read(self) -> bytes:
         """The body's next bytes; empty at its end. Raises ClientGone, and BadMessage where it is malformed."""

@@ -7,6 +7,7 @@ HttpFault
 └── UpstreamFault     an upstream gave no answer, or not all of it
     ├── NotSent       no byte of the request left: another connection or address may be tried
     │   ├── NotConnected    the address cannot be reached
+    │   │   └── WrongPeer   whoever answers there is not who was asked for
     │   └── TooManyOpen     the bound on connections to this address
     ├── Unanswered    the request left, nothing came back; `stale`: on a connection that had been idle
     ├── Malformed     what came back is no answer
@@ -49,6 +50,10 @@ class NotSent(UpstreamFault):
 
 class NotConnected(NotSent):
     """No route, refused, or not in time."""
+
+
+class WrongPeer(NotConnected):
+    """Its certificate names another, or none."""
 
 
 class TooManyOpen(NotSent):

@@ -23,8 +23,12 @@ class Limits:
     """For the last bytes of an answer to be read after its connection was given up."""
     linger: int = 64 * 2**20
     """What is read and thrown away meanwhile of a request that was answered before its end."""
+    handshake_s: float = 10.0
+    """From a client's first byte of TLS until both sides know each other."""
+    handshakes: int = 512
+    """Of clients, under way at once: above it, the oldest gives way."""
     connect_s: float = 5.0
-    """Name and handshake together."""
+    """Name, connection and TLS together."""
     connections: int = 4_096
     """Open to one upstream address at once."""
     pooled: int = 512

@@ -5,6 +5,7 @@ from typing import cast
 
 from shared.http1.inflow import Source
 from shared.sockets import peer_host, reset
+from shared.trust.certified import Certified
 
 BODY, NEXT = 1, 2
 """Why nothing is read: a body that nobody takes, a next request before its turn."""
@@ -67,6 +68,12 @@ class Line(asyncio.Protocol):
         """Ours, that the client came to; 0 where it came by none."""
         own = self._transport.get_extra_info("sockname")
         return own[1] if isinstance(own, tuple) else 0
+
+    @property
+    def certified(self) -> Certified | None:
+        """Whom the client proved to be, by its certificate."""
+        found: Certified | None = self._transport.get_extra_info("certified")
+        return found
 
     def pause_writing(self) -> None:
         """As asyncio.Protocol."""
@@ -151,7 +158,11 @@ class Line(asyncio.Protocol):
             return
         self._due = self._loop.time() + self._linger_s
         self._lingered = 0
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # it has been reset, and nobody has read that yet
+            self.abort()
+            return
         self._release(BODY | NEXT)
 
     def _give_up_lingering(self) -> None:

@@ -10,9 +10,11 @@ from typing import NamedTuple
 from shared.http1.client import Response, Upstream
 from shared.http1.exchange import LAST_CHUNK
 from shared.http1.faults import NotConnected, NotSent, TooManyOpen
+from shared.http1.handshake import Handshake
 from shared.http1.heads import Header, request_line, request_lines
 from shared.http1.limits import Limits
 from shared.http1.sweep import Sweep
+from shared.trust.certified import Certified
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\]+")
@@ -28,6 +30,9 @@ class Address(NamedTuple):
 
     host: str
     port: int
+    tls: bool = False
+    name: str = ""
+    """Whom a certificate of the fleet must name; empty: the pool's context alone judges, by the host."""
 
 
 class _Upstreams:
@@ -35,9 +40,9 @@ class _Upstreams:
 
     __slots__ = ("host_line", "idle", "opening", "ours")
 
-    def __init__(self, address: Address, usual_port: int) -> None:
+    def __init__(self, address: Address) -> None:
         """Raises ValueError where it can be none."""
-        self.host_line = _host_line(address, usual_port)
+        self.host_line = _host_line(address)
         self.ours: set[Upstream] = set()
         """Connected."""
         self.opening = 0
@@ -49,10 +54,18 @@ class _Upstreams:
 class Pool:
     """Made inside a running loop. What fails is not tried again here: only the caller knows whether it may be."""
 
-    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
-        """`tls`: every connection is made with it."""
+    def __init__(
+        self,
+        limits: Limits,
+        tls: ssl.SSLContext | None = None,
+        admits: Callable[[Certified], bool] = lambda _peer: True,
+    ) -> None:
+        """`tls`: for addresses that want it; may be replaced for connections that come later. `admits`: whether a peer
+        that proved its name may be asked.
+        """
+        self.tls = tls
+        self._admits = admits
         self._limits = limits
-        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._by_address: dict[Address, _Upstreams] = {}
         self._sweep = Sweep()
@@ -95,6 +108,18 @@ class Pool:
             pieces = _chunks(pieces)
         return await upstream.request(method, message, pieces)
 
+    def cut(self, name: str) -> int:
+        """Ends the connections to this peer, with what is under way on them; how many there were."""
+        found = [
+            each
+            for address, upstreams in self._by_address.items()
+            if address.name == name
+            for each in upstreams.ours
+        ]
+        for upstream in found:
+            upstream.abort()
+        return len(found)
+
     def open_to(self, address: Address) -> int:
         """Connections to it, busy and idle."""
         upstreams = self._by_address.get(address)
@@ -128,7 +153,7 @@ class Pool:
         found = self._by_address.get(address)
         if found is None:
             try:
-                found = self._by_address[address] = _Upstreams(address, 443 if self._tls else 80)
+                found = self._by_address[address] = _Upstreams(address)
             except ValueError as error:
                 raise NotConnected(f"{address.host!r}: {error}") from error
         return found
@@ -161,27 +186,37 @@ class Pool:
                 upstreams.idle.remove(upstream)
             self._forget(address, upstreams)
 
-        local = self._tls is None and address.host.lower().rstrip(".") == "localhost"
+        local = address.host.lower().rstrip(".") == "localhost"
         hosts = _LOOPBACK if local else (address.host,)
         for host in hosts[:-1]:
             with contextlib.suppress(OSError):
-                return await self._connection(host, address.port, upstreams, idle, over)
-        return await self._connection(hosts[-1], address.port, upstreams, idle, over)
+                return await self._connection(host, address, upstreams, idle, over)
+        return await self._connection(hosts[-1], address, upstreams, idle, over)
 
     async def _connection(
-        self, host: str, port: int, upstreams: _Upstreams, idle: Told, over: Told
+        self, host: str, address: Address, upstreams: _Upstreams, idle: Told, over: Told
     ) -> Upstream:
-        def upstream() -> Upstream:
-            return Upstream(self._limits, idle, over)
-
+        made = Upstream(self._limits, idle, over)
+        handshake = self._handshake(address, made) if address.tls else None
         delay = None if _is_number(host) else EYEBALLS_S
-        _, made = await self._loop.create_connection(
-            upstream, host, port, ssl=self._tls, happy_eyeballs_delay=delay
+        await self._loop.create_connection(
+            lambda: handshake.secured if handshake else made, host, address.port, happy_eyeballs_delay=delay
         )
+        if handshake is not None:
+            await handshake.over()
         if made.lost:
             raise ConnectionResetError("closed as soon as it was open")
         upstreams.ours.add(made)
         return made
+
+    def _handshake(self, address: Address, upstream: Upstream) -> Handshake:
+        if self.tls is None:
+            raise NotConnected("this end has no certificate to speak TLS with: it has not joined")
+
+        def accepts(peer: Certified | None) -> bool:
+            return not address.name or (peer is not None and peer.name == address.name and self._admits(peer))
+
+        return Handshake(self.tls, upstream, accepts, host=None if address.name else address.host)
 
     def _keep(self, upstream: Upstream, upstreams: _Upstreams) -> None:
         if self._closed or len(upstreams.idle) >= self._limits.pooled:
@@ -209,14 +244,14 @@ def _is_number(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
-def _host_line(address: Address, usual_port: int) -> bytes:
+def _host_line(address: Address) -> bytes:
     host = address.host.partition("%")[0]  # a zone means something on this machine only
     if not _HOST.fullmatch(host):
         raise ValueError("a character that no host has")
     if not 0 < address.port < 2**16:
         raise ValueError(f"{address.port} is no port")
     shown = f"[{host}]".encode() if ":" in host else host.encode("idna")
-    if address.port == usual_port:
+    if address.port == (443 if address.tls else 80):
         return b"Host: %b\r\n" % shown
     return b"Host: %b:%d\r\n" % (shown, address.port)
 

@@ -3,15 +3,18 @@
 import asyncio
 import email.utils
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from shared.http1.connection import Connection
+from shared.http1.door import Door
 from shared.http1.exchange import Exchange
 from shared.http1.faults import BadMessage
 from shared.http1.heads import Header, RequestHead
 from shared.http1.limits import Limits
 from shared.http1.sweep import Sweep
+from shared.trust.certified import Certified
 
 Handler = Callable[[Exchange], Awaitable[None]]
 Refusal = Callable[[BadMessage, RequestHead | None], tuple[list[Header], bytes]]
@@ -23,13 +26,32 @@ BACKLOG = 2_048
 class Server:
     """Made inside a running loop."""
 
-    def __init__(self, handler: Handler, refusal: Refusal, limits: Limits) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        refusal: Refusal,
+        limits: Limits,
+        *,
+        tls: ssl.SSLContext | None = None,
+        plain: bool = True,
+        admits: Callable[[Certified], bool] = lambda _peer: True,
+    ) -> None:
+        """`tls`: for connections that begin with it; may be replaced for those that come later. `plain`: whether HTTP
+        without it is served as well. `admits`: whether a peer that proved its name may come in.
+        """
+        self.tls = tls
+        self.plain = plain
+        self.admits = admits
         self.handler = handler
         self.refusal = refusal
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.sweep = Sweep()
         self.connections: set[Connection] = set()
+        self.doors: set[Door] = set()
+        """Connections of which nobody knows yet what they will be."""
+        self._shaking: dict[Door, None] = {}
+        """Of these, in a handshake; the oldest first."""
         self.stopping = False
         self._listening: list[asyncio.Server] = []
         self._gone: asyncio.Future[None] | None = None
@@ -37,14 +59,18 @@ class Server:
         self._date_at = 0
 
     def protocol(self) -> Connection:
-        """For one connection that was accepted."""
+        """For one connection on which HTTP is spoken."""
         return Connection(self)
+
+    def accepted(self) -> asyncio.Protocol:
+        """For one connection that was accepted."""
+        return self.protocol() if self.plain and self.tls is None else Door(self)
 
     async def listen(self, listeners: Iterable[socket.socket]) -> None:
         """Serves these sockets, which are bound, until `stop`."""
         for listener in listeners:
             self._listening.append(
-                await self.loop.create_server(self.protocol, sock=listener, backlog=BACKLOG)
+                await self.loop.create_server(self.accepted, sock=listener, backlog=BACKLOG)
             )
 
     async def stop(self, patience_s: float) -> None:
@@ -54,6 +80,8 @@ class Server:
         self.stopping = True
         for listening in self._listening:
             listening.close()
+        for door in list(self.doors):
+            door.shut()
         for connection in list(self.connections):
             connection.retire()
         try:
@@ -65,6 +93,24 @@ class Server:
             await self._all_gone()
         finally:
             self.sweep.close()
+
+    def cut(self, whose: Callable[[Certified], bool]) -> int:
+        """Ends the connections of these peers now, with what is worked on; how many there were."""
+        found = [each for each in self.connections if each.certified is not None and whose(each.certified)]
+        for connection in found:
+            connection.cut()
+        return len(found)
+
+    def shaking(self, door: Door) -> None:
+        """A handshake begins: above the bound, the oldest one gives way, since honest ones take no time."""
+        if len(self._shaking) >= self.limits.handshakes:
+            next(iter(self._shaking)).shut()
+        self._shaking[door] = None
+
+    def leave(self, door: Door) -> None:
+        """It has become something else, or has ended."""
+        self.doors.discard(door)
+        self._shaking.pop(door, None)
 
     def forget(self, connection: Connection) -> None:
         """It has ended, with what was worked on."""

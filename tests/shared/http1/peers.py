@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
 
 from shared.http1.exchange import Exchange
 from shared.http1.faults import BadMessage
@@ -13,6 +15,20 @@ from shared.http1.limits import Limits
 from shared.http1.pool import Address, Pool
 from shared.http1.server import Handler, Server
 
+
+class Spoken(NamedTuple):
+    """How bytes travel in a test: `names` whom a client expects."""
+
+    server: ssl.SSLContext | None = None
+    client: ssl.SSLContext | None = None
+    names: str = ""
+
+    def address(self, host: str, port: int) -> Address:
+        return Address(host, port, self.client is not None, self.names)
+
+
+SPOKEN = Spoken()
+"""The fixture `spoken` replaces it."""
 LIMIT = 2**20
 SOON_S = 5.0
 """For what is to happen at once: longer only where a machine is busy."""
@@ -36,10 +52,10 @@ async def echo(exchange: Exchange) -> None:
 async def serving(
     handler: Handler = echo, limits: Limits | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[tuple[Server, Address]]:
-    server = Server(handler, refusal, limits or Limits())
+    server = Server(handler, refusal, limits or Limits(), tls=SPOKEN.server, plain=SPOKEN.server is None)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, 0), family=family)
-    address = Address(host, listener.getsockname()[1])
+    address = SPOKEN.address(host, listener.getsockname()[1])
     await server.listen([listener])
     try:
         yield server, address
@@ -73,8 +89,19 @@ class Peer:
         async with asyncio.timeout(SOON_S):
             return await self.reader.read()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the other end does not take."""
+        transport: Any = self.writer.transport
+        within = getattr(transport, "_ssl_protocol", None)
+        return int((within._transport if within else transport).get_write_buffer_size())
+
     def shut(self) -> None:
-        self.writer.write_eof()
+        """Its side alone; TLS as it is spoken here ends both."""
+        if self.writer.can_write_eof():
+            self.writer.write_eof()
+        else:
+            self.writer.close()
 
     def reset(self) -> None:
         connection = self.writer.get_extra_info("socket")
@@ -87,7 +114,8 @@ class Peer:
 
 @contextlib.asynccontextmanager
 async def connected(address: Address, *said: bytes) -> AsyncIterator[Peer]:
-    peer = Peer(*await asyncio.open_connection(*address))
+    named: dict[str, Any] = {"ssl": SPOKEN.client, "server_hostname": ""} if address.tls else {}
+    peer = Peer(*await asyncio.open_connection(address.host, address.port, **named))
     try:
         peer.send(*said)
         yield peer
@@ -124,9 +152,9 @@ class Upstreams:
 @contextlib.asynccontextmanager
 async def upstream(script: Callable[[Peer], Awaitable[None]]) -> AsyncIterator[tuple[Upstreams, Address]]:
     upstreams = Upstreams(script)
-    server = await asyncio.start_server(upstreams.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(upstreams.accept, "127.0.0.1", 0, ssl=SPOKEN.server)
     try:
-        yield upstreams, Address("127.0.0.1", server.sockets[0].getsockname()[1])
+        yield upstreams, SPOKEN.address("127.0.0.1", server.sockets[0].getsockname()[1])
     finally:
         server.close()
         for peer in upstreams.peers:
@@ -138,7 +166,7 @@ async def upstream(script: Callable[[Peer], Awaitable[None]]) -> AsyncIterator[t
 
 @contextlib.asynccontextmanager
 async def pooling(limits: Limits | None = None) -> AsyncIterator[Pool]:
-    pool = Pool(limits or Limits())
+    pool = Pool(limits or Limits(), SPOKEN.client)
     try:
         yield pool
     finally:

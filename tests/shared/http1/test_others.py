@@ -25,8 +25,8 @@ async def test_aiohttp_asks() -> None:
         await (events(exchange) if exchange.head.path == b"/events" else echo(exchange))
 
     async with (
-        serving(handler) as (server, (_, port)),
-        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+        serving(handler) as (server, address),
+        aiohttp.ClientSession(f"http://127.0.0.1:{address.port}") as session,
     ):
         for body in (b"", b"x" * 300_000):
             async with session.post("/a", data=body, expect100=bool(body)) as response:
@@ -59,8 +59,8 @@ async def test_the_standard_library_asks() -> None:
         connection.close()
         return answers
 
-    async with serving() as (_, (_, port)):
-        assert await asyncio.to_thread(ask, port) == [b"one", b"two", b"three"]
+    async with serving() as (_, address):
+        assert await asyncio.to_thread(ask, address.port) == [b"one", b"two", b"three"]
 
 
 async def test_aiohttp_answers() -> None:

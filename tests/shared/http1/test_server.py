@@ -82,7 +82,7 @@ async def test_what_comes_ahead_of_its_turn_waits_in_the_socket() -> None:
         peer.send(GET * 500_000)
         await eventually(lambda: asked == 1)
         (connection,) = server.connections
-        await eventually(lambda: peer.writer.transport.get_write_buffer_size() > 0)
+        await eventually(lambda: peer.unsent > 0)
         assert connection.unread <= 2**18
         assert asked == 1
         go.set()
