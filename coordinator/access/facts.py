@@ -23,6 +23,8 @@ _PROXIED = frozenset(
         ),
     )
 )
+TELLING = _PROXIED | {b"origin", b"sec-fetch-site", b"authorization", b"x-api-key"}
+"""Headers without which a request is like the last one of that caller."""
 _TEXT = ("utf-8", "replace")
 
 

@@ -1,14 +1,21 @@
 """The one gate: who asks, by what name, from which page, and whether that may be."""
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from coordinator.access.cors import Cors
 from coordinator.access.decision import Mode, decide
-from coordinator.access.facts import facts_of
+from coordinator.access.facts import TELLING, facts_of
 from coordinator.access.hosts import Hosts
 from coordinator.access.principal import Principal
 from coordinator.access.routes import Route
 from shared.http1.heads import RequestHead
+
+REMEMBERED = 1_024
+"""Callers with the route that they were let in to."""
+HOLDS_S = 5.0
+"""How long that is not asked again: addresses of this machine come and go."""
 
 
 class KeyRing(Protocol):
@@ -30,14 +37,35 @@ class NoKeys:
 class Gate:
     """Asked once for each request, before anything of its body is read."""
 
-    def __init__(self, keys: KeyRing, hosts: Hosts, cors: Cors, mode: Mode) -> None:
+    def __init__(
+        self,
+        keys: KeyRing,
+        hosts: Hosts,
+        cors: Cors,
+        mode: Mode,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._keys = keys
         self._hosts = hosts
         self._mode = mode
         self.cors = cors
+        self._clock = clock
+        self._known: dict[tuple[str, bytes | None, int], Principal] = {}
+        self._known_until = 0.0
 
     def admit(self, head: RequestHead, peer: str, route: Route, node: str | None = None) -> Principal:
         """Who asks. `node`: by the connection's certificate. Raises FleetError (401, 403, 415, 421)."""
+        if node is not None or route.order or not TELLING.isdisjoint(head.fields):
+            return self._judge(head, peer, route, node)
+        if (now := self._clock()) >= self._known_until or len(self._known) >= REMEMBERED:
+            self._known.clear()
+            self._known_until = now + HOLDS_S
+        asked = (peer, head.fields.get(b"host"), id(route))  # rows live for ever
+        if (found := self._known.get(asked)) is None:
+            found = self._known[asked] = self._judge(head, peer, route, None)
+        return found
+
+    def _judge(self, head: RequestHead, peer: str, route: Route, node: str | None) -> Principal:
         facts = facts_of(head, peer, node)
         page = facts.origin is not None and self.cors.allows(facts.origin)
         host = self._hosts.standing(facts.host)

@@ -125,15 +125,21 @@ TURNS = "weighted"
 
 @contextlib.asynccontextmanager
 async def herd(
-    data_dir: Path, *, port: int = 0, inside: Sequence[str] = (), **settings: Any
+    data_dir: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    inside: Sequence[str] = (),
+    **settings: Any,
 ) -> AsyncIterator[Herd]:
-    """`herd` on loopback; `settings` become FLEET_* variables (hold_timeout=1 is FLEET_HOLD_TIMEOUT=1).
+    """`herd` on loopback, or on `host` and asked on loopback; `settings` become FLEET_* variables (hold_timeout=1 is
+    FLEET_HOLD_TIMEOUT=1).
 
     `inside`: a command that prepares something and then becomes the command that follows it.
     """
     settings.setdefault("registry_url", CLOSED)  # no test asks the internet
     environment = _environment("FLEET_", settings)
-    arguments = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir / "herd")]
+    arguments = ["--host", host, "--port", str(port), "--data-dir", str(data_dir / "herd")]
     async with (
         program("coordinator", arguments, data_dir / "herd.log", environment, inside=inside) as (
             process,
@@ -144,7 +150,7 @@ async def herd(
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), READY_S)).decode()
         assert " listening on " in line, f"{line!r}: {log.read_text()}"
-        yield Herd(process, log, line.split()[-1], session)
+        yield Herd(process, log, line.split()[-1].replace("0.0.0.0", "127.0.0.1"), session)
 
 
 @contextlib.asynccontextmanager

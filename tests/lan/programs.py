@@ -126,5 +126,5 @@ def logged(host: Host, name: str) -> list[dict[str, Any]]:
 
 def _environment(host: Host) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
-    kept |= {"FLEET_CONFIG_FILE": os.devnull, "FLEET_POLICY": TURNS}
+    kept |= {"FLEET_CONFIG_FILE": os.devnull, "FLEET_POLICY": TURNS, "FLEET_OPEN": "true"}
     return kept | {"HOME": str(host.home), "OLLAMA_NUM_PARALLEL": str(AT_ONCE)}

@@ -1,0 +1,79 @@
+"""The gate as a whole: what it remembers changes no answer. Nothing of it costs a call more than a few microseconds."""
+
+import random
+import timeit
+
+import pytest
+
+from coordinator.access.cors import Cors
+from coordinator.access.decision import Mode
+from coordinator.access.gate import HOLDS_S, REMEMBERED, Gate, NoKeys
+from coordinator.access.hosts import TRUSTED_S, Hosts
+from coordinator.access.routes import ROUTES, Route
+from shared.errors import FleetError
+from shared.http1.heads import RequestHead
+from tests.coordinator.access.asking import row
+
+CHAT = row("POST", "/api/chat")
+MOST_US = 20.0
+
+
+class Door:
+    """A gate with a clock and addresses."""
+
+    def __init__(self) -> None:
+        self.now, self.own = 0.0, ["192.168.1.5"]
+        self.gate = self.fresh()
+
+    def fresh(self) -> Gate:
+        hosts = Hosts("den", (), lambda: self.own, lambda: self.now)
+        return Gate(NoKeys(), hosts, Cors(()), Mode(), lambda: self.now)
+
+
+def asked(gate: Gate, peer: str, host: str, route: Route = CHAT, *headers: tuple[bytes, bytes]) -> int | str:
+    head = RequestHead(route.method.encode(), route.path.encode(), [(b"Host", host.encode()), *headers])
+    try:
+        return gate.admit(head, peer, route).kind
+    except FleetError as error:
+        return error.status
+
+
+def test_what_is_remembered_changes_no_answer() -> None:
+    door, chance = Door(), random.Random(7)
+    headers = (
+        (b"Origin", b"http://evil.example"),
+        (b"Via", b"1.1 x"),
+        (b"Authorization", b"Bearer sk-herd-x"),
+    )
+    for _ in range(5_000):
+        door.now += chance.random()
+        peer = chance.choice(("127.0.0.1", "192.168.1.5", "8.8.8.8"))
+        host, route = chance.choice(("localhost", "evil.example", "x.local")), chance.choice(ROUTES)
+        told = chance.sample(headers, chance.choice((0, 0, 1, 2)))
+        once, anew = (asked(gate, peer, host, route, *told) for gate in (door.gate, door.fresh()))
+        assert once == anew, (peer, host, route, told)
+
+
+def test_an_address_that_is_gone_is_forgotten() -> None:
+    door = Door()
+    assert asked(door.gate, "127.0.0.1", "192.168.1.5") == "owner"
+    door.own = []
+    door.now += TRUSTED_S + HOLDS_S
+    assert asked(door.gate, "127.0.0.1", "192.168.1.5") == 421
+
+
+def test_many_callers_are_not_all_remembered() -> None:
+    door = Door()
+    for number in range(3 * REMEMBERED):
+        asked(door.gate, f"127.0.{number // 256}.{number % 256}", "localhost")
+    assert len(door.gate._known) <= REMEMBERED
+
+
+@pytest.mark.alone
+def test_a_call_of_the_owner_costs_microseconds() -> None:
+    door = Door()
+    fields = [(b"Host", b"127.0.0.1:11435"), (b"Content-Type", b"application/json"), (b"Accept", b"*/*")]
+    head = RequestHead(b"POST", b"/api/chat", [*fields, (b"Content-Length", b"120"), (b"User-Agent", b"x")])
+    rounds = 20_000
+    took = min(timeit.repeat(lambda: door.gate.admit(head, "127.0.0.1", CHAT), number=rounds, repeat=5))
+    assert took / rounds * 1e6 < MOST_US
