@@ -43,7 +43,7 @@ class JoiningOrders:
         self._wall_clock = wall_clock
 
     def routes(self) -> list[web.RouteDef]:
-        """All need the scope admin."""
+        """Reading needs the scope read, all others admin."""
         return [
             web.post("/fleet/tokens", self.create_token),
             web.get("/fleet/tokens", self.tokens),

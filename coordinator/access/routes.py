@@ -62,7 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *_rows("DELETE", "admin", "/api/delete"),
     *_rows("POST", "admin", "/dashboard/api/delete", order=True),
     *_rows("DELETE", "admin", "/fleet/nodes/{node_id}", order=True),
-    *_rows("GET", "admin", "/fleet/tokens /fleet/pending"),
+    *_rows("GET", "read", "/fleet/tokens /fleet/pending"),
     *_rows("POST", "admin", "/fleet/tokens", order=True),
     *_rows("DELETE", "admin", "/fleet/tokens/{token_id}", order=True),
     *_rows("POST", "admin", "/fleet/nodes/{node_id}/approve /fleet/nodes/{node_id}/deny", order=True),
