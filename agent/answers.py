@@ -1,6 +1,13 @@
 """Another program's short answer, read within bounds: whoever it is may send without end."""
 
 import aiohttp
+import msgspec
+from msgspec import Struct
+
+from shared.http1.client import Response
+
+WORDS = 500
+"""Characters of a refusal that are told."""
 
 
 class TooLong(Exception):
@@ -15,3 +22,28 @@ async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(whole) > limit:
             raise TooLong(f"an answer of more than {limit} bytes")
     return bytes(whole)
+
+
+async def whole(response: Response, limit: int) -> bytes:
+    """Likewise, of an answer on a connection of ours. Raises TooLong, BrokenOff and Malformed."""
+    read = bytearray()
+    try:
+        while piece := await response.read():
+            read += piece
+            if len(read) > limit:
+                raise TooLong(f"an answer of more than {limit} bytes")
+    finally:
+        response.close()
+    return bytes(read)
+
+
+class _Fault(Struct):
+    error: str
+
+
+def words(answer: bytes) -> str:
+    """What a refusal says, in the coordinator's shape or any other."""
+    try:
+        return msgspec.json.decode(answer, type=_Fault).error[:WORDS]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return answer[:WORDS].decode("utf-8", "replace")

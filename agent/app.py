@@ -5,8 +5,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -24,6 +23,9 @@ from agent.engines.engine import Engine
 from agent.engines.wanted import WantedError
 from agent.gateway import Gateway
 from agent.granting import Account, machine
+from agent.joining.beginning import reachable
+from agent.joining.plain import Plain
+from agent.joining.ties import Ties
 from agent.link import Link
 from agent.live import Live
 from agent.presence import own
@@ -46,7 +48,7 @@ from shared.lifetime import hangups, told_to_stop
 from shared.live_settings import LiveSettings
 from shared.mdns import Mdns
 from shared.notices import notify
-from shared.serving import cancelled, serving
+from shared.serving import cancelled
 from shared.settings import Resolved
 from shared.sockets import is_loopback, only_address
 from shared.wire import HeartbeatReply
@@ -55,8 +57,6 @@ LOCAL_URL = f"http://127.0.0.1:{COORDINATOR_PORT}"
 """Where a coordinator of this machine would be, also one that listens on loopback only and is not advertised."""
 CUT_GRACE_S = 1.0
 """For telling the coordinator which calls are ended."""
-STOPPED_WITHIN_S = 1.0
-"""The gateway, once its calls have ended or were cut."""
 
 log = logging.getLogger("herd-node")
 
@@ -69,12 +69,7 @@ async def run_agent(
     with_parent: bool,
 ) -> None:
     """Until it is told to stop; then drains. `read` gives the settings anew, at SIGHUP. Raises StartError."""
-    try:
-        router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
-    except NoAddress as error:
-        raise StartError(str(error)) from error
-    if not router_url and not settings.mdns:
-        raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
+    router_url = _router_url(settings)
     data_dir, secret = _node_directory(settings), secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(engine_session(settings.connect_timeout))
@@ -92,7 +87,8 @@ async def run_agent(
 
         calls = await stack.enter_async_context(engine_calls(settings.connect_timeout))
         gateway = Gateway(settings.name, secret, engines, calls, settings.body_limit, announce)
-        port = await stack.enter_async_context(_listening(gateway, settings))
+        reached = reachable(gateway.server(), settings, data_dir, Plain(control))
+        ties, port = await stack.enter_async_context(reached)
         host = HostSensor(data_dir, measure_memory=settings.measure_memory)
 
         change = _change(settings, engines, host, gpu, gateway, announce, events)
@@ -119,7 +115,7 @@ async def run_agent(
         wake = asyncio.Event()
         mdns = Mdns([settings.mdns_service_type], wake.set)
         route = _route(
-            settings, router_url, mdns, control, port, await asyncio.to_thread(kept_id, data_dir / "id")
+            settings, router_url, mdns, ties, port, await asyncio.to_thread(kept_id, data_dir / "id")
         )
 
         def taken(reply: HeartbeatReply) -> None:
@@ -127,7 +123,7 @@ async def run_agent(
             orders.taken(reply.swaps)
 
         beat = account.observing(lambda: reporter.beat(port))
-        link = Link(route, beat, control, settings.heartbeat_interval, wake, taken)
+        link = Link(route, beat, ties, settings.heartbeat_interval, wake, taken)
         drained, asked = OwnDrain(gateway, link.wake, data_dir, own()), ControlFile(data_dir / CONTROL)
         await change.began(choice.places.values())
         now = await asked.control()
@@ -168,9 +164,7 @@ def _change(
     return Change(engines, has_room, gateway.cut, announce, events, drain_s, beside=settings.swap_beside)
 
 
-def _route(
-    settings: Settings, router_url: str, mdns: Mdns, session: aiohttp.ClientSession, port: int, mark: str
-) -> Route:
+def _route(settings: Settings, router_url: str, mdns: Mdns, ties: Ties, port: int, mark: str) -> Route:
     """To the coordinator; whichever it is, this node is advertised as with it."""
     only = only_address(settings.gateway_host)
 
@@ -180,7 +174,22 @@ def _route(
     with_coordinator("")
     if router_url:
         return Fixed(router_url, with_coordinator)
-    return Discovered(mdns, session, LOCAL_URL, with_coordinator)
+    return Discovered(
+        *(mdns, ties.id_at, LOCAL_URL, with_coordinator),
+        bound=lambda: ties.coordinator_id,
+        picky=lambda: ties.picky,
+    )
+
+
+def _router_url(settings: Settings) -> str:
+    """Empty: mDNS finds one. Raises StartError."""
+    try:
+        router_url = base_url(settings.router_url, COORDINATOR_PORT) if settings.router_url else ""
+    except NoAddress as error:
+        raise StartError(str(error)) from error
+    if not router_url and not settings.mdns:
+        raise StartError("which coordinator? without mDNS give --router-url http://HOST:11435")
+    return router_url
 
 
 def _node_directory(settings: Settings) -> Path:
@@ -267,17 +276,3 @@ async def _engines(choice: Choice) -> Roster:
         return Roster(await choice.engines())
     except WantedError as error:
         raise StartError(str(error)) from error
-
-
-@asynccontextmanager
-async def _listening(gateway: Gateway, settings: Settings) -> AsyncIterator[int]:
-    host = settings.gateway_host or ("127.0.0.1" if is_loopback(settings.router_url) else "")
-    async with contextlib.AsyncExitStack() as stack:
-        door = serving(gateway.server(), host, settings.gateway_port, STOPPED_WITHIN_S)
-        try:
-            _, port = await stack.enter_async_context(door)
-        except OSError as error:
-            where = f"{host or 'port'}{':' if host else ' '}{settings.gateway_port}"
-            text = f"the gateway cannot listen on {where}: {error.strerror}; another port: --gateway-port"
-            raise StartError(text) from error
-        yield port

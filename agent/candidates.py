@@ -40,9 +40,16 @@ def by_coordinator(found: Iterable[Found], mine: Iterable[Address]) -> list[Cand
 
 
 def in_order(
-    heard: Sequence[Candidate], local_url: str, current: Candidate | None, silent_s: float
+    heard: Sequence[Candidate], local_url: str, current: Candidate | None, silent_s: float, bound: str = ""
 ) -> list[Candidate]:
-    """Whom to try. `current`: the one it is with, and where that was; `silent_s`: since its last answer."""
+    """Whom to try. `current`: the one it is with, and where that was; `silent_s`: since its last answer.
+
+    `bound`: the only one that it may be with, wherever that is; empty: any.
+    """
+    if bound:
+        known = [each for each in (*heard, *([current] if current else [])) if each.coordinator_id == bound]
+        urls = [url for each in known for url in each.urls]
+        return [Candidate(bound, tuple(dict.fromkeys([*urls, local_url])))]
     if current is None:
         return [Candidate("", (local_url,)), *heard]
     now = [each for each in heard if each.coordinator_id == current.coordinator_id]

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="herd-node")
 @click.option("--router-url", help="The coordinator, as http://HOST:11435.  [default: found over mDNS]")
+@click.option("--token", help="What lets it join, as herd token create prints it on the coordinator.")
+@click.option(
+    "--open",
+    is_flag=True,
+    default=None,
+    help="Be with whichever open coordinator is found, without TLS.",
+)
 @click.option("--ollama-host", help="The Ollama to use.  [default: http://localhost:11434]")
 @click.option("--node-id", help="This node's name.  [default: the host's name]")
 @click.option("--gateway-port", type=int, help="Port of the gateway; 0 picks a free one.  [default: 11436]")
@@ -42,6 +49,10 @@ def main(context: click.Context, /, *, with_parent: bool, **flags: Any) -> None:
     \b
     herd-node                                          with the coordinator that mDNS finds
     herd-node --router-url http://workstation:11435    with that one
+    herd-node --token herd1-...                        with the one that made the token
+
+    Without a token, a person lets it in on the coordinator: herd approve NODE. On the coordinator's own machine it
+    joins by itself.
     """
     if context.invoked_subcommand is None:
         sys.exit(_run(flags, with_parent=with_parent))
@@ -136,6 +147,24 @@ def undrain(context: click.Context, /, **flags: str | None) -> None:
     from agent.verbs.drain import undrain as undrained
 
     _ask(context, flags, undrained)
+
+
+@main.command()
+@_node_id
+@_data_dir
+@click.pass_context
+def leave(context: click.Context, /, **flags: str | None) -> None:
+    """This machine's agent, which is ended, forgets the coordinator it joined: it may join another one.
+
+    \b
+    herd-node leave
+    herd-node --token herd1-...
+
+    What it had is kept beside, under another name. On the coordinator it left: herd remove NODE
+    """
+    from agent.verbs.leave import leave as left
+
+    _ask(context, flags, left)
 
 
 @main.command("reload")

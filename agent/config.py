@@ -30,6 +30,23 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     node_id: Annotated[str, _about("this node's name; empty: the host's name up to its first dot")] = ""
     router_url: Annotated[str, _about("the coordinator's address; empty: found over mDNS")] = ""
+    open: Annotated[
+        bool,
+        _about(
+            "whether it is with whichever open coordinator it finds, without TLS: for a network of friends"
+        ),
+    ] = False
+    token: Annotated[
+        str,
+        _about("what it shows to join, as `herd token create` prints it; empty: a person approves it there"),
+    ] = ""
+    local_join: Annotated[
+        str,
+        _about(
+            "file by which it joins a coordinator of this machine; empty: `local-join` in the data directory, else"
+            " in ~/.fleet-manager"
+        ),
+    ] = ""
     mdns: Annotated[bool, _about("whether mDNS is used")] = True
     mdns_service_type: Annotated[
         str,

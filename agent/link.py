@@ -4,43 +4,61 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import aiohttp
 import msgspec
-from msgspec import Struct
 
-from agent.answers import TooLong, read_at_most
+from agent.answers import TooLong, words
 from agent.route import Route
+from shared.http1.faults import HttpFault
 from shared.sockets import why_not
 from shared.wire import Heartbeat, HeartbeatReply
 
-SEND_TIMEOUT_S = 4.0
+ANNOUNCE_S = 4.0
 GOODBYE_S = 1.0
-REPLY_BYTES = 64 * 2**10
 RETRY_S = 2.0
 """After a beat that nobody took, where the interval is longer."""
-WORDS = 500
-"""Characters of a refusal that are told."""
 APART_S = 0.2
 """Between two beats at least, however often something changes."""
 
 log = logging.getLogger("herd-node.link")
 
 
-class _Fault(Struct):
-    error: str
+class Line(Protocol):
+    """How a coordinator is spoken with: `agent.joining.ties` knows."""
 
+    async def ready(self, url: str) -> bool:
+        """Whether a beat may go there; if not, it has said why."""
+        ...
 
-def _words(answer: bytes) -> str:
-    """What a refusal says, in the coordinator's shape or any other."""
-    try:
-        return msgspec.json.decode(answer, type=_Fault).error[:WORDS]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return answer[:WORDS].decode("utf-8", "replace")
+    def speaks_with(self, url: str) -> bool:
+        """Likewise, without asking anybody."""
+        ...
+
+    async def post(self, url: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and answer. Raises HttpFault, OSError, TooLong and what aiohttp raises."""
+        ...
+
+    async def taken(self, url: str) -> None:
+        """The beat was."""
+        ...
+
+    async def refused(self, status: int, said: str) -> None:
+        """It was."""
+        ...
+
+    def silent(self) -> None:
+        """Nobody took it."""
+        ...
 
 
 class _Refused(Exception):
     """The coordinator's words."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Link:
@@ -50,7 +68,7 @@ class Link:
         self,
         route: Route,
         beat: Callable[[], Awaitable[Heartbeat]],
-        session: aiohttp.ClientSession,
+        line: Line,
         interval_s: float,
         wake: asyncio.Event,
         taken: Callable[[HeartbeatReply], None] = lambda _reply: None,
@@ -60,7 +78,7 @@ class Link:
         """
         self._route = route
         self._beat = beat
-        self._session = session
+        self._line = line
         self.interval_s = interval_s
         self._wake = wake
         self._taken = taken
@@ -89,7 +107,7 @@ class Link:
     async def announce(self) -> bool:
         """A beat of this moment; whether a coordinator took it, soon enough."""
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
+            async with asyncio.timeout(ANNOUNCE_S):
                 return await self._send_now()
         except TimeoutError:
             return False
@@ -106,12 +124,16 @@ class Link:
                 level=logging.INFO,
             )
             return False
+        if not await self._line.ready(url):
+            self._told = ""
+            self._route.silent()
+            return False
         return await self._send(url, await self._beat())
 
     async def say_goodbye(self, beat: Heartbeat) -> None:
         """The last beat, where the coordinator answered until now. Nobody is looked for any more."""
         url = self._route.known()
-        if url is None:
+        if url is None or not self._line.speaks_with(url):
             return
         try:
             async with asyncio.timeout(GOODBYE_S):
@@ -122,10 +144,11 @@ class Link:
     async def _send(self, url: str, beat: Heartbeat) -> bool:
         """What goes wrong is logged once, until it changes."""
         try:
-            reply = await self._posted(f"{url}/heartbeat", beat)
+            reply = await self._posted(url, beat)
         except _Refused as error:
             self._tell(f"the coordinator at {url} refused the heartbeat: {error}")
-        except (aiohttp.ClientError, TimeoutError, OSError, TooLong) as error:
+            await self._line.refused(error.status, str(error))
+        except (aiohttp.ClientError, HttpFault, TimeoutError, OSError, TooLong) as error:
             self._tell(f"no coordinator at {url}: {why_not(error)}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._tell(f"{url} is not a herd coordinator: {error}")
@@ -133,23 +156,18 @@ class Link:
             if self._route.answered(reply.coordinator_id):
                 self._taken(reply)
                 self._tell_standing(reply)
+                await self._line.taken(url)
                 return True
             self._tell(f"another coordinator answers at {url} now")
         self._route.silent()
+        self._line.silent()
         return False
 
     async def _posted(self, url: str, beat: Heartbeat) -> HeartbeatReply:
-        async with self._session.post(
-            url,
-            data=msgspec.json.encode(beat),
-            headers={"Content-Type": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S),
-            allow_redirects=False,
-        ) as response:
-            answer = await read_at_most(response, REPLY_BYTES)
-            if response.status != 200:
-                raise _Refused(_words(answer))
-            return msgspec.json.decode(answer, type=HeartbeatReply)
+        status, answer = await self._line.post(url, "/heartbeat", msgspec.json.encode(beat))
+        if status != 200:
+            raise _Refused(words(answer), status)
+        return msgspec.json.decode(answer, type=HeartbeatReply)
 
     def _tell_standing(self, reply: HeartbeatReply) -> None:
         good = reply.node_status == "online" or reply.state in ("probing", "left")

@@ -4,23 +4,15 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-import aiohttp
-import msgspec
-from msgspec import Struct
-
-from agent.answers import TooLong, read_at_most
 from agent.candidates import Candidate, by_coordinator, in_order
 from shared.mdns import Mdns
 from shared.serving import cancelled
 
-PROBE_TIMEOUT_S = 2.0
 PROBE_STAGGER_S = 0.25
 """Between the addresses of one coordinator: the next is tried while the one before has not answered."""
-HEALTH_BYTES = 4096
-"""A coordinator's answer to a probe is shorter."""
 ALL_HEARD_S = 1.0
 """Between the first coordinator that is heard and the choice of one, and between the first other one and the warning of
 them all: others answer too, each in its own time.
@@ -80,8 +72,8 @@ class Fixed:
         """There is nowhere else to look."""
 
 
-class _Health(Struct):
-    coordinator_id: str
+IdAt = Callable[[str], Awaitable[str]]
+"""Asks who the coordinator at a URL is; empty: nobody that this node has anything to say to."""
 
 
 class Discovered:
@@ -90,14 +82,23 @@ class Discovered:
     def __init__(
         self,
         mdns: Mdns,
-        session: aiohttp.ClientSession,
+        id_at: IdAt,
         local_url: str,
         chosen: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        bound: Callable[[], str] = lambda: "",
+        picky: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`local_url`: a coordinator of this machine, which may not advertise; `chosen` is told each one's id."""
+        """`local_url`: a coordinator of this machine, which may not advertise; `chosen` is told each one's id.
+
+        `bound`: the one that was joined, beside which all others are passed over; empty: none was. `picky`: whether
+        nobody is chosen among several.
+        """
         self._mdns = mdns
-        self._session = session
+        self._id_at = id_at
+        self._bound = bound
+        self._picky = picky
         self._local_url = local_url
         self._chosen = chosen
         self._clock = clock
@@ -121,11 +122,14 @@ class Discovered:
         if self._current is None and heard:
             heard = await self._all_heard()
         silent_s = self._clock() - self._answered_at
-        order = in_order(heard, self._local_url, self._current, silent_s)
-        if reached := await first_in_order(self._session, order[:MOST_COORDINATORS]):
+        several = self._current is None and len(heard) > 1 and self._picky()
+        order = in_order([] if several else heard, self._local_url, self._current, silent_s, self._bound())
+        if reached := await first_in_order(self._id_at, order[:MOST_COORDINATORS]):
             self._take(reached)
             self._tell_others(reached, heard)
             return reached.urls[0]
+        if several:
+            self._tell_choice(heard)
         self._search()
         return None
 
@@ -165,13 +169,13 @@ class Discovered:
 
     def _tell_others(self, mine: Candidate, heard: Sequence[Candidate]) -> None:
         others = [each for each in heard if each.coordinator_id != mine.coordinator_id and each.urls]
-        if not others:
+        if not others or self._bound():
             self._others_heard_at = None
             return
         now = self._clock()
         if self._others_heard_at is None:
             self._others_heard_at = now
-        text = ", ".join(f"{each.coordinator_id} at {each.urls[0]}" for each in others[:MOST_COORDINATORS])
+        text = _named(others)
         tell_at = max(self._others_heard_at + ALL_HEARD_S, self._told_at + TELL_EVERY_S)
         if text != self._told and now >= tell_at:
             self._told, self._told_at = text, now
@@ -182,6 +186,16 @@ class Discovered:
                 text,
             )
 
+    def _tell_choice(self, heard: Sequence[Candidate]) -> None:
+        text = _named(heard)
+        if text != self._told and self._clock() >= self._told_at + TELL_EVERY_S:
+            self._told, self._told_at = text, self._clock()
+            log.warning(
+                "several coordinators are heard, and this node has joined none: %s; say which by the --token that"
+                " `herd token create` prints there, or by --router-url",
+                text,
+            )
+
     def _search(self) -> None:
         if self._clock() >= self._next_search:
             self._mdns.search()
@@ -189,9 +203,14 @@ class Discovered:
             self._search_every_s = min(2 * self._search_every_s, SEARCH_AT_MOST_EVERY_S)
 
 
-async def first_in_order(session: aiohttp.ClientSession, order: Sequence[Candidate]) -> Candidate | None:
+def _named(coordinators: Sequence[Candidate]) -> str:
+    there = [each for each in coordinators if each.urls][:MOST_COORDINATORS]
+    return ", ".join(f"{each.coordinator_id} at {each.urls[0]}" for each in there)
+
+
+async def first_in_order(id_at: IdAt, order: Sequence[Candidate]) -> Candidate | None:
     """The first of them that is there. All are asked at once: many that are gone must not hide one that is not."""
-    tries = [asyncio.create_task(first_answer(session, candidate)) for candidate in order]
+    tries = [asyncio.create_task(first_answer(id_at, candidate)) for candidate in order]
     try:
         for task in tries:
             if reached := await task:
@@ -201,12 +220,12 @@ async def first_in_order(session: aiohttp.ClientSession, order: Sequence[Candida
     return None
 
 
-async def first_answer(session: aiohttp.ClientSession, candidate: Candidate) -> Candidate | None:
+async def first_answer(id_at: IdAt, candidate: Candidate) -> Candidate | None:
     """The coordinator with the one address where it answered first; None: nowhere."""
 
     async def tried(number: int, url: str) -> Candidate | None:
         await asyncio.sleep(number * PROBE_STAGGER_S)
-        coordinator_id = await _id_at(session, url)
+        coordinator_id = await id_at(url)
         if not coordinator_id or candidate.coordinator_id not in ("", coordinator_id):
             return None
         return Candidate(coordinator_id, (url,))
@@ -219,18 +238,3 @@ async def first_answer(session: aiohttp.ClientSession, candidate: Candidate) -> 
     finally:
         await cancelled(*tries)
     return None
-
-
-async def _id_at(session: aiohttp.ClientSession, url: str) -> str:
-    try:
-        async with session.get(
-            f"{url}/health", timeout=aiohttp.ClientTimeout(total=PROBE_TIMEOUT_S), allow_redirects=False
-        ) as response:
-            if response.status != 200:
-                return ""
-            told = await read_at_most(response, HEALTH_BYTES)
-            return msgspec.json.decode(told, type=_Health).coordinator_id
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return ""  # nobody there
-    except (TooLong, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""  # somebody else

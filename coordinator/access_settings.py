@@ -37,3 +37,11 @@ class AccessSettings(Struct, frozen=True, kw_only=True):
         Meta(extra={EXPECTED: "origins such as https://chat.example:8443, with commas between"}),
         _about("web pages of other origins that may ask, with a key, as `https://chat.example`"),
     ] = ()
+    tokens: Annotated[
+        int, Meta(ge=1, le=10_000), _about("tokens for joining that may be handed out at once")
+    ] = 100
+    pending_limit: Annotated[
+        int,
+        Meta(ge=1, le=10_000),
+        _about("agents that may wait for an approval at once, a quarter of them from one address"),
+    ] = 32

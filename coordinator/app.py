@@ -36,13 +36,17 @@ from coordinator.explain.routes import Explain
 from coordinator.explain.stored import Stored
 from coordinator.fleet_routes import FleetRoutes
 from coordinator.forward import Forwarder
+from coordinator.join_routes import JoinRoutes
+from coordinator.joining.beats import BeatJudge
+from coordinator.joining.beginning import Joining, joining_of
+from coordinator.joining_orders import JoiningOrders
 from coordinator.journal import Trace
 from coordinator.kept_cordons import KeptCordons
 from coordinator.lessons_file import LESSONS, LessonsFile
 from coordinator.live import Live
 from coordinator.members import Members
 from coordinator.metrics import Metrics
-from coordinator.model_parts import ModelParts, model_parts
+from coordinator.models.beginning import Models, models_of
 from coordinator.neighbours import Neighbours
 from coordinator.node_orders import NodeOrders
 from coordinator.recorder import Recorder
@@ -57,6 +61,7 @@ from coordinator.startup import (
     owners,
     refuse_open_to_all,
     remember,
+    speak,
 )
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
@@ -97,7 +102,7 @@ class _Parts(NamedTuple):
     members: Members
     neighbours: Neighbours
     contexts: Contexts
-    models: ModelParts
+    models: Models
     keys: Keys
     node_orders: NodeOrders
     lessons: LessonsFile
@@ -105,6 +110,7 @@ class _Parts(NamedTuple):
     server: Server
     live: Live
     identity: str
+    joining: Joining
 
 
 @asynccontextmanager
@@ -140,10 +146,13 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     recorder = Recorder(desk, metrics, watch, store, recent)
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     identity = await asyncio.to_thread(kept_id, settings.directory() / "coordinator-id")
+    joining = await joining_of(settings, identity, clock)
+    reception = joining.reception
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     swaps = Swaps()
     members = Members(
-        desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps
+        *(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps),
+        over_tls=BeatJudge(reception, open_mode=settings.open).over_tls,
     )
     catalog = Catalog(desk, limits, clock)
     known_keys = keys(settings, clock)
@@ -165,7 +174,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     )
     usage = ContextUsage(contexts, reads)
     orders = Orders(catalog, errands, bodies)
-    models = model_parts(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
+    models = models_of(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
     if settings.preload:
         models.warmer.used = lambda since: reads(partial(reports.demand, since))
     told: dict[str, Callable[[], object]] = {
@@ -184,7 +193,11 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         *(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file),
         dispatcher.open_records,
         clock,
+        reception.remove,
     )
+    joining_orders = JoiningOrders(reception, bodies)
+    told["joining"] = joining_orders.status
+    watch.pending = present.pending = joining_orders.waiting
     swapping = SwapOrders(desk, limits, swaps, bodies, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),
@@ -210,7 +223,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             route
             for part in (
                 *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
-                *(models.pins, Page(), Events(feed), swapping),
+                *(models.pins, Page(), Events(feed), swapping, joining_orders, JoinRoutes(reception)),
             )
             for route in part.routes()
         ],
@@ -221,6 +234,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
+        joining=joining,
     )
     return _Parts(
         desk,
@@ -240,6 +254,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         server,
         Live(limits, callers, present),
         identity,
+        joining,
     )
 
 
@@ -248,6 +263,9 @@ async def _started(
 ) -> Running:
     """Everything runs when this returns; `stack` ends it."""
     stack.push_async_callback(parts.forwarder.close)
+    speak(parts.forwarder, parts.members, parts.joining)
+    renewing = asyncio.create_task(parts.joining.certificates.run(), name="certificates")
+    stack.push_async_callback(cancelled, renewing)
     stack.push_async_callback(parts.models.registry.close)
     await remember(parts.desk, parts.reader, clock)
     parts.desk.recall(await parts.lessons.read())

@@ -10,10 +10,12 @@ from coordinator.verbs.lazy import lazy_group
 from shared import __version__
 
 VERBS = {
+    "approve": "coordinator.verbs.approve:approve",
     "completion": "coordinator.verbs.completion:completion",
     "config": "coordinator.verbs.config:config",
     "connect": "coordinator.verbs.connect:connect",
     "cordon": "coordinator.verbs.setting_aside:cordon",
+    "deny": "coordinator.verbs.approve:deny",
     "demo": "coordinator.verbs.demo:demo",
     "describe": "coordinator.verbs.describing:describe",
     "doctor": "coordinator.verbs.checking:doctor",
@@ -36,6 +38,7 @@ VERBS = {
     "stats": "coordinator.verbs.stats:stats",
     "stop": "coordinator.verbs.stopping:stop",
     "swap": "coordinator.verbs.swapping:swap",
+    "token": "coordinator.verbs.token:token",
     "top": "coordinator.verbs.top:top",
     "uncordon": "coordinator.verbs.setting_aside:uncordon",
     "version": "coordinator.verbs.version:version",

@@ -24,6 +24,13 @@ ANSWER_S = 60.0
 STOP_S = 8.0
 QUESTION = "Hello! Who are you?"
 ANSWER_TOKENS = 120
+JOINED_BY = "coordinator/local-join"
+"""The file by which the nodes join, beside their own data."""
+SETTINGS = {
+    "FLEET_NODE_MEASURE_MEMORY": "false",  # they would disturb each other
+    "FLEET_NODE_TOKEN": "",
+    "FLEET_NODE_OPEN": "false",
+}
 SMALL_MODEL = "herd-guide"
 """The one that comes with herd, for machines without an Ollama."""
 
@@ -101,7 +108,7 @@ def _child(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=os.environ | {"FLEET_NODE_MEASURE_MEMORY": "false"},  # they would disturb each other
+            env=os.environ | SETTINGS | {"FLEET_NODE_LOCAL_JOIN": str(directory.parent / JOINED_BY)},
             start_new_session=os.name == "posix",  # ctrl-C is ours to pass on
         )
     try:

@@ -44,6 +44,11 @@ class _Stop(Struct):
     node_id: str | None = None
 
 
+async def _nobody(_node_id: NodeId) -> str | None:
+    """Where nobody joins."""
+    return None
+
+
 class FleetRoutes:
     """Its addresses."""
 
@@ -58,7 +63,9 @@ class FleetRoutes:
         log_file: Path,
         records: Callable[[], Mapping[CallId, CallRecord]],
         clock: Callable[[], float] = time.monotonic,
+        dismissed: Callable[[NodeId], Awaitable[str | None]] = _nobody,
     ) -> None:
+        """`dismissed`: shows a node out that has joined; None: it has not, else why that is not kept."""
         self._desk = desk
         self._apply = apply
         self._catalog = catalog
@@ -68,6 +75,7 @@ class FleetRoutes:
         self._log_file = log_file
         self._records = records
         self._clock = clock
+        self._dismissed = dismissed
         self._paging = asyncio.Semaphore(PAGES)
 
     def routes(self) -> list[web.RouteDef]:
@@ -127,22 +135,28 @@ class FleetRoutes:
         log.info("%s was stopped on %s", model, target.node_id, extra=told)
 
     async def remove(self, request: web.Request) -> web.Response:
-        """DELETE /fleet/nodes/{node_id}: it will not come back. 409 for one that is heard or runs calls."""
+        """DELETE /fleet/nodes/{node_id}: one that has joined is cut off at once; any other will not come back, and 409
+        where it is heard or runs calls.
+        """
         name = NodeId(request.match_info["node_id"])
         fleet = self._desk.fleet
-        if name not in fleet.nodes and fleet.cordons[name] is None:
-            close = near(name, fleet.nodes)
-            hint = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise RouteNotFound(f'no node is named "{name[:SHOWN]}"{hint}')
-        self._apply(self._desk.removed(name, self._clock()))
+        unkept = await self._dismissed(name)
+        if unkept is None:
+            if name not in fleet.nodes and fleet.cordons[name] is None:
+                close = near(name, fleet.nodes)
+                hint = f"; did you mean {' or '.join(close)}?" if close else ""
+                raise RouteNotFound(f'no node is named "{name[:SHOWN]}"{hint}')
+            self._apply(self._desk.removed(name, self._clock()))
+        fleet.cordons.lifted(name)
         log.info("%s was removed", name, extra={"node_id": name})
-        write, unkept = self._kept.taken(fleet.cordons.all()), ""
+        write = self._kept.taken(fleet.cordons.all())
         try:
             await asyncio.to_thread(write)
         except NotKept as error:
             unkept = f"holds until the coordinator's restart only: {error}"
+        if unkept:
             log.warning("the order for %s %s", name, unkept)
-        return answer({"node_id": name, "removed": True, "unkept": unkept})
+        return answer({"node_id": name, "removed": True, "unkept": unkept or ""})
 
     def _page(self, wanted: Wanted, place: str, count: int) -> Page:
         """Raises CallerFault, Unavailable."""

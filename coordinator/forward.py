@@ -1,9 +1,11 @@
 """Carries one call to one gateway and its answer back, as bytes."""
 
+import asyncio
 import functools
+import ssl
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
@@ -19,11 +21,13 @@ from shared.errors import (
     StreamBroken,
 )
 from shared.http1.client import Response
-from shared.http1.faults import BrokenOff, HttpFault, Unanswered, UpstreamFault
+from shared.http1.faults import BrokenOff, HttpFault, Malformed, Unanswered, UpstreamFault
 from shared.http1.inflow import Sink
 from shared.http1.limits import Limits
 from shared.http1.pool import Address, Pool
-from shared.sockets import watchful_socket
+from shared.names import NodeId
+from shared.trust.certified import Certified
+from shared.trust.names import node_name
 from shared.wire import GATEWAY_FAULT_HEADER, engine_path
 
 POOLED_FOR_S = 15.0
@@ -33,7 +37,7 @@ GATEWAY_PORT = 80
 ADDRESSES = 4_096
 """Of gateways that are remembered as they were read from a URL."""
 
-CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+CONNECTION_ERRORS = (HttpFault, TimeoutError, OSError, ValueError)
 """ValueError: an address or name that no library takes."""
 AT_WILL = ("GET", "DELETE")
 """Methods of what may be asked twice."""
@@ -120,49 +124,61 @@ class Forwarder:
         """Must be made inside a running loop; `buffer_limit` in bytes, for whole answers."""
         self._buffer_limit = buffer_limit
         self._address = functools.lru_cache(ADDRESSES)(_address)
-        self._pool = Pool(Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S))
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=POOLED_FOR_S, socket_factory=watchful_socket
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._admits: Callable[[Certified], bool] = lambda _peer: False
+        limits = Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S)
+        self._pool, self._looks = Pool(limits, None, self._admitted), Pool(limits, None, self._admitted)
 
     async def close(self) -> None:
         """Closes every connection."""
         self._pool.close()
-        await self._session.close()
+        self._looks.close()
 
-    async def probe(self, gateway: str, secret: str, timeout_s: float) -> NotReached | None:
+    def speaks(self, tls: ssl.SSLContext, admits: Callable[[Certified], bool]) -> None:
+        """From now on: with nodes that have joined, as whom `tls` shows, and with those only that are admitted."""
+        self._pool.tls = self._looks.tls = tls
+        self._admits = admits
+
+    def _admitted(self, peer: Certified) -> bool:
+        return self._admits(peer)
+
+    def cut(self, name: str) -> None:
+        """Ends what is under way with the node of this name in certificates."""
+        self._pool.cut(name)
+        self._looks.cut(name)
+
+    async def probe(self, node_id: NodeId, gateway: str, secret: str, timeout_s: float) -> NotReached | None:
         """Whether the gateway answers this coordinator; None, or why not."""
         try:
-            async with self._session.get(
-                f"{gateway}/health",
-                allow_redirects=False,
-                headers=_authorised(secret),
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-            ) as response:
-                status = response.status
-                return None if status == 200 else NotReached(f"answered {status}", answered=True)
-        except aiohttp.ClientResponseError:  # its text repeats what came
+            status, _ = await self._looked(node_id, gateway, secret, "/health", timeout_s)
+        except (Malformed, BrokenOff):  # its text repeats what came
             return NotReached("answered, but not in HTTP", answered=True)
         except CONNECTION_ERRORS as error:
             return NotReached(describe(error))
+        return None if status == 200 else NotReached(f"answered {status}", answered=True)
 
     async def alive(self, target: Target, timeout_s: float) -> bool:
         """Whether the engine gives any answer to a question that costs it nothing."""
+        path = engine_path(target.engine, "/v1/models")
         try:
-            async with self._session.get(
-                target.gateway + engine_path(target.engine, "/v1/models"),
-                allow_redirects=False,
-                headers=_authorised(target.secret),
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-            ) as response:
-                return response.headers.get(GATEWAY_FAULT_HEADER) not in ("unreachable", "broken")
+            asked = self._looked(target.node_id, target.gateway, target.secret, path, timeout_s)
+            _, fault = await asked
         except CONNECTION_ERRORS:
             return False
+        return fault not in (b"unreachable", b"broken")
+
+    async def _looked(
+        self, node_id: NodeId, gateway: str, secret: str, path: str, timeout_s: float
+    ) -> tuple[int, bytes]:
+        """Status of a GET, and the gateway's own fault. Its body is nobody's concern."""
+        lines = [(b"Authorization", b"Bearer " + secret.encode(*_TEXT)), _AS_IT_IS]
+        async with asyncio.timeout(timeout_s):
+            address = self._address(gateway, node_id)
+            response = await self._looks.request(address, b"GET", path.encode(), lines, fresh=True)
+        try:
+            fault = response.head.fields.get(GATEWAY_FAULT_HEADER.lower().encode(), b"")
+            return response.head.status, fault
+        finally:
+            response.close()
 
     async def infer(self, target: Target, request: EngineRequest) -> EngineReply:
         """As `send`, for a call to a model: raises ModelGone too, where the engine has it no more."""
@@ -198,7 +214,7 @@ class Forwarder:
 
     async def _asked(self, target: Target, request: EngineRequest) -> Response:
         """A call that is lost on a kept connection may have been worked on: only the Desk knows where it goes next."""
-        address = self._address(target.gateway)
+        address = self._address(target.gateway, target.node_id)
         path = engine_path(target.engine, request.path).encode()
         lines = [(name.encode(), value.encode(*_TEXT)) for name, value in request.headers.items()]
         lines += ((b"Authorization", b"Bearer " + target.secret.encode(*_TEXT)), _AS_IT_IS)
@@ -220,10 +236,11 @@ class Forwarder:
         return bytes(read)
 
 
-def _address(gateway: str) -> Address:
-    """Raises ValueError."""
+def _address(gateway: str, node_id: NodeId) -> Address:
+    """Over TLS whoever answers has to be that node. Raises ValueError."""
     parts = urlsplit(gateway)
-    return Address(parts.hostname or "", parts.port or GATEWAY_PORT)
+    tls = parts.scheme == "https"
+    return Address(parts.hostname or "", parts.port or GATEWAY_PORT, tls, node_name(node_id) if tls else "")
 
 
 def _unreachable(target: Target, error: HttpFault | ValueError) -> GatewayUnreachable:

@@ -16,6 +16,7 @@ from coordinator.forward import Forwarder
 from shared.errors import CallerFault, NameTaken
 from shared.names import NodeId
 from shared.sockets import url_of
+from shared.trust.certified import Certified
 from shared.wire import Heartbeat, HeartbeatReply
 
 TICK_S = 0.25
@@ -23,6 +24,9 @@ TICK_S = 0.25
 
 TOLD_OF_A_NAME = 10
 """Pairs of agents of one name that are told of; agents on ports and addresses that change would fill the log."""
+
+OverTls = Callable[[NodeId, Certified | None], bool]
+"""Whether a node's gateway speaks TLS. Raises FleetError for a beat that is not that node's."""
 
 log = logging.getLogger("herd.members")
 
@@ -40,7 +44,9 @@ class Members:
         coordinator_id: str,
         clock: Callable[[], float] = time.monotonic,
         swaps: Swaps | None = None,
+        over_tls: OverTls = lambda _node_id, _certified: False,
     ) -> None:
+        """`over_tls` judges whose beats are heard."""
         self._desk = desk
         self._limits = limits
         self._forwarder = forwarder
@@ -49,19 +55,24 @@ class Members:
         self._coordinator_id = coordinator_id
         self._clock = clock
         self._swaps = swaps or Swaps()
+        self._over_tls = over_tls
+        self._dismissed: set[NodeId] = set()
         self._wake = asyncio.Event()
         self._decoder = msgspec.json.Decoder(Heartbeat)
         self._standings: dict[NodeId, str] = {}
         self._told_of_two: dict[NodeId, set[tuple[str, str]]] = {}
 
-    def heard(self, body: bytes, source: str) -> HeartbeatReply:
-        """Takes in one beat that came from address `source`. Raises CallerFault for a bad or outdated one."""
+    def heard(self, body: bytes, source: str, certified: Certified | None = None) -> HeartbeatReply:
+        """Takes in one beat that came from address `source`. Raises CallerFault for a bad or outdated one, Forbidden
+        and NoAccess for one that is not of whom it says.
+        """
         try:
             heartbeat = self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CallerFault(f"bad heartbeat: {error}") from error
         now = self._clock()
-        address = url_of(heartbeat.gateway_host or source, heartbeat.gateway_port)
+        tls = self._over_tls(NodeId(heartbeat.node_id), certified)
+        address = url_of(heartbeat.gateway_host or source, heartbeat.gateway_port, tls=tls)
         try:
             self._apply(self._desk.heard(heartbeat, address, now))
         except NameTaken:
@@ -97,12 +108,30 @@ class Members:
             extra={"node_id": node_id},
         )
 
+    def dismiss(self, node_id: NodeId) -> None:
+        """It is no node any more: it has left, as far as calls go, and is forgotten once the last one has ended."""
+        node = self._desk.fleet.nodes.get(node_id)
+        if node is not None:
+            last = msgspec.structs.replace(node.heartbeat, leaving=True, seq=node.heartbeat.seq + 1)
+            self._apply(self._desk.heard(last, node.address, self._clock()))
+            self._dismissed.add(node_id)
+
+    def _forget_dismissed(self, now: float) -> None:
+        for node_id in list(self._dismissed):
+            node = self._desk.fleet.nodes.get(node_id)
+            if node is not None and node.standing(now, self._limits).status == "offline":
+                if node.in_flight:
+                    continue  # its connections are cut: what ran there fails in a moment
+                self._apply(self._desk.removed(node_id, now))
+            self._dismissed.discard(node_id)
+
     async def run(self) -> None:
         """For ever: leases and deadlines at each tick; probes then too, and at once when a beat calls for one."""
         async with asyncio.TaskGroup() as probes:
             while True:
                 now = self._clock()
                 self._apply(self._desk.expired(now))
+                self._forget_dismissed(now)
                 self._tell_changes(now)
                 for target in self._desk.due_engines(now):
                     probes.create_task(self._ask(target))
@@ -122,7 +151,7 @@ class Members:
     async def _probe(self, node_id: NodeId) -> None:
         node = self._desk.fleet.nodes[node_id]
         asked = (node.address, node.heartbeat.gateway_secret)
-        problem = await self._forwarder.probe(*asked, self._probe_timeout_s)
+        problem = await self._forwarder.probe(node_id, *asked, self._probe_timeout_s)
         if asked != (node.address, node.heartbeat.gateway_secret) or node_id not in self._desk.fleet.nodes:
             return  # it moved meanwhile: the answer is about somewhere else
         if problem is None:

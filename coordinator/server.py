@@ -13,6 +13,7 @@ from coordinator.access.under_keys import UnderKeys
 from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import read_body
 from coordinator.dialects.dialect import Dialect
+from coordinator.joining.beginning import Joining
 from coordinator.members import Members
 from coordinator.requests import (
     JSON,
@@ -79,14 +80,16 @@ class Server:
         body_limit: int,
         header_limit: int,
         beat_limit: int,
+        joining: Joining | None = None,
     ) -> None:
-        """`further`: routes that need nothing of this class. Limits in bytes."""
+        """`further`: routes that need nothing of this class. Limits in bytes. `joining`: None: nobody speaks TLS."""
         self._dialects = dialects
         self._bodies = bodies
         self._members = members
         self._status = status
         self._gate = gate
         self._under_keys = under_keys
+        self._joining = joining
         self._open = open_mode
         self._coordinator_id = coordinator_id
         self._header_limit = header_limit
@@ -121,7 +124,17 @@ class Server:
         """That it serves by. Inside a running loop."""
         await self._web.start()
         limits = Limits(head=PARSER_FACTOR * self._header_limit, headers=MOST_HEADERS, idle_s=IDLE_S)
-        return HttpServer(self.handle, self._malformed, limits)
+        if self._joining is None:
+            return HttpServer(self.handle, self._malformed, limits)
+        certificates, reception = self._joining
+        made = HttpServer(self.handle, self._malformed, limits, tls=certificates.listening)
+
+        def renewed() -> None:
+            made.tls = certificates.listening
+
+        certificates.changed.append(renewed)
+        reception.removed.append(lambda name: made.cut(lambda peer: peer.name == name))
+        return made
 
     async def close(self) -> None:
         """After the last request."""
@@ -165,7 +178,8 @@ class Server:
     def _admit(self, request: CallerRequest, route: Route) -> None:
         """Raises FleetError."""
         exchange = request.exchange
-        request.principal = self._gate.admit(exchange.head, exchange.peer, route)
+        node = self._joining.reception.node_of(exchange.certified) if self._joining is not None else None
+        request.principal = self._gate.admit(exchange.head, exchange.peer, route, node)
         if request.principal.key_id:
             self._under_keys.begun(request.principal.key_id, exchange)
 
@@ -184,7 +198,7 @@ class Server:
         body = await read_body(request)
         if len(body) > self._beat_limit:
             raise BodyTooLarge(f"the heartbeat is larger than {self._beat_limit} bytes (FLEET_BEAT_LIMIT)")
-        reply = self._members.heard(body, request.exchange.peer)
+        reply = self._members.heard(body, request.exchange.peer, request.exchange.certified)
         request.respond(200, [JSON], msgspec.json.encode(reply))
 
     async def fleet_status(self, _request: web.Request) -> web.Response:

@@ -26,6 +26,9 @@ from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.usage import HOUR_S, WEEK_HOURS
 from coordinator.dialects.callers import BadLine, KeyOwner, owners_of
+from coordinator.forward import Forwarder
+from coordinator.joining.beginning import Joining
+from coordinator.members import Members
 from coordinator.server import Server
 from coordinator.trace_reader import TraceReader
 from shared import __version__
@@ -36,6 +39,7 @@ from shared.mdns import Mdns
 from shared.serving import serving
 from shared.settings import SettingsError
 from shared.sockets import only_address, url_of
+from shared.trust.names import node_of
 
 CLOSE_GRACE_S = 2.0
 """After a stop: how long open answers may still be written."""
@@ -86,7 +90,26 @@ def gate(settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Gate:
     """Who may do what, as this machine and its settings say."""
     hosts = Hosts(socket.gethostname(), settings.hostnames, lambda: (each.ip for each in own_addresses()))
     slow_down = SlowDown(BadTries(settings.bad_keys, settings.bad_key_addresses), clock)
-    return Gate(keys, hosts, Cors(settings.origins), Mode(open=settings.open), slow_down=slow_down)
+    mode = Mode(open=settings.open, heartbeats_plain=settings.open)
+    return Gate(keys, hosts, Cors(settings.origins), mode, slow_down=slow_down)
+
+
+def speak(forwarder: Forwarder, members: Members, joining: Joining) -> None:
+    """With nodes that have joined, over TLS; with one that was removed no more, from that moment on."""
+    certificates, reception = joining
+
+    def shows() -> None:
+        forwarder.speaks(certificates.calling, lambda peer: reception.node_of(peer) is not None)
+
+    shows()
+    certificates.changed.append(shows)
+
+    def shown_out(name: str) -> None:
+        forwarder.cut(name)
+        if (node_id := node_of(name)) is not None:
+            members.dismiss(node_id)
+
+    reception.removed.append(shown_out)
 
 
 async def refuse_open_to_all(settings: Settings) -> None:

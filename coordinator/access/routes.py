@@ -62,7 +62,12 @@ ROUTES: tuple[Route, ...] = (
     *_rows("DELETE", "admin", "/api/delete"),
     *_rows("POST", "admin", "/dashboard/api/delete", order=True),
     *_rows("DELETE", "admin", "/fleet/nodes/{node_id}", order=True),
-    *_rows("POST", "node", "/heartbeat", order=True),
+    *_rows("GET", "read", "/fleet/tokens /fleet/pending"),
+    *_rows("POST", "admin", "/fleet/tokens", order=True),
+    *_rows("DELETE", "admin", "/fleet/tokens/{token_id}", order=True),
+    *_rows("POST", "admin", "/fleet/nodes/{node_id}/approve /fleet/nodes/{node_id}/deny", order=True),
+    *_rows("POST", "node", "/heartbeat /join/renew", order=True),
+    *_rows("POST", "join", "/join", order=True),
 )
 
 UNKNOWN = Route("GET", "", frozenset({"infer", "read", "operate", "admin"}))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -55,6 +56,8 @@ class Present:
         self._read = reads
         self.in_use = settings
         """What /dashboard/api/settings shows."""
+        self.pending: Callable[[], list[dict[str, Any]]] = list
+        """Machines that ask to join."""
         self._hostname = hostname
         self._clock = clock
         self._wall_clock = wall_clock
@@ -126,6 +129,7 @@ class Present:
             version=__version__,
             address=address,
             open=self.in_use.open,
+            pending=tuple((each["node_id"], each["code"]) for each in self.pending()),
             nodes=tuple(self._nodes()),
             running=sum(node.in_flight.total() for node in self._desk.fleet.nodes.values()),
             held=len(self._desk.holding),

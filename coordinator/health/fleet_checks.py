@@ -25,6 +25,20 @@ def open_mode(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
+def pending(snapshot: Snapshot) -> Iterator[Finding]:
+    """node_pending."""
+    for node_id, code in snapshot.pending:
+        yield Finding(
+            check_id="node_pending",
+            severity="info",
+            title=f"{node_id} asks to join and shows {code}",
+            description="It came without a token. It gets no calls, and is told nothing, until somebody lets it in.",
+            fix=f"Where its own terminal shows {code}, let it in; else: herd deny {node_id}",
+            command=f"herd approve {node_id}",
+            data={"node_id": node_id, "code": code},
+        )
+
+
 def members(snapshot: Snapshot) -> Iterator[Finding]:
     """no_nodes, no_models."""
     if not snapshot.nodes:

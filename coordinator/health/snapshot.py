@@ -124,6 +124,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Its base URL, as another machine would write it."""
     open: bool = False
     """Whether everybody near may use it."""
+    pending: tuple[tuple[str, str], ...] = ()
+    """Machines that ask to join: name, and the digits that they show."""
     nodes: tuple[NodeSeen, ...] = ()
     running: int = 0
     held: int = 0

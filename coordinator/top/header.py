@@ -11,6 +11,8 @@ LONGEST_LINE = 40
 """Cells of the line of past figures."""
 OPEN = " OPEN: no keys"
 """Behind the address of a coordinator that asks for none."""
+ASKING_MOST = 2
+"""Machines that ask to join, by name; of more, their number."""
 FAILING, BAD = 0.01, 0.05
 """Share of errors from which it is yellow, or red."""
 
@@ -23,7 +25,8 @@ def title_line(
 ) -> list[Piece]:
     """Name, version, time it runs, address; to the right the line of tokens/s, as far as there is room."""
     left = f"herd {printable(fleet['name'])} {fleet['version']} up {age(now - fleet['started_at'])} {url}"
-    opened = OPEN[: width - 1] if fleet.get("open") else ""
+    opened = (OPEN if fleet.get("open") else "") + asking_words(fleet.get("pending", []))
+    opened = opened[: width - 1]
     left = left[: max(0, width - len(opened))]
     pieces = [(left, "bold"), (opened, "bold red")] if opened else [(left, "bold")]
     used = len(left) + len(opened)
@@ -33,6 +36,15 @@ def title_line(
     label = " tok/s "
     gap = width - used - len(label) - room
     return [*pieces, (" " * gap + label, "dim"), (sparkline(past, room, glyphs), "cyan")]
+
+
+def asking_words(pending: Sequence[Mapping[str, str]]) -> str:
+    """` JOIN? laptop 402817: herd approve laptop`; nothing where nobody asks."""
+    if not pending:
+        return ""
+    named = ", ".join(f"{printable(each['node_id'])} {each['code']}" for each in pending[:ASKING_MOST])
+    more = f" and {len(pending) - ASKING_MOST} more" if len(pending) > ASKING_MOST else ""
+    return f" JOIN? {named}{more}: herd approve"
 
 
 def figures_line(fleet: Mapping[str, Any], alerts: int, width: int) -> list[Piece]:

@@ -33,14 +33,20 @@ def nodes(*, name: str, telling: Telling) -> None:
     herd get nodes -o wide       with GPUs, temperature, power, address, reason
     herd get nodes laptop -o yaml
 
+    One that asks to join is `pending`, with the digits that its own terminal shows: herd approve NODE lets it in.
+
     Exit codes: 0 told, 1 failed, 2 wrong usage, 3 no such node.
     """
     from coordinator.verbs.connection import ask
     from coordinator.verbs.nodes_view import node_names, nodes_table
 
     def fetch(url: str) -> dict[str, Any]:
-        found = ask("GET", "/fleet/status", url=url)["nodes"]
-        return {"nodes": _named(found, "node_id", name, "node")}
+        told = ask("GET", "/fleet/status", url=url)
+        pending = [
+            each for each in told.get("joining", {}).get("pending", []) if name in ("", each["node_id"])
+        ]
+        nodes = told["nodes"] if pending and name else _named(told["nodes"], "node_id", name, "node")
+        return {"nodes": [each for each in nodes if name in ("", each["node_id"])], "pending": pending}
 
     telling.show(fetch, View(nodes_table, node_names))
 

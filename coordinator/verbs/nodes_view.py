@@ -11,7 +11,8 @@ WIDE = ("MODELS", "GPU%", "TEMP", "POWER", "DISK FREE", "CHIP", "ADDRESS", "REAS
 
 def nodes_table(told: dict[str, Any], wide: bool) -> Table:
     """One row a node. Memory and VRAM as used/total in GiB."""
-    return Table(HEADINGS + WIDE * wide, [_row(node, wide) for node in told["nodes"]])
+    rows = [_row(node, wide) for node in told["nodes"]]
+    return Table(HEADINGS + WIDE * wide, rows + [_asking(each, wide) for each in told.get("pending", [])])
 
 
 def node_names(told: dict[str, Any]) -> list[str]:
@@ -83,6 +84,17 @@ def _row(node: dict[str, Any], wide: bool) -> tuple[str, ...]:
         node["gateway_url"],
         node["reason"],
     )
+
+
+def _asking(pending: dict[str, Any], wide: bool) -> tuple[str, ...]:
+    """One that is no node yet."""
+    state = f"pending({pending['code']})"
+    row = (pending["node_id"], state, *[""] * (len(HEADINGS) - 2))
+    if not wide:
+        return row
+    why = "it has joined before, with another key; " if pending["replaces"] else ""
+    reason = f"{why}if its own terminal shows {pending['code']}: herd approve {pending['node_id']}"
+    return (*row, *[""] * (len(WIDE) - 2), pending["address"], reason)
 
 
 def _there(engines: list[dict[str, Any]]) -> list[dict[str, Any]]:

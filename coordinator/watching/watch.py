@@ -39,6 +39,8 @@ class Watch:
     ) -> None:
         """`records`: of the calls that wait or run; `name`: of the fleet; `open_mode`: no keys are asked for."""
         self._open = open_mode
+        self.pending: Callable[[], list[dict[str, Any]]] = list
+        """Machines that ask to join."""
         self._desk = desk
         self._limits = limits
         self._records = records
@@ -106,6 +108,7 @@ class Watch:
             "name": self._name,
             "version": __version__,
             "open": self._open,
+            "pending": [{"node_id": each["node_id"], "code": each["code"]} for each in self.pending()],
             "started_at": round(self._started_at),
             "nodes_total": len(self._desk.fleet.nodes),
             "nodes_online": sum(row["status"] == "online" for row in rows.values()),

@@ -67,6 +67,11 @@ class Exchange:
         """Whom the client proved to be, by its certificate; None: nobody, or it speaks plain HTTP."""
         return self._line.certified
 
+    @property
+    def secure(self) -> bool:
+        """Whether the client speaks TLS, proved or not."""
+        return self._line.secure
+
     async def read(self) -> bytes:
         """The body's next bytes; empty at its end. Raises ClientGone, and BadMessage where it is malformed."""
         self._ask()

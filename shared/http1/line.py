@@ -75,6 +75,11 @@ class Line(asyncio.Protocol):
         found: Certified | None = self._transport.get_extra_info("certified")
         return found
 
+    @property
+    def secure(self) -> bool:
+        """Whether it is TLS."""
+        return self._transport.get_extra_info("sslcontext") is not None
+
     def pause_writing(self) -> None:
         """As asyncio.Protocol."""
         self.paused = True

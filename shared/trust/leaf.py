@@ -37,6 +37,11 @@ def renew_due(certificate_pem: bytes, now: float) -> bool:
     return now >= begins + RENEWED_AT * (ends - begins)
 
 
+def has_ended(certificate_pem: bytes, now: float) -> bool:
+    """Whether its life is over; `now` in seconds of the epoch. Raises ValueError where it is none."""
+    return now >= x509.load_pem_x509_certificate(certificate_pem).not_valid_after_utc.timestamp()
+
+
 def belongs(key_pem: bytes, certificate_pem: bytes) -> bool:
     """Whether the certificate is for this key. Raises ValueError where either is none."""
     shown = x509.load_pem_x509_certificate(certificate_pem).public_key()

@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from agent.link import REPLY_BYTES, Link
+from agent.joining.plain import REPLY_BYTES, Plain
+from agent.link import Link
 from shared.serving import cancelled
 from shared.wire import Heartbeat, HeartbeatReply
 from tests.fakes.listening import listening
@@ -72,7 +73,7 @@ async def coordinator(answer: Answer) -> AsyncIterator[Way]:
 @asynccontextmanager
 async def link(way: Way, beats: Beats, interval_s: float = 0.05) -> AsyncIterator[Link]:
     async with aiohttp.ClientSession() as session:
-        yield Link(way, beats, session, interval_s, asyncio.Event())
+        yield Link(way, beats, Plain(session), interval_s, asyncio.Event())
 
 
 async def good(_request: web.Request) -> web.Response:
@@ -108,7 +109,7 @@ async def test_a_beat_that_is_taken_is_taken() -> None:
 async def test_what_a_coordinator_knows_is_passed_on(answer: Answer, known: list[int]) -> None:
     heard: list[HeartbeatReply] = []
     async with coordinator(answer) as way, aiohttp.ClientSession() as session:
-        await Link(way, Beats(), session, 1.0, asyncio.Event(), heard.append).announce()
+        await Link(way, Beats(), Plain(session), 1.0, asyncio.Event(), heard.append).announce()
     assert [reply.events_taken for reply in heard] == known
 
 

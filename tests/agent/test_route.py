@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from agent.candidates import SWITCH_AFTER_S, Candidate
+from agent.joining.plain import PROBE_TIMEOUT_S, Plain
 from agent.route import (
     ALL_HEARD_S,
-    PROBE_TIMEOUT_S,
     SEARCH_EVERY_S,
     TELL_EVERY_S,
     Discovered,
@@ -59,7 +59,7 @@ class Scene:
         self.mdns.search = self._searched  # type: ignore[method-assign]
         self.clock = Watch()
         self.chosen: list[str] = []
-        self.route = Discovered(self.mdns, session, NOBODY, self.chosen.append, self.clock)
+        self.route = Discovered(self.mdns, Plain(session).id_at, NOBODY, self.chosen.append, self.clock)
 
     def _searched(self) -> None:
         self.searches += 1
@@ -192,7 +192,7 @@ async def test_a_slow_address_does_not_hide_a_good_one() -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         urls = (f"http://127.0.0.1:{slow}", NOBODY, f"http://127.0.0.1:{good}")
         async with asyncio.timeout(1.9):  # less than a probe's patience with the slow one
-            assert await first_answer(session, Candidate("", urls)) == Candidate(A, urls[2:])
+            assert await first_answer(Plain(session).id_at, Candidate("", urls)) == Candidate(A, urls[2:])
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ async def test_somebody_elses_server_is_no_coordinator(body: bytes) -> None:
         listening(app, "127.0.0.1", 0) as (_, port),
         aiohttp.ClientSession() as session,
     ):
-        assert await first_answer(session, Candidate("", (f"http://127.0.0.1:{port}",))) is None
+        assert await first_answer(Plain(session).id_at, Candidate("", (f"http://127.0.0.1:{port}",))) is None
 
 
 async def test_a_given_address_is_where_it_is() -> None:
@@ -241,7 +241,7 @@ async def test_coordinators_that_are_gone_delay_nobody() -> None:
         order = [Candidate(A, (f"http://127.0.0.1:{port}",)) for port in gone]
         reached = Candidate(B, (f"http://127.0.0.1:{good}",))
         async with asyncio.timeout(2 * PROBE_TIMEOUT_S):
-            assert await first_in_order(session, [*order, reached]) == reached
+            assert await first_in_order(Plain(session).id_at, [*order, reached]) == reached
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
@@ -261,5 +261,5 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
         listening(app, "127.0.0.1", 0) as (_, port),
         aiohttp.ClientSession() as session,
     ):
-        assert await first_answer(session, Candidate("", (f"http://127.0.0.1:{port}",))) is None
+        assert await first_answer(Plain(session).id_at, Candidate("", (f"http://127.0.0.1:{port}",))) is None
     assert sent < 32 * 2**20  # what the sockets between the two hold

@@ -86,7 +86,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with gateway(answer) as (forwarder, target):
         with pytest.raises(NodeFailure):
             await forwarder.send(target, call())
-        assert await forwarder.probe(target.gateway, target.secret, 2.0) == NotReached(
+        assert await forwarder.probe(target.node_id, target.gateway, target.secret, 2.0) == NotReached(
             "answered 307", answered=True
         )
     assert seen == ["/engines/ollama/api/chat", "/health"]
@@ -231,9 +231,9 @@ async def test_a_probe_tells_who_answers_from_who_does_not() -> None:
     forwarder = Forwarder(connect_timeout_s=1.0, buffer_limit=1000)
     server = await asyncio.start_server(hello, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    found = [await forwarder.probe(address, "secret", 2.0)]
+    found = [await forwarder.probe(NodeId("n1"), address, "secret", 2.0)]
     server.close()
-    found.append(await forwarder.probe(address, "secret", 2.0))
+    found.append(await forwarder.probe(NodeId("n1"), address, "secret", 2.0))
     await forwarder.close()
     assert found[0] == NotReached("answered, but not in HTTP", answered=True)
     assert found[1] is not None
@@ -246,7 +246,7 @@ async def test_an_address_that_cannot_be_is_unreachable_not_a_fault_of_ours() ->
         target = Target(NodeId("n1"), "ollama", f"http://{host}:1", "secret")
         with pytest.raises(GatewayUnreachable):
             await forwarder.send(target, call())
-        problem = await forwarder.probe(target.gateway, "secret", 1.0)
+        problem = await forwarder.probe(target.node_id, target.gateway, "secret", 1.0)
         assert problem is not None
         assert not problem.answered
     await forwarder.close()

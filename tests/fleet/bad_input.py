@@ -71,7 +71,9 @@ async def trial(data_dir: Path, **settings: Any) -> AsyncIterator[tuple[Herd, Fa
     """A fleet of one fake; after it, the coordinator's log must not have a fault of its own."""
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4) as fake,
-        fleet_of_fakes(data_dir, [fake], **settings) as herd,
+        fleet_of_fakes(
+            data_dir, [fake], **({"open": True} | settings)
+        ) as herd,  # beats of every kind are heard
     ):
         yield herd, fake
         assert herd.process.returncode is None

@@ -179,6 +179,7 @@ async def node(
     settings.setdefault("heartbeat_interval", 0.5)
     settings.setdefault("measure_memory", False)
     settings.setdefault("start_ollama", False)
+    settings.setdefault("local_join", data_dir / "herd" / "local-join")
     ollamas = {"OLLAMA_NUM_PARALLEL": str(slots), "OLLAMA_CONTEXT_LENGTH": str(default_context)}
     environment = _environment("FLEET_NODE_", settings) | ollamas | {"FLEET_CONFIG_FILE": str(config_file)}
     async with program("agent", arguments, data_dir / f"{node_id}.log", environment) as (process, log):

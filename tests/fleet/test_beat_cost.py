@@ -22,6 +22,7 @@ import asyncio, json, sys, time
 from pathlib import Path
 import aiohttp
 from agent.engines.ollama import Ollama
+from agent.joining.plain import Plain
 from agent.link import Link
 from agent.route import Fixed
 from agent.report import Reporter
@@ -38,7 +39,7 @@ async def main():
         host = HostSensor(Path(directory))
         reporter = Reporter("n", 1, "a-secret-of-the-test", "", host, gpu, [ollama], lambda: False)
         route = Fixed(coordinator, lambda coordinator_id: None)
-        link = Link(route, lambda: reporter.beat(9), control, 5.0, asyncio.Event())
+        link = Link(route, lambda: reporter.beat(9), Plain(control), 5.0, asyncio.Event())
         costs = []
         for _ in range(int(batches)):
             before = time.process_time()

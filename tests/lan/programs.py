@@ -25,11 +25,15 @@ AT_ONCE = 4
 
 
 @contextlib.asynccontextmanager
-async def coordinator(host: Host, *flags: str, address: str = "") -> AsyncIterator[Herd]:
-    """`herd` on this host, once it listens; asked from there, at `address` or else at the host's own."""
-    started = program(
-        "coordinator", flags, host.home / "herd.log", _environment(host), inside=host.namespace.enter
-    )
+async def coordinator(
+    host: Host, *flags: str, address: str = "", closed: bool = False
+) -> AsyncIterator[Herd]:
+    """`herd` on this host, once it listens; asked from there, at `address` or else at the host's own.
+
+    `closed`: as it is without a word; else in open mode.
+    """
+    environment = _environment(host, closed=closed)
+    started = program("coordinator", flags, host.home / "herd.log", environment, inside=host.namespace.enter)
     async with started as (process, log):
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), READY_S)).decode()
@@ -38,11 +42,10 @@ async def coordinator(host: Host, *flags: str, address: str = "") -> AsyncIterat
 
 
 @contextlib.asynccontextmanager
-async def agent(host: Host, *flags: str) -> AsyncIterator[Program]:
-    """`herd-node` on this host, right after its start."""
-    started = program(
-        "agent", flags, host.home / "herd-node.log", _environment(host), inside=host.namespace.enter
-    )
+async def agent(host: Host, *flags: str, closed: bool = False) -> AsyncIterator[Program]:
+    """`herd-node` on this host, right after its start; not `closed`: with whichever open coordinator it finds."""
+    environment = _environment(host, closed=closed)
+    started = program("agent", flags, host.home / "herd-node.log", environment, inside=host.namespace.enter)
     async with started as (process, log):
         yield Program(process, log)
 
@@ -124,7 +127,9 @@ def logged(host: Host, name: str) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in lines if line.endswith(b"}")]
 
 
-def _environment(host: Host) -> dict[str, str]:
+def _environment(host: Host, *, closed: bool = False) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "OLLAMA_"))}
-    kept |= {"FLEET_CONFIG_FILE": os.devnull, "FLEET_POLICY": TURNS, "FLEET_OPEN": "true"}
+    kept |= {"FLEET_CONFIG_FILE": os.devnull, "FLEET_POLICY": TURNS}
+    if not closed:
+        kept |= {"FLEET_OPEN": "true", "FLEET_NODE_OPEN": "true"}
     return kept | {"HOME": str(host.home), "OLLAMA_NUM_PARALLEL": str(AT_ONCE)}

@@ -18,6 +18,8 @@ DELETE = row("DELETE", "/api/delete")
 BEAT = row("POST", "/heartbeat")
 HEALTH = row("GET", "/health")
 PAGE = row("GET", "/dashboard")
+FOR_ALL = ("/health", "/join")
+"""Whoever asks to join has proofs of its own."""
 
 
 def name_of(route: Route) -> str:
@@ -26,7 +28,7 @@ def name_of(route: Route) -> str:
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 def test_a_stranger_gets_health_and_nothing_else(route: Route) -> None:
-    expected: int | str = "stranger" if route.path == "/health" else 401
+    expected: int | str = "stranger" if route.path in FOR_ALL else 401
     for asked in (
         facts(LAN),
         facts(proxied=True),
@@ -39,7 +41,8 @@ def test_a_stranger_gets_health_and_nothing_else(route: Route) -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 def test_the_owner_may_do_everything_but_beat(route: Route) -> None:
-    special: dict[str, int | str] = {"/health": "stranger", "/heartbeat": 401}
+    special: dict[str, int | str] = dict.fromkeys(FOR_ALL, "stranger")
+    special |= {"/heartbeat": 401, "/join/renew": 401}
     expected = special.get(route.path, "owner")
     assert outcome(facts(), route) == outcome(facts("::1", key="ollama"), route) == expected
 
@@ -48,7 +51,7 @@ def test_the_owner_may_do_everything_but_beat(route: Route) -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 def test_a_key_may_do_what_its_scope_says_from_wherever(route: Route, scope: Any) -> None:
     expected: int | str = scope if scope in route.scopes else 401 if "node" in route.scopes else 403
-    if route.public:
+    if route.path in FOR_ALL:
         expected = "stranger"
     for peer in ("127.0.0.1", LAN, "8.8.8.8"):
         assert outcome(facts(peer, key=f"sk-herd-{scope}"), route) == expected
@@ -60,14 +63,14 @@ def test_open_mode_lets_neighbours_do_what_harms_nobody_for_long(route: Route) -
     assert (
         outcome(facts(LAN), route, OPEN) == outcome(facts("fd00::7", key="ollama"), route, OPEN) == expected
     )
-    far: int | str = "stranger" if route.public else 401
+    far: int | str = "stranger" if route.path in FOR_ALL else 401
     assert outcome(facts("8.8.8.8"), route, OPEN) == outcome(facts("2a00:1450::1"), route, OPEN) == far
     assert outcome(facts(LAN, proxied=True), route, OPEN) == far
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 def test_a_nodes_certificate_is_for_its_beats(route: Route) -> None:
-    expected: int | str = "node-1" if route.path in ("/heartbeat", "/health") else 403
+    expected: int | str = "node-1" if route.path in (*FOR_ALL, "/heartbeat", "/join/renew") else 403
     assert outcome(facts(LAN, node="node-1"), route, host="foreign") == expected
 
 

@@ -1,4 +1,4 @@
-"""Builds those who see to it that models are where they should be."""
+"""Those that see to it that models are where they should be, as the settings want them."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from coordinator.models.registry import Registry
 from coordinator.models.warmer import Warmer
 
 
-class ModelParts(NamedTuple):
-    """They share the Desk, and nothing else."""
+class Models(NamedTuple):
+    """All of them."""
 
     registry: Registry
     puller: Puller
@@ -28,7 +28,7 @@ class ModelParts(NamedTuple):
     warmer: Warmer
 
 
-def model_parts(
+def models_of(
     settings: Settings,
     desk: Desk,
     limits: Limits,
@@ -37,12 +37,12 @@ def model_parts(
     wishes: asyncio.Event,
     bodies: Bodies,
     clock: Callable[[], float],
-) -> ModelParts:
-    """`wishes` is set when the Desk wants a model fetched."""
+) -> Models:
+    """Nothing runs yet."""
     registry = Registry(settings.registry_url, settings.registry_hosts, settings.registry_timeout, clock)
     loader = Loader(desk, forwarder, clock)
     pins = Pins(settings.directory() / PINS, settings.pinned_models, desk, limits, loader, bodies, clock)
-    return ModelParts(
+    return Models(
         registry,
         Puller(desk, limits, registry, forwarder, dispatcher.apply, wishes, clock),
         loader,
