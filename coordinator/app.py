@@ -53,7 +53,7 @@ from coordinator.node_orders import NodeOrders
 from coordinator.recorder import Recorder
 from coordinator.request_orders import RequestOrders
 from coordinator.server import Server
-from coordinator.startup import advertise, opened, owners, remember
+from coordinator.startup import advertise, destinations, opened, owners, remember
 from coordinator.status import StatusReader
 from coordinator.swap_orders import SwapOrders
 from coordinator.trace_reader import TraceReader
@@ -123,7 +123,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     callers = Callers(await asyncio.to_thread(owners, settings), allow_restricted=settings.allow_restricted)
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
-    forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
+    gateways = destinations(settings)
+    forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit, gateways.told)
     database = settings.database()
     store = TraceStore(
         database, settings.trace_retention_days, decision_days=settings.decision_retention_days
@@ -144,11 +145,11 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     neighbours = Neighbours(identity, settings.mdns_service_type, desk.fleet.nodes.keys)
     swaps = Swaps()
     members = Members(
-        desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps
+        desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps, gateways
     )
     catalog = Catalog(desk, limits, clock)
     relay = Relay(dispatcher, callers, settings.frame_limit, settings.whole_limit)
-    bodies = Bodies(settings.bodies_limit)
+    bodies = Bodies(settings.bodies_limit, settings.json_depth, urls=settings.image_urls == "pass")
     errands = OllamaErrands(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit)
     reads, reports = Reads(), TraceReports(reader)
     past = Past(metrics, store, reader, reports, reads)
@@ -214,6 +215,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         body_limit=settings.body_limit,
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
+        header_time_s=settings.header_time,
+        per_address=settings.connections_per_address,
     )
     return _Parts(
         desk,

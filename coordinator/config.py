@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from coordinator.bounds import Bounds
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.pulls import PullRules
 from coordinator.core.room import GIB
@@ -26,7 +27,7 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Bounds, frozen=True, kw_only=True):
     """Every setting with its default; README lists them all (a test sees to it)."""
 
     host: Annotated[str, _about("address to listen on; empty: every one, IPv4 and IPv6")] = ""

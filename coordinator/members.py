@@ -13,6 +13,8 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.swaps import Swaps
 from coordinator.forward import Forwarder
+from shared.destinations.rules import Gateways
+from shared.destinations.urls import BadDestination
 from shared.errors import CallerFault, NameTaken
 from shared.names import NodeId
 from shared.sockets import url_of
@@ -40,6 +42,7 @@ class Members:
         coordinator_id: str,
         clock: Callable[[], float] = time.monotonic,
         swaps: Swaps | None = None,
+        gateways: Gateways = Gateways(),  # noqa: B008 - it is frozen
     ) -> None:
         self._desk = desk
         self._limits = limits
@@ -49,6 +52,7 @@ class Members:
         self._coordinator_id = coordinator_id
         self._clock = clock
         self._swaps = swaps or Swaps()
+        self._gateways = gateways
         self._wake = asyncio.Event()
         self._decoder = msgspec.json.Decoder(Heartbeat)
         self._standings: dict[NodeId, str] = {}
@@ -61,7 +65,11 @@ class Members:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CallerFault(f"bad heartbeat: {error}") from error
         now = self._clock()
-        address = url_of(heartbeat.gateway_host or source, heartbeat.gateway_port)
+        try:
+            host = self._gateways.host(heartbeat.gateway_host, source)
+        except BadDestination as error:
+            raise CallerFault(f"this node's gateway is not gone to: {error}") from error
+        address = url_of(host, heartbeat.gateway_port)
         try:
             self._apply(self._desk.heard(heartbeat, address, now))
         except NameTaken:

@@ -20,6 +20,8 @@ from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import said_as_error
 from agent.engines.options import Calls, Tokens
 from agent.engines.options import Options as Shared
+from shared.destinations.rules import CHOSEN, check_host
+from shared.destinations.urls import BadDestination
 from shared.errors import EngineBusy
 
 CONTRACT = Contract(kind="openai", restricted="cost")
@@ -60,6 +62,10 @@ def base(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is no address; expected https://HOST/v1")
+    try:
+        check_host(parts.hostname, CHOSEN)
+    except BadDestination as error:
+        raise ValueError(f"{parts.hostname!r} is not gone to: {error}") from error
     return url.rstrip("/").removesuffix("/v1")
 
 

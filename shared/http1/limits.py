@@ -25,6 +25,8 @@ class Limits:
     """What is read and thrown away meanwhile of a request that was answered before its end."""
     connect_s: float = 5.0
     """Name and handshake together."""
+    per_address: int = 0
+    """Connections that one client's address may have open; 0: any number."""
     connections: int = 4_096
     """Open to one upstream address at once."""
     pooled: int = 512

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 from shared.http1.client import Response, Upstream
@@ -30,6 +30,9 @@ class Address(NamedTuple):
     port: int
 
 
+Resolve = Callable[[Address], Awaitable[tuple[str, ...]]]
+
+
 class _Upstreams:
     """Of one address."""
 
@@ -49,10 +52,13 @@ class _Upstreams:
 class Pool:
     """Made inside a running loop. What fails is not tried again here: only the caller knows whether it may be."""
 
-    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
-        """`tls`: every connection is made with it."""
+    def __init__(
+        self, limits: Limits, tls: ssl.SSLContext | None = None, resolve: Resolve | None = None
+    ) -> None:
+        """`tls`: every connection is made with it. `resolve`: what an address' host stands for, as numbers."""
         self._limits = limits
         self._tls = tls
+        self._resolve = resolve
         self._loop = asyncio.get_running_loop()
         self._by_address: dict[Address, _Upstreams] = {}
         self._sweep = Sweep()
@@ -161,12 +167,17 @@ class Pool:
                 upstreams.idle.remove(upstream)
             self._forget(address, upstreams)
 
-        local = self._tls is None and address.host.lower().rstrip(".") == "localhost"
-        hosts = _LOOPBACK if local else (address.host,)
+        hosts = await self._hosts(address)
         for host in hosts[:-1]:
-            with contextlib.suppress(OSError):
-                return await self._connection(host, address.port, upstreams, idle, over)
+            with contextlib.suppress(OSError):  # TimeoutError is one
+                async with asyncio.timeout(self._limits.connect_s / len(hosts)):
+                    return await self._connection(host, address.port, upstreams, idle, over)
         return await self._connection(hosts[-1], address.port, upstreams, idle, over)
+
+    async def _hosts(self, address: Address) -> tuple[str, ...]:
+        if self._tls is None and address.host.lower().rstrip(".") == "localhost":
+            return _LOOPBACK
+        return await self._resolve(address) if self._resolve else (address.host,)
 
     async def _connection(
         self, host: str, port: int, upstreams: _Upstreams, idle: Told, over: Told

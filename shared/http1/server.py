@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from shared.http1.connection import Connection
+from shared.http1.crowd import Crowd
 from shared.http1.exchange import Exchange
 from shared.http1.faults import BadMessage
 from shared.http1.heads import Header, RequestHead
@@ -41,6 +42,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.sweep = Sweep()
         self.connections: set[Connection] = set()
+        self.crowd = Crowd(limits.per_address)
         self.stopping = False
         self._listening: list[asyncio.Server] = []
         self._gone: asyncio.Future[None] | None = None
@@ -77,9 +79,16 @@ class Server:
         finally:
             self.sweep.close()
 
+    def enter(self, connection: Connection) -> None:
+        """It has begun; one too many of its address ends at once."""
+        self.connections.add(connection)
+        if not self.crowd.enters(connection, connection.peer):
+            connection.abort()
+
     def forget(self, connection: Connection) -> None:
         """It has ended, with what was worked on, or belongs to another protocol now."""
         self.connections.discard(connection)
+        self.crowd.leaves(connection)
         if self._gone is not None and not self.connections and not self._gone.done():
             self._gone.set_result(None)
 
