@@ -23,6 +23,7 @@ from agent.engines.options import Options as Shared
 from shared.destinations.rules import CHOSEN, check_host
 from shared.destinations.urls import BadDestination
 from shared.errors import EngineBusy
+from shared.private import TooWide, check_private
 
 CONTRACT = Contract(kind="openai", restricted="cost")
 WINDOW_S = 60.0
@@ -80,11 +81,14 @@ def headers(options: Options) -> dict[str, str]:
         return {}
     path = Path(options.key_file).expanduser()
     try:
+        check_private(path)
         with path.open("rb") as file:
             key = file.read(LARGEST_KEY + 1).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it holds more than ASCII"
         raise KeyRefused(f"the key file {path} cannot be read: {why}") from error
+    except TooWide as error:
+        raise KeyRefused(str(error)) from error
     if not key or len(key) > LARGEST_KEY or not key.isprintable() or " " in key:
         raise KeyRefused(f"the key file {path} holds no key: one word is expected")
     return {"Authorization": f"Bearer {key}"}

@@ -18,6 +18,18 @@ from shared.wire import Gpu
 TRUNCATES_SINCE = (0, 12, 6)
 """The first Ollama that heeds `truncate: false`."""
 
+FIXED = (
+    ((0, 1, 29), "CVE-2024-28224"),  # a web page reaches it by DNS rebinding
+    ((0, 1, 34), "CVE-2024-37032"),  # a pulled model writes files
+    ((0, 17, 1), "CVE-2026-7482"),  # /api/create tells of its memory
+)
+"""Versions of Ollama in which a hole was closed; ascending."""
+
+
+def holes_of(version: tuple[int, ...]) -> tuple[str, ...]:
+    """Those that are open in this version of Ollama."""
+    return tuple(hole for fixed, hole in FIXED if version < fixed)
+
 
 class OllamaSeen(Struct, frozen=True, kw_only=True):
     """The Ollama of this machine."""
@@ -62,7 +74,7 @@ def engines(
     startable: bool = False,
     herd: Installed = Installed(),  # noqa: B008 - it is frozen
 ) -> Iterator[Finding]:
-    """no_engine, engine_down, engine_found, engine_old, engine_open.
+    """no_engine, engine_down, engine_found, engine_old, engine_hole, engine_open.
 
     `wanted`: the kinds of engines that are named; of others than these two `herd-node engines` tells. `embedded`:
     whether llama.cpp is installed; `startable`: whether the agent starts an Ollama that is named; `herd`: how it is
@@ -130,6 +142,16 @@ def _ollama(seen: OllamaSeen) -> Iterator[Finding]:
             fix=f"Bring it up to {since} or later, the way it was installed; on Linux usually by:",
             command="curl -fsSL https://ollama.com/install.sh | sh",
             data={"version": seen.version},
+        )
+    if known and (holes := holes_of(known)):
+        yield Finding(
+            check_id="engine_hole",
+            severity="critical" if seen.open_at else "warning",
+            title=f"Ollama {seen.version} has known holes: {', '.join(holes)}",
+            description="Whoever can send it a request can use them.",
+            fix=f"Bring it up to {'.'.join(map(str, FIXED[-1][0]))} or later; on Linux usually by:",
+            command="curl -fsSL https://ollama.com/install.sh | sh",
+            data={"version": seen.version, "holes": list(holes)},
         )
     if seen.open_at:
         loopback = f"127.0.0.1:{urlsplit(seen.url).port or OLLAMA_PORT}"

@@ -51,7 +51,14 @@ async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 
 @pytest.mark.parametrize(
     "told",
-    [["169.254.169.254"], ["127.0.0.1"], ["::1"], ["10.0.0.1", "169.254.169.254"], ["8.8.8.8"], ["::ffff:10.0.0.1"]],
+    [
+        ["169.254.169.254"],
+        ["127.0.0.1"],
+        ["::1"],
+        ["10.0.0.1", "169.254.169.254"],
+        ["8.8.8.8"],
+        ["::ffff:10.0.0.1"],
+    ],
     ids=",".join,
 )
 async def test_a_name_that_stands_for_a_bad_address_is_refused(names: Names, told: list[str]) -> None:
@@ -74,7 +81,9 @@ async def test_a_name_is_asked_once_and_what_was_checked_is_connected_to(names: 
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(text="here")
 
-    async with listening(answer) as port:
+    app = web.Application()
+    app.router.add_get("/", answer)
+    async with listening(app, "127.0.0.1", 0) as (_, port):
         pool = Pool(Limits(), resolve=lambda each: addresses(each.host, each.port, RULE))
         response = await pool.request(Address("node.example", port), b"GET", b"/", [])
         assert await response.read() == b"here"

@@ -67,7 +67,9 @@ def test_a_setting_opens_networks_and_never_the_metadata_in_them() -> None:
 
 
 def test_the_refusal_of_another_network_says_what_would_allow_it() -> None:
-    with pytest.raises(BadDestination, match=r"100\.64\.0\.1 is not in a private network .*FLEET_ALLOWED_NETWORKS"):
+    with pytest.raises(
+        BadDestination, match=r"100\.64\.0\.1 is not in a private network .*FLEET_ALLOWED_NETWORKS"
+    ):
         Gateways().host("100.64.0.1", FAR)
 
 
