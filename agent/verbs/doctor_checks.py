@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from agent.addresses import OLLAMA_PORT
+from agent.verbs.known_holes import holes
 from shared.doctor.commands import started
 from shared.doctor.network_checks import opening
 from shared.doctor.source import Installed, install_command, update_command
@@ -17,18 +18,6 @@ from shared.wire import Gpu
 
 TRUNCATES_SINCE = (0, 12, 6)
 """The first Ollama that heeds `truncate: false`."""
-
-FIXED = (
-    ((0, 1, 29), "CVE-2024-28224"),  # a web page reaches it by DNS rebinding
-    ((0, 1, 34), "CVE-2024-37032"),  # a pulled model writes files
-    ((0, 17, 1), "CVE-2026-7482"),  # /api/create tells of its memory
-)
-"""Versions of Ollama in which a hole was closed; ascending."""
-
-
-def holes_of(version: tuple[int, ...]) -> tuple[str, ...]:
-    """Those that are open in this version of Ollama."""
-    return tuple(hole for fixed, hole in FIXED if version < fixed)
 
 
 class OllamaSeen(Struct, frozen=True, kw_only=True):
@@ -143,16 +132,7 @@ def _ollama(seen: OllamaSeen) -> Iterator[Finding]:
             command="curl -fsSL https://ollama.com/install.sh | sh",
             data={"version": seen.version},
         )
-    if known and (holes := holes_of(known)):
-        yield Finding(
-            check_id="engine_hole",
-            severity="critical" if seen.open_at else "warning",
-            title=f"Ollama {seen.version} has known holes: {', '.join(holes)}",
-            description="Whoever can send it a request can use them.",
-            fix=f"Bring it up to {'.'.join(map(str, FIXED[-1][0]))} or later; on Linux usually by:",
-            command="curl -fsSL https://ollama.com/install.sh | sh",
-            data={"version": seen.version, "holes": list(holes)},
-        )
+    yield from holes(seen.version, known, facing=bool(seen.open_at))
     if seen.open_at:
         loopback = f"127.0.0.1:{urlsplit(seen.url).port or OLLAMA_PORT}"
         yield Finding(
