@@ -27,8 +27,7 @@ def requests_of(path: Path) -> list[ast.Call]:
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ASKED
-        and "session" in ast.unparse(node.func.value)
-        and "sessions" not in ast.unparse(node.func.value)
+        and ast.unparse(node.func.value).endswith("session")
     ]
 
 
