@@ -55,6 +55,7 @@ from coordinator.server import Server
 from coordinator.startup import (
     Keys,
     advertise,
+    destinations,
     gate,
     keys,
     opened,
@@ -128,7 +129,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     callers = Callers(await asyncio.to_thread(owners, settings), allow_restricted=settings.allow_restricted)
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
-    forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
+    gateways = destinations(settings)
+    forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit, gateways.told)
     database = settings.database()
     store = TraceStore(
         database, settings.trace_retention_days, decision_days=settings.decision_retention_days
@@ -153,11 +155,12 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     members = Members(
         *(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps),
         over_tls=BeatJudge(reception, open_mode=settings.open).over_tls,
+        gateways=gateways,
     )
     catalog = Catalog(desk, limits, clock)
     known_keys = keys(settings, clock)
     relay = Relay(dispatcher, callers, known_keys.allowances, settings.frame_limit, settings.whole_limit)
-    bodies = Bodies(settings.bodies_limit)
+    bodies = Bodies(settings.bodies_limit, settings.json_depth, urls=settings.image_urls == "pass")
     errands = OllamaErrands(
         *(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit),
         Registries(settings.registry_hosts),
@@ -235,6 +238,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
         joining=joining,
+        header_time_s=settings.header_time,
+        per_address=settings.connections_per_address,
     )
     return _Parts(
         desk,

@@ -33,6 +33,8 @@ from coordinator.server import Server
 from coordinator.trace_reader import TraceReader
 from shared import __version__
 from shared.adverts import coordinator_advert
+from shared.destinations.rules import CONFIGURED, Gateways
+from shared.destinations.urls import BadDestination, read
 from shared.errors import Unavailable
 from shared.interfaces import own_addresses
 from shared.mdns import Mdns
@@ -163,3 +165,14 @@ async def opened(server: Server, settings: Settings) -> AsyncIterator[str]:
             yield url_of(host, port)
     finally:
         await server.close()
+
+
+def destinations(settings: Settings) -> Gateways:
+    """Where nodes may be. Raises SettingsError, also for a registry that is none to be asked."""
+    try:
+        place = read(settings.registry_url)
+        if place.address is not None and (why := CONFIGURED.why_not(place.address)):
+            raise BadDestination(why)
+    except BadDestination as error:
+        raise SettingsError(f"FLEET_REGISTRY_URL: {error}") from error
+    return Gateways(settings.networks())
