@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from coordinator.access_settings import AccessSettings
-from coordinator.bounds import Bounds
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.pulls import PullRules
 from coordinator.core.room import GIB
@@ -28,7 +27,7 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
-class Settings(AccessSettings, Bounds, frozen=True, kw_only=True):
+class Settings(AccessSettings, frozen=True, kw_only=True):
     """Every setting with its default; README lists them all (a test sees to it)."""
 
     host: Annotated[str, _about("address to listen on; empty: every one, IPv4 and IPv6")] = ""

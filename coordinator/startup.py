@@ -92,8 +92,7 @@ def gate(settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Gate:
     """Who may do what, as this machine and its settings say."""
     hosts = Hosts(socket.gethostname(), settings.hostnames, lambda: (each.ip for each in own_addresses()))
     slow_down = SlowDown(BadTries(settings.bad_keys, settings.bad_key_addresses), clock)
-    mode = Mode(open=settings.open, heartbeats_plain=settings.open)
-    return Gate(keys, hosts, Cors(settings.origins), mode, slow_down=slow_down)
+    return Gate(keys, hosts, Cors(settings.origins), Mode(open=settings.open), slow_down=slow_down)
 
 
 def speak(forwarder: Forwarder, members: Members, joining: Joining) -> None:
