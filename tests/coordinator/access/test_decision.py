@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from coordinator.access.decision import Mode, decide
+from coordinator.access.decision import decide
 from coordinator.access.routes import ROUTES, UNKNOWN, UNSERVED, Route
 from shared.errors import FleetError, NoAccess
 from tests.coordinator.access.asking import CLOSED, HOST, JSON, KEYS, LAN, OPEN, SCOPES, facts, outcome, row
