@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from shared.http1.line import NEVER
 from shared.http1.secured import Secured
+from shared.sockets import reset
 
 if TYPE_CHECKING:
     from shared.http1.server import Server
@@ -69,7 +70,8 @@ class Door(asyncio.Protocol):
 
     def shut(self) -> None:
         """Nobody comes through any more."""
-        self._transport.abort()
+        self._gone()
+        reset(self._transport)
 
     def _hand_to(self, protocol: asyncio.Protocol, data: bytes) -> None:
         self._transport.set_protocol(protocol)

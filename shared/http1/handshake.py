@@ -28,6 +28,7 @@ class Handshake:
         self._within = within
         self._accepts = accepts
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._over.add_done_callback(_heard)
 
     async def over(self) -> None:
         """Returns once it is. Raises WrongPeer, and OSError where there was none. Cancelled, it ends the connection."""
@@ -58,3 +59,9 @@ class Handshake:
 
 def _called(peer: Certified | None) -> str:
     return peer.name if peer else "nobody of this fleet"
+
+
+def _heard(over: asyncio.Future[None]) -> None:
+    """Whoever was cancelled while the connection was made asks no more how it went."""
+    if not over.cancelled():
+        over.exception()

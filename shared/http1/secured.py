@@ -13,6 +13,8 @@ from shared.trust.certified import Certified, certified
 
 RECORD = 2**14
 """Bytes that one record may hold."""
+PIECE = 4 * RECORD
+"""Bytes that go through TLS at once: its buffers keep the size of the most that they ever held."""
 
 
 class Secured(asyncio.Transport, asyncio.Protocol):
@@ -77,9 +79,12 @@ class Secured(asyncio.Transport, asyncio.Protocol):
             if self._protocol is not None and not self._closing:
                 self._protocol.data_received(data)  # it only counts what it throws away
             return
-        self._incoming.write(data)
-        if self._protocol is not None or self._shake():
-            self._pump()
+        pieces: list[bytes] = []
+        for at in range(0, len(data), PIECE):
+            self._incoming.write(data[at : at + PIECE])
+            if self._fault is None and (self._protocol is not None or self._shake()):
+                self._read(pieces)
+        self._deliver(pieces)
 
     def eof_received(self) -> bool:
         """As asyncio.Protocol: an end that the peer did not announce, or one that it did already."""
@@ -120,13 +125,16 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         if self._closing or self._shut or not data:
             return
         try:
-            sent = self._tls.write(data)
-            while sent < len(data):
-                sent += self._tls.write(memoryview(data)[sent:])
+            if (size := len(data)) <= PIECE:
+                sent = self._tls.write(data)
+                self._transport.write(self._outgoing.read())
+            else:
+                sent = 0
+            while sent < size:
+                sent += self._tls.write(memoryview(data)[sent : sent + PIECE])
+                self._transport.write(self._outgoing.read())
         except ssl.SSLError as fault:
             self._break(fault)
-            return
-        self._transport.write(self._outgoing.read())
 
     def write_eof(self) -> None:
         """As asyncio.Transport. What the peer says from here on is not read, only told to have come."""
@@ -201,23 +209,34 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         return True
 
     def _pump(self) -> None:
-        """All that can be read of what has come, as one piece."""
-        if self._held or self._closing or self._shut or self._protocol is None:
-            return
+        """What came while nobody read."""
         pieces: list[bytes] = []
-        over = False
+        self._read(pieces)
+        self._deliver(pieces)
+
+    def _read(self, pieces: list[bytes]) -> None:
+        """All that can be, into `pieces`; the last one is empty where the peer has said goodbye."""
+        if self._held or self._closing or self._shut or (pieces and not pieces[-1]):
+            return
         try:
-            while not over:
+            while True:
                 data = self._tls.read(RECORD)
                 pieces.append(data)
-                over = not data
+                if not data:
+                    return
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            over = True
+            pieces.append(b"")
         except ssl.SSLError as fault:
             self._fault = fault
+
+    def _deliver(self, pieces: list[bytes]) -> None:
+        """As one piece."""
+        if self._protocol is None or self._closing:
+            return
         self._flush()
+        over = bool(pieces) and not pieces[-1]
         if data := b"".join(pieces):
             self._protocol.data_received(data)
         if self._fault is not None:

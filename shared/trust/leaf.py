@@ -1,8 +1,11 @@
 """A program's own key, and when its certificate is due for a new one."""
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from shared.trust.held import Held
 
 RENEWED_AT = 2 / 3
 """Of a certificate's life: a third is left for a coordinator that is away."""
@@ -45,3 +48,18 @@ def belongs(key_pem: bytes, certificate_pem: bytes) -> bool:
     return public_of(key_pem) == shown.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def stands(held: Held, name: str) -> bool:
+    """Whether these belong together: the certificate is for this key, says this name, and the authority signed it.
+
+    Raises ValueError where one is none.
+    """
+    certificate = x509.load_pem_x509_certificate(held.certificate_pem)
+    try:
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(held.authority_pem))
+        called = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (InvalidSignature, TypeError, ValueError, x509.ExtensionNotFound):
+        return False
+    said = called.get_values_for_type(x509.UniformResourceIdentifier)
+    return said == [name] and belongs(held.key_pem, held.certificate_pem)

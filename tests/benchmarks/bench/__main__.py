@@ -1,5 +1,6 @@
 """`scripts/bench`."""
 
+import asyncio
 import platform
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from tests.benchmarks.bench.running import rounds
 from tests.benchmarks.bench.scale import scale
 from tests.benchmarks.bench.scenarios import Scenario, every_scenario, quick_scenarios, window_s
 from tests.benchmarks.bench.table import Machine, Report, lines
+from tests.benchmarks.tls_hop import hop
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 OVERHEAD_S = 1.6
@@ -53,6 +55,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
 @click.option("--peers", is_flag=True, help="Also ollama-herd and LiteLLM, in a Python of their own.")
 @click.option("--scale", is_flag=True, help="Only 1,000 nodes and 2,000 open streams.")
 @click.option("--rest", is_flag=True, help="Only start and rest of both programs.")
+@click.option("--hop", "tls_hop", is_flag=True, help="Only TLS between two programs, with and without.")
 @click.option("--seconds", default=900.0, help="After which no measurement is begun.", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def main(
@@ -64,10 +67,14 @@ def main(
     peers: bool,
     scale: bool,
     rest: bool,
+    tls_hop: bool,
     seconds: float,
     as_json: bool,
 ) -> None:
     """What a coordinator costs between client and engine, beside nginx, a bare proxy and, if asked for, its peers."""
+    if tls_hop:
+        click.echo("\n".join(asyncio.run(hop()).lines()))
+        return
     known = {each.name: each for each in every_scenario()}
     if unknown := [name for name in scenario if name not in known]:
         raise click.BadParameter(f"no scenario {', '.join(unknown)}; there are {', '.join(known)}")

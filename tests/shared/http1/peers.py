@@ -50,9 +50,10 @@ async def echo(exchange: Exchange) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    handler: Handler = echo, limits: Limits | None = None, host: str = "127.0.0.1"
+    handler: Handler = echo, limits: Limits | None = None, host: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[tuple[Server, Address]]:
-    server = Server(handler, refusal, limits or Limits(), tls=SPOKEN.server, plain=SPOKEN.server is None)
+    options = {"tls": SPOKEN.server, "plain": False} | options if SPOKEN.server else options
+    server = Server(handler, refusal, limits or Limits(), **options)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, 0), family=family)
     address = SPOKEN.address(host, listener.getsockname()[1])
@@ -150,9 +151,11 @@ class Upstreams:
 
 
 @contextlib.asynccontextmanager
-async def upstream(script: Callable[[Peer], Awaitable[None]]) -> AsyncIterator[tuple[Upstreams, Address]]:
+async def upstream(
+    script: Callable[[Peer], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Upstreams, Address]]:
     upstreams = Upstreams(script)
-    server = await asyncio.start_server(upstreams.accept, "127.0.0.1", 0, ssl=SPOKEN.server)
+    server = await asyncio.start_server(upstreams.accept, "127.0.0.1", 0, ssl=tls or SPOKEN.server)
     try:
         yield upstreams, SPOKEN.address("127.0.0.1", server.sockets[0].getsockname()[1])
     finally:

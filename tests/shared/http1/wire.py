@@ -17,6 +17,10 @@ class Wire(asyncio.Transport):
         self.waiting: list[bytes] = []
         protocol.connection_made(self)
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self.protocol = protocol
+
     def feed(self, *pieces: bytes) -> None:
         """As they come."""
         self.waiting.extend(pieces)
