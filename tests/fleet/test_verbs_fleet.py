@@ -32,7 +32,10 @@ async def test_a_node_that_is_gone_is_removed(tmp_path: Path) -> None:
         FakeEngine.run(["m"], slots=4, name="node-2") as second,
         fleet_of_fakes(
             *(tmp_path, [first, second]),
-            **{"agents": {"open": True}, "open": True, "heartbeat_timeout": 1, "heartbeat_offline": 2},
+            agents={"open": True},
+            open=True,
+            heartbeat_timeout=1,
+            heartbeat_offline=2,
         ) as fleet,
     ):
         said = await herd(fleet, "remove", "node-2")
