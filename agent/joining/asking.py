@@ -14,9 +14,10 @@ from shared.joining_wire import ANSWER_BYTES, PATH, JoinReply, JoinRequest
 from shared.trust import code
 from shared.trust.contexts import trusting
 from shared.trust.fingerprints import spki_of
-from shared.trust.leaf import belongs, new_key, public_of
+from shared.trust.held import Held
+from shared.trust.leaf import new_key, public_of, stands
 from shared.trust.looking import look, pem_of
-from shared.trust.names import coordinator_name
+from shared.trust.names import coordinator_name, node_name
 from shared.trust.token import Token
 
 PATIENCE_S = 4.0
@@ -108,8 +109,9 @@ def _read(question: Question, node_id: str, reply: JoinReply, nonce: str) -> Ans
     if reply.status == "admitted":
         certificate = reply.certificate.encode()
         try:
-            if not belongs(question.key, certificate):
-                raise NotJoined("the coordinator sent a certificate for another key")
+            held = Held(question.key, certificate, question.authority)
+            if not stands(held, node_name(node_id)):
+                raise NotJoined("the coordinator sent a certificate that is not this node's")
         except ValueError as error:
             raise NotJoined("the coordinator sent what is no certificate") from error
         keys = (question.authority.decode(), question.key.decode(), reply.certificate)

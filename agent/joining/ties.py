@@ -105,7 +105,7 @@ class Ties:
             return True
         health = await self._plain.health(url)
         if health is None:
-            self._tell(f"no coordinator answers at {url}")
+            self._tell(f"no coordinator at {url}: nobody answers there as one")
             return False
         self._told = ""
         if self._open and health.open:

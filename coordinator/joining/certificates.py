@@ -11,7 +11,7 @@ from shared.settings import SettingsError
 from shared.trust.authority import Authority
 from shared.trust.contexts import calling, listening
 from shared.trust.held import Held
-from shared.trust.leaf import belongs, new_key, public_of, renew_due
+from shared.trust.leaf import new_key, public_of, renew_due, stands
 from shared.trust.names import coordinator_name
 from shared.trust.private_files import private_directory, read_private, write_private
 
@@ -76,8 +76,11 @@ class Certificates:
         certificate, key = (read_private(self._directory / name) for name in ("own.pem", "own.key"))
         if certificate is None or key is None:
             return None
-        good = belongs(key, certificate) and not renew_due(certificate, self._now())
-        return Held(key, certificate, self.authority.certificate_pem) if good else None
+        held = Held(key, certificate, self.authority.certificate_pem)
+        good = stands(held, coordinator_name(self._coordinator_id)) and not renew_due(
+            certificate, self._now()
+        )
+        return held if good else None
 
     def _new_leaf(self) -> Held:
         key = new_key()

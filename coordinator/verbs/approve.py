@@ -36,6 +36,10 @@ def approve(*, node: str, code: str, url: str, output: str) -> None:
 def deny(*, node: str, code: str, url: str, output: str) -> None:
     """Refuse NODE, which `herd nodes` shows as pending.
 
+    \b
+    herd deny laptop
+    herd deny laptop --code 402817
+
     Exit codes: 0 refused, 1 failed, 2 wrong usage, 3 nobody of that name, or with those digits, waits.
     """
     ended(lambda: _decide(node, code, "deny", url, output), url)

@@ -13,11 +13,14 @@ from coordinator.verbs.telling import Name, ended, json_option, rendered, say, u
 @url_option
 @json_option
 def remove(*, node: str, url: str, output: str) -> None:
-    """Forget NODE, which is offline, and any order to set it aside. It may come back by starting its herd-node.
+    """Cut NODE off, which has joined: its certificate counts no more, and it comes back by `herd approve` only.
 
     \b
-    herd drain old-laptop        then end its herd-node
+    herd remove stolen-laptop    at once; what runs there is ended
+    herd drain old-laptop        first, where that may finish
     herd remove old-laptop
+
+    One that is heard without a certificate, as in open mode, has to be ended before. Orders to set it aside go with it.
 
     Exit codes: 0 removed, 1 it is still there or failed, 2 wrong usage, 3 no such node.
     """

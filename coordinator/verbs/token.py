@@ -37,6 +37,10 @@ def token() -> None:
 def create(*, ttl: float, reusable: bool, url: str, output: str) -> None:
     """Make a token, and print the line to run on the machine that joins. It is shown this once.
 
+    \b
+    herd token create
+    herd token create --reusable --ttl 24h
+
     The token goes to nobody but this coordinator: the agent proves who answers before it tells it.
     """
     ended(lambda: _create(ttl, url, output, reusable=reusable), url)
@@ -46,7 +50,11 @@ def create(*, ttl: float, reusable: bool, url: str, output: str) -> None:
 @url_option
 @json_option
 def list_(*, url: str, output: str) -> None:
-    """Tokens that may still be used, without what makes them tokens."""
+    """Tokens that may still be used, without what makes them tokens.
+
+    \b
+    herd token list
+    """
     ended(lambda: _list(url, output), url)
 
 
@@ -56,6 +64,9 @@ def list_(*, url: str, output: str) -> None:
 @json_option
 def revoke(*, token_id: str, url: str, output: str) -> None:
     """Nobody joins by the token ID any more. Machines that have joined stay; `herd remove NODE` ends that.
+
+    \b
+    herd token revoke k3qxpc
 
     Exit codes: 0 revoked, 1 failed, 2 wrong usage, 3 no such token.
     """

@@ -14,11 +14,12 @@ MARKS = ("coordinator-id", "latency.db", "logs/herd.jsonl", "logs/herd-node.json
 """Where one of them is, herd was."""
 WRITTEN = (
     *("coordinator-id*", "latency.db*", "nodes.json*", "pinned_models.json*", "learned.json*"),
-    *("run-history*", "logs", "nodes", "demo"),
+    *("run-history*", "logs", "nodes", "demo", "fleet", "local-join*"),
 )
 OWN = (*WRITTEN, "config.toml", "env", "engines.toml", "priorities")
 """All that README lists: where anything else is, the directory is not herd's alone."""
 WRITTEN_BELOW = (
+    *("fleet/*", "nodes/*/joined", "nodes/*/joined/*"),
     *("logs/herd*.jsonl*", "nodes/*", "nodes/*/id", "nodes/*/*.json", "nodes/*/*.db*"),
     *("nodes/*/engines", "nodes/*/engines/*", "nodes/*/logs", "nodes/*/logs/*"),
 )

@@ -51,3 +51,13 @@ def test_the_one_it_has_is_looked_for_wherever_it_may_be_now() -> None:
 def test_one_that_stays_silent_is_left_for_another() -> None:
     order = in_order([A, B], LOCAL, B, SWITCH_AFTER_S)
     assert [candidate.coordinator_id for candidate in order] == ["b", "", "a"]
+
+
+def test_a_node_that_has_joined_looks_for_nobody_else() -> None:
+    moved = Candidate("b", ("http://192.168.1.9:11435",))
+    for current, silent_s in ((None, 0.0), (B, SWITCH_AFTER_S), (A, 10 * SWITCH_AFTER_S)):
+        [only] = in_order([A, moved], LOCAL, current, silent_s, "b")
+        assert only.coordinator_id == "b"
+        assert only.urls[0] == moved.urls[0]
+        assert not set(only.urls) & set(A.urls)
+    assert in_order([A], LOCAL, None, 0.0, "b") == [Candidate("b", (LOCAL,))]

@@ -59,7 +59,13 @@ class Scene:
         self.mdns.search = self._searched  # type: ignore[method-assign]
         self.clock = Watch()
         self.chosen: list[str] = []
-        self.route = Discovered(self.mdns, Plain(session).id_at, NOBODY, self.chosen.append, self.clock)
+        self.bound = ""
+        self.picky = False
+        self.route = Discovered(
+            *(self.mdns, Plain(session).id_at, NOBODY, self.chosen.append, self.clock),
+            bound=lambda: self.bound,
+            picky=lambda: self.picky,
+        )
 
     def _searched(self) -> None:
         self.searches += 1
@@ -94,6 +100,32 @@ async def test_the_same_one_is_kept_while_it_answers(scene: Scene) -> None:
         scene.hears(A, first)
         assert await scene.route.where() == f"http://127.0.0.1:{second}"
         assert scene.chosen == [B]
+
+
+async def test_one_that_was_joined_is_waited_for_whoever_else_answers(scene: Scene) -> None:
+    scene.bound = B
+    async with coordinator(A) as first:
+        scene.hears(A, first)
+        for _ in range(3):
+            assert await scene.route.where() is None
+            scene.clock.now += SWITCH_AFTER_S
+        async with coordinator(B) as second:
+            scene.hears(B, second)
+            assert await scene.route.where() == f"http://127.0.0.1:{second}"
+    assert scene.chosen == [B]
+
+
+async def test_of_several_none_is_asked_to_let_a_node_in_that_nobody_sent(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.picky = True
+    async with coordinator(A) as first, coordinator(B) as second:
+        scene.hears(A, first)
+        scene.hears(B, second)
+        assert await scene.route.where() is None
+        assert "several coordinators are heard, and this node has joined none" in caplog.text
+        scene.no_longer_hears(A)
+        assert await scene.route.where() == f"http://127.0.0.1:{second}"
 
 
 async def test_a_silent_one_is_waited_for_and_then_left(scene: Scene) -> None:

@@ -112,14 +112,14 @@ async def test_an_agent_keeps_trying_until_there_is_a_coordinator(tmp_path: Path
     assert port
     async with (
         FakeEngine.run(["m"], loaded=["m"], name="node-1") as fake,
-        node(tmp_path, address, "node-1", ollama=fake.address, heartbeat_interval=BEAT_S) as agent,
+        node(tmp_path, address, "node-1", ollama=fake.address, heartbeat_interval=BEAT_S, open=True) as agent,
     ):
         await eventually(lambda: "no coordinator at" in agent.log.read_text(), 10)
-        async with herd(tmp_path / "first", port=port) as fleet:
+        async with herd(tmp_path / "first", port=port, open=True) as fleet:
             await eventually(lambda: is_ready(fleet), 2 * BEAT_S + 1)
             (await ask(fleet)).must_be_from("node-1")
             await fleet.kill()
-        async with herd(tmp_path / "second", port=port) as fleet:
+        async with herd(tmp_path / "second", port=port, open=True) as fleet:
             await eventually(lambda: is_ready(fleet), 2 * BEAT_S + 1)
             (await ask(fleet)).must_be_from("node-1")
         assert agent.process.returncode is None

@@ -98,7 +98,7 @@ async def test_health_answers_while_the_file_is_broken(tmp_path: Path) -> None:
 
 
 async def test_a_nodes_words_are_never_in_the_page_and_only_json_elsewhere(tmp_path: Path) -> None:
-    async with coordinator(tmp_path) as herd:
+    async with coordinator(tmp_path, open=True) as herd:
         engine = {"name": "x", "kind": EVIL, "up": False, "reason": EVIL, "models": [{"name": EVIL}]}
         await beat(herd, "evil", hardware={"chip": EVIL}, agent_version=EVIL, engines=[engine])
         for path in ("/fleet/status", "/dashboard/api/health", "/dashboard/api/model-management"):

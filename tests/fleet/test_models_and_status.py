@@ -169,7 +169,7 @@ async def test_fleet_status_has_the_documented_keys_and_no_secret(herd: Herd) ->
     status = answers[0].json()
     assert set(status) == {
         *("fleet", "nodes", "queues", "discovery", "traces", "timestamp"),
-        *("pulls", "loads", "pins", "open"),
+        *("pulls", "loads", "pins", "open", "joining"),
     }
     assert set(status["traces"]) == {"path", "written", "dropped", "queued", "error"}
     fleet_keys = {"nodes_total", "nodes_online", "models_loaded", "requests_active", "requests_held"}

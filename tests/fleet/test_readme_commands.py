@@ -30,6 +30,8 @@ NOT_HERE = {
     "scripts/run": "makes .venv from a registry; what it then runs is tests/fleet/test_demo.py's",
     "scripts/test": "this is it",
     "uv tool install '.[embedded]'": "fetches packages; tests/test_wheel.py makes what is installed",
+    "herd approve laptop": "needs a machine that asks to join: tests/fleet/test_joining.py",
+    "herd-node --token herd1-...": "likewise, a coordinator's own token",
     "herd service install": "changes the machine; with --user and a systemctl that starts nothing: test_service.py",
     "herd service status": "likewise",
     "herd service uninstall": "likewise",

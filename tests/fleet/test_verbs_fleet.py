@@ -30,7 +30,13 @@ async def test_a_node_that_is_gone_is_removed(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as first,
         FakeEngine.run(["m"], slots=4, name="node-2") as second,
-        fleet_of_fakes(tmp_path, [first, second], heartbeat_timeout=1, heartbeat_offline=2) as fleet,
+        fleet_of_fakes(
+            *(tmp_path, [first, second]),
+            agents={"open": True},
+            open=True,
+            heartbeat_timeout=1,
+            heartbeat_offline=2,
+        ) as fleet,
     ):
         said = await herd(fleet, "remove", "node-2")
         assert (said.code, said.out) == (1, "")
