@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from shared.adverts import Found
-from shared.destinations.rules import HEARD
+from shared.destinations.rules import HEARD, Rule
 from shared.interfaces import Address, reach_order
 from shared.sockets import url_of
 
@@ -27,23 +27,23 @@ class Candidate(Struct, frozen=True):
     urls: tuple[str, ...]
 
 
-def by_coordinator(found: Iterable[Found], mine: Iterable[Address]) -> list[Candidate]:
-    """By id. One coordinator may be heard under several names: after a restart, or on several ports."""
+def by_coordinator(found: Iterable[Found], mine: Iterable[Address], rule: Rule = HEARD) -> list[Candidate]:
+    """By id, with the addresses that `rule` lets be gone to: anybody on the network can say one.
+
+    One coordinator may be heard under several names: after a restart, or on several ports.
+    """
     mine = list(mine)
     urls: dict[str, list[str]] = {}
     for each in sorted(found, key=lambda each: each.name):
         if coordinator_id := each.fields.get("id", ""):
-            ordered = reach_order(filter(_may_be, each.addresses), mine)
+            ordered = reach_order(
+                (a for a in each.addresses if not rule.why_not(ipaddress.ip_address(a))), mine
+            )
             urls.setdefault(coordinator_id, []).extend(url_of(address, each.port) for address in ordered)
     return [
         Candidate(key, tuple(dict.fromkeys(addresses))[:MOST_ADDRESSES])
         for key, addresses in sorted(urls.items())
     ]
-
-
-def _may_be(address: str) -> bool:
-    """Anybody on the network can say an address."""
-    return not HEARD.why_not(ipaddress.ip_address(address))
 
 
 def in_order(

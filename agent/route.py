@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from agent.candidates import Candidate, by_coordinator, in_order
+from shared.destinations.rules import HEARD, Rule
 from shared.mdns import Mdns
 from shared.serving import cancelled
 
@@ -89,13 +90,15 @@ class Discovered:
         *,
         bound: Callable[[], str] = lambda: "",
         picky: Callable[[], bool] = lambda: False,
+        rule: Rule = HEARD,
     ) -> None:
         """`local_url`: a coordinator of this machine, which may not advertise; `chosen` is told each one's id.
 
         `bound`: the one that was joined, beside which all others are passed over; empty: none was. `picky`: whether
-        nobody is chosen among several.
+        nobody is chosen among several. `rule`: to which of the addresses that are heard one may go.
         """
         self._mdns = mdns
+        self._rule = rule
         self._id_at = id_at
         self._bound = bound
         self._picky = picky
@@ -115,7 +118,7 @@ class Discovered:
 
     async def where(self) -> str | None:
         """The current address while it answers; else what a look around finds."""
-        heard = by_coordinator(self._mdns.found.values(), self._mdns.here)
+        heard = by_coordinator(self._mdns.found.values(), self._mdns.here, self._rule)
         if (url := self.known()) and self._current is not None:
             self._tell_others(self._current, heard)
             return url
@@ -144,7 +147,7 @@ class Discovered:
         left = self._first_heard_at + ALL_HEARD_S - self._clock()
         if left > 0:
             await asyncio.sleep(left)
-        return by_coordinator(self._mdns.found.values(), self._mdns.here)
+        return by_coordinator(self._mdns.found.values(), self._mdns.here, self._rule)
 
     def answered(self, coordinator_id: str) -> bool:
         """False where the address has gone to another coordinator meanwhile."""

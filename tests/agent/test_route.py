@@ -21,6 +21,7 @@ from agent.route import (
     first_in_order,
 )
 from shared.adverts import COORDINATORS, Found
+from shared.destinations.rules import CHOSEN
 from shared.mdns import Mdns
 from tests.fakes.listening import listening
 
@@ -65,6 +66,7 @@ class Scene:
             *(self.mdns, Plain(session).id_at, NOBODY, self.chosen.append, self.clock),
             bound=lambda: self.bound,
             picky=lambda: self.picky,
+            rule=CHOSEN,  # the real servers of a test are on loopback
         )
 
     def _searched(self) -> None:

@@ -62,7 +62,7 @@ class Told(msgspec.Struct):
 @pytest.mark.parametrize("gpus", [0, 2])
 async def test_a_beat_costs_little(tmp_path: Path, gpus: int) -> None:
     environment = os.environ | {"LD_LIBRARY_PATH": str(build_nvml(tmp_path)), "STANDIN_GPUS": str(gpus)}
-    async with FakeEngine.run(MODELS, loaded=MODELS[:2]) as fake, herd(tmp_path) as coordinator:
+    async with FakeEngine.run(MODELS, loaded=MODELS[:2]) as fake, herd(tmp_path, open=True) as coordinator:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", PROGRAM, str(tmp_path), coordinator.address, fake.address),
             *(str(BATCHES), str(BEATS)),
