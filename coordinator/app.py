@@ -17,7 +17,9 @@ from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
 from coordinator.core.policies import POLICIES
 from coordinator.core.swaps import Swaps
+from coordinator.core.usage import HOUR_S
 from coordinator.dashboard.context_usage import ContextUsage
+from coordinator.dashboard.login import Login
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
 from coordinator.dashboard.past import Past
@@ -214,6 +216,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         reads,
         clock,
     )
+    login = Login(known_keys.logins, settings.session_hours * HOUR_S)
     server = Server(
         dialects,
         bodies,
@@ -223,11 +226,11 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             route
             for part in (
                 *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
-                *(models.pins, Page(), Events(feed), swapping, joining_orders, JoinRoutes(reception)),
+                *(models.pins, Page(), login, Events(feed), swapping, joining_orders, JoinRoutes(reception)),
             )
             for route in part.routes()
         ],
-        gate(settings, known_keys.ring, clock),
+        gate(settings, known_keys),
         known_keys.under,
         open_mode=settings.open,
         coordinator_id=identity,
@@ -235,6 +238,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
         joining=joining,
+        welcome=login.welcome,
     )
     return _Parts(
         desk,

@@ -58,6 +58,7 @@ PREFLIGHT = Route("OPTIONS", "", frozenset({"public"}))
 """A browser's question whether an allowed page may ask: no answer to it, only whether there would be one."""
 
 Answers = Callable[[CallerRequest], Awaitable[None]]
+Welcome = Callable[[CallerRequest, Route | None], web.Response | None]
 
 log = logging.getLogger("herd.server")
 
@@ -81,8 +82,11 @@ class Server:
         header_limit: int,
         beat_limit: int,
         joining: Joining | None = None,
+        welcome: Welcome = lambda _request, _route: None,
     ) -> None:
-        """`further`: routes that need nothing of this class. Limits in bytes. `joining`: None: nobody speaks TLS."""
+        """`further`: routes that need nothing of this class. Limits in bytes. `joining`: None: nobody speaks TLS.
+        `welcome`: what a stranger is shown in place of a refusal; None: the refusal.
+        """
         self._dialects = dialects
         self._bodies = bodies
         self._members = members
@@ -90,6 +94,7 @@ class Server:
         self._gate = gate
         self._under_keys = under_keys
         self._joining = joining
+        self._welcome = welcome
         self._open = open_mode
         self._coordinator_id = coordinator_id
         self._header_limit = header_limit
@@ -188,7 +193,13 @@ class Server:
         """Judged by what aiohttp's router made of the path: no spelling of it leads past its row."""
         resource = request.match_info.route.resource
         row = None if resource is None else route_of(request.method, resource.canonical)
-        self._admit(caller_of(request), row or unknown(request.path))
+        caller = caller_of(request)
+        try:
+            self._admit(caller, row or unknown(request.path))
+        except NoAccess:
+            if (page := self._welcome(caller, row)) is None:
+                raise
+            return page
         return await handler(request)
 
     async def heartbeat(self, request: CallerRequest) -> None:
