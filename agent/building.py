@@ -24,6 +24,10 @@ from agent.supervision.launch import Launch, Rung
 from agent.supervision.progress import Progress
 from shared.sockets import is_loopback
 
+_LISTENS_AT = ("--host", "--listen", "--listen-address", "--bind", "--uds", "--path-unix")
+_LISTENS_BY = ("OLLAMA_HOST", "LLAMA_ARG_HOST", "VLLM_HOST", "HOST", "UVICORN_HOST")
+"""Flags and variables of engines that say where they listen."""
+
 log = logging.getLogger("herd-node.engines")
 
 
@@ -127,12 +131,23 @@ def _program(kind: EngineKind, options: Any, which: Callable[[str], str | None])
     """Raises ValueError where it cannot be started."""
     if kind.launch is None or kind.command is None:
         raise ValueError(f"{kind.name} is only adopted: give url=")
+    if opened := opening(options):
+        raise ValueError(
+            f"{opened} is left out: an engine is started on loopback, and the gateway faces the network"
+        )
     if kind.needs_model and not options.model:
         raise ValueError(f"{kind.name} is started for a model: give model=")
     found = program_of(kind, options, which)
     if found is None:
         raise ValueError(f"{kind.program} is not installed here: {kind.how}")
     return found
+
+
+def opening(options: Any) -> str:
+    """Of an engine's own arguments and environment, what says where it listens; empty: nothing."""
+    words = (word.partition("=")[0] for word in getattr(options, "arguments", ()))
+    named = (name for name in getattr(options, "environment", {}) if name.upper() in _LISTENS_BY)
+    return next((each for each in (*words, *named) if each in _LISTENS_AT or each.upper() in _LISTENS_BY), "")
 
 
 def _started(

@@ -4,11 +4,13 @@ It stays with the one it has for as long as that answers, and for a while after.
 own machine, else the one with the lowest id: so all agents of one network come to the same, whatever they hear first.
 """
 
+import ipaddress
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from shared.adverts import Found
+from shared.destinations.rules import HEARD
 from shared.interfaces import Address, reach_order
 from shared.sockets import url_of
 
@@ -31,12 +33,17 @@ def by_coordinator(found: Iterable[Found], mine: Iterable[Address]) -> list[Cand
     urls: dict[str, list[str]] = {}
     for each in sorted(found, key=lambda each: each.name):
         if coordinator_id := each.fields.get("id", ""):
-            ordered = reach_order(each.addresses, mine)
+            ordered = reach_order(filter(_may_be, each.addresses), mine)
             urls.setdefault(coordinator_id, []).extend(url_of(address, each.port) for address in ordered)
     return [
         Candidate(key, tuple(dict.fromkeys(addresses))[:MOST_ADDRESSES])
         for key, addresses in sorted(urls.items())
     ]
+
+
+def _may_be(address: str) -> bool:
+    """Anybody on the network can say an address."""
+    return not HEARD.why_not(ipaddress.ip_address(address))
 
 
 def in_order(

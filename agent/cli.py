@@ -227,7 +227,10 @@ def _run(flags: dict[str, Any], *, with_parent: bool) -> int:
     from agent.config import PREFIX, Settings, StartError
     from shared.lifetime import let_go_of_terminal
     from shared.logs import logging_to
+    from shared.private import keep_private
     from shared.settings import SettingsError, resolve
+
+    keep_private()
 
     def read() -> Any:
         return resolve(Settings, PREFIX, flags)

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from shared.destinations.pinning import addresses
+from shared.destinations.rules import CHOSEN
 from shared.errors import FleetError, GatewayUnreachable, StreamBroken
 from shared.http1.client import Response
 from shared.http1.exchange import Exchange
@@ -94,7 +96,7 @@ class EngineCalls:
     def __init__(self, connect_timeout_s: float) -> None:
         self._limits = Limits(connect_s=connect_timeout_s, idle_s=KEPT_FOR_S, pooled=KEPT)
         self._loop = asyncio.get_running_loop()
-        self._pool = Pool(self._limits)
+        self._pool = Pool(self._limits, resolve=lambda address: addresses(address.host, address.port, CHOSEN))
         self._tls: Pool | None = None
 
     async def ask(

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from coordinator.bounds import Bounds
 from shared.constraints import EXPECTED
 
 
@@ -11,7 +12,7 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
-class AccessSettings(Struct, frozen=True, kw_only=True):
+class AccessSettings(Bounds, frozen=True, kw_only=True):
     """As those in config.py."""
 
     open: Annotated[

@@ -17,9 +17,7 @@ from coordinator.contexts import Contexts
 from coordinator.core.desk import Desk
 from coordinator.core.policies import POLICIES
 from coordinator.core.swaps import Swaps
-from coordinator.core.usage import HOUR_S
 from coordinator.dashboard.context_usage import ContextUsage
-from coordinator.dashboard.login import Login
 from coordinator.dashboard.orders import Orders
 from coordinator.dashboard.page import Page
 from coordinator.dashboard.past import Past
@@ -57,6 +55,7 @@ from coordinator.server import Server
 from coordinator.startup import (
     Keys,
     advertise,
+    destinations,
     gate,
     keys,
     opened,
@@ -130,7 +129,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     callers = Callers(await asyncio.to_thread(owners, settings), allow_restricted=settings.allow_restricted)
     limits = settings.limits()
     desk = Desk(limits, settings.weights(), clock(), POLICIES[settings.policy], settings.pull_rules())
-    forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit)
+    gateways = destinations(settings)
+    forwarder = Forwarder(settings.connect_timeout, settings.buffer_limit, gateways.told)
     database = settings.database()
     store = TraceStore(
         database, settings.trace_retention_days, decision_days=settings.decision_retention_days
@@ -155,11 +155,12 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     members = Members(
         *(desk, limits, forwarder, dispatcher.apply, settings.connect_timeout, identity, clock, swaps),
         over_tls=BeatJudge(reception, open_mode=settings.open).over_tls,
+        gateways=gateways,
     )
     catalog = Catalog(desk, limits, clock)
     known_keys = keys(settings, clock)
     relay = Relay(dispatcher, callers, known_keys.allowances, settings.frame_limit, settings.whole_limit)
-    bodies = Bodies(settings.bodies_limit)
+    bodies = Bodies(settings.bodies_limit, settings.json_depth, urls=settings.image_urls == "pass")
     errands = OllamaErrands(
         *(forwarder, catalog, bodies, settings.frame_limit, settings.whole_limit),
         Registries(settings.registry_hosts),
@@ -216,7 +217,6 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         reads,
         clock,
     )
-    login = Login(known_keys.logins, settings.session_hours * HOUR_S)
     server = Server(
         dialects,
         bodies,
@@ -226,7 +226,8 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             route
             for part in (
                 *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
-                *(models.pins, Page(), login, Events(feed), swapping, joining_orders, JoinRoutes(reception)),
+                *(models.pins, Page(), known_keys.login, Events(feed), swapping, joining_orders),
+                JoinRoutes(reception),
             )
             for route in part.routes()
         ],
@@ -238,7 +239,9 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         header_limit=settings.header_limit,
         beat_limit=settings.beat_limit,
         joining=joining,
-        welcome=login.welcome,
+        header_time_s=settings.header_time,
+        per_address=settings.connections_per_address,
+        welcome=known_keys.login.welcome,
     )
     return _Parts(
         desk,

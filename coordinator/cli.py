@@ -106,7 +106,10 @@ def _serve(flags: dict[str, Any], *, with_parent: bool) -> int:
     from coordinator.config import PREFIX, Settings
     from shared.lifetime import let_go_of_terminal
     from shared.logs import logging_to
+    from shared.private import keep_private
     from shared.settings import SettingsError, resolve
+
+    keep_private()
 
     def read() -> Any:
         return resolve(Settings, PREFIX, flags, other_prefixes=("FLEET_NODE_",))

@@ -13,6 +13,8 @@ from coordinator.core.call import Target
 from coordinator.core.context import overflow_told
 from coordinator.core.node import NotReached
 from coordinator.engine_faults import ERROR_TEXT_LIMIT, engine_error_text, failure, is_failure
+from shared.destinations.pinning import addresses
+from shared.destinations.rules import Gateways, Rule
 from shared.errors import (
     FleetError,
     GatewayBroke,
@@ -120,13 +122,23 @@ class EngineReply:
 class Forwarder:
     """To all gateways: one pool of connections for calls, one for looks at whether they are there."""
 
-    def __init__(self, connect_timeout_s: float, buffer_limit: int) -> None:
-        """Must be made inside a running loop; `buffer_limit` in bytes, for whole answers."""
+    def __init__(self, connect_timeout_s: float, buffer_limit: int, rule: Rule | None = None) -> None:
+        """Must be made inside a running loop; `buffer_limit` in bytes, for whole answers. `rule`: for what the names of
+        gateways stand for; numbers were looked at when they were told.
+        """
+        rule = rule or Gateways().told
         self._buffer_limit = buffer_limit
         self._address = functools.lru_cache(ADDRESSES)(_address)
         self._admits: Callable[[Certified], bool] = lambda _peer: False
-        limits = Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S)
-        self._pool, self._looks = Pool(limits, None, self._admitted), Pool(limits, None, self._admitted)
+
+        def pool() -> Pool:
+            return Pool(
+                Limits(connect_s=connect_timeout_s, idle_s=POOLED_FOR_S),
+                admits=self._admitted,
+                resolve=lambda address: addresses(address.host, address.port, rule),
+            )
+
+        self._pool, self._looks = pool(), pool()
 
     async def close(self) -> None:
         """Closes every connection."""

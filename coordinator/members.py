@@ -13,6 +13,8 @@ from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.swaps import Swaps
 from coordinator.forward import Forwarder
+from shared.destinations.rules import Gateways
+from shared.destinations.urls import BadDestination
 from shared.errors import CallerFault, NameTaken
 from shared.names import NodeId
 from shared.sockets import url_of
@@ -45,6 +47,7 @@ class Members:
         clock: Callable[[], float] = time.monotonic,
         swaps: Swaps | None = None,
         over_tls: OverTls = lambda _node_id, _certified: False,
+        gateways: Gateways = Gateways(),  # noqa: B008 - it is frozen
     ) -> None:
         """`over_tls` judges whose beats are heard."""
         self._desk = desk
@@ -57,6 +60,7 @@ class Members:
         self._swaps = swaps or Swaps()
         self._over_tls = over_tls
         self._dismissed: set[NodeId] = set()
+        self._gateways = gateways
         self._wake = asyncio.Event()
         self._decoder = msgspec.json.Decoder(Heartbeat)
         self._standings: dict[NodeId, str] = {}
@@ -71,8 +75,12 @@ class Members:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CallerFault(f"bad heartbeat: {error}") from error
         now = self._clock()
+        try:
+            host = self._gateways.host(heartbeat.gateway_host, source)
+        except BadDestination as error:
+            raise CallerFault(f"this node's gateway is not gone to: {error}") from error
         tls = self._over_tls(NodeId(heartbeat.node_id), certified)
-        address = url_of(heartbeat.gateway_host or source, heartbeat.gateway_port, tls=tls)
+        address = url_of(host, heartbeat.gateway_port, tls=tls)
         try:
             self._apply(self._desk.heard(heartbeat, address, now))
         except NameTaken:

@@ -81,11 +81,13 @@ class Server:
         body_limit: int,
         header_limit: int,
         beat_limit: int,
+        header_time_s: float = 10.0,
+        per_address: int = 0,
         joining: Joining | None = None,
         welcome: Welcome = lambda _request, _route: None,
     ) -> None:
-        """`further`: routes that need nothing of this class. Limits in bytes. `joining`: None: nobody speaks TLS.
-        `welcome`: what a stranger is shown in place of a refusal; None: the refusal.
+        """`further`: routes that need nothing of this class. Limits in bytes; `per_address`: connections. `joining`:
+        None: nobody speaks TLS. `welcome`: what a stranger is shown in place of a refusal; None: the refusal.
         """
         self._dialects = dialects
         self._bodies = bodies
@@ -100,6 +102,8 @@ class Server:
         self._header_limit = header_limit
         self._beat_limit = beat_limit
         self._body_limit = body_limit
+        self._header_time_s = header_time_s
+        self._per_address = per_address
         self._identities = Identities()
         calls: dict[tuple[str, str], Answers] = {("POST", "/heartbeat"): self.heartbeat}
         for dialect in dialects:
@@ -128,7 +132,13 @@ class Server:
     async def start(self) -> HttpServer:
         """That it serves by. Inside a running loop."""
         await self._web.start()
-        limits = Limits(head=PARSER_FACTOR * self._header_limit, headers=MOST_HEADERS, idle_s=IDLE_S)
+        limits = Limits(
+            head=PARSER_FACTOR * self._header_limit,
+            headers=MOST_HEADERS,
+            head_s=self._header_time_s,
+            idle_s=IDLE_S,
+            per_address=self._per_address,
+        )
         if self._joining is None:
             return HttpServer(self.handle, self._malformed, limits)
         certificates, reception = self._joining

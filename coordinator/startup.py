@@ -27,6 +27,7 @@ from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.usage import HOUR_S, WEEK_HOURS
+from coordinator.dashboard.login import Login
 from coordinator.dialects.callers import BadLine, KeyOwner, owners_of
 from coordinator.forward import Forwarder
 from coordinator.joining.beginning import Joining
@@ -35,6 +36,8 @@ from coordinator.server import Server
 from coordinator.trace_reader import TraceReader
 from shared import __version__
 from shared.adverts import coordinator_advert
+from shared.destinations.rules import CONFIGURED, Gateways
+from shared.destinations.urls import BadDestination, read
 from shared.errors import Unavailable
 from shared.interfaces import own_addresses
 from shared.mdns import Mdns
@@ -73,6 +76,7 @@ class Keys(NamedTuple):
     watch: KeyWatch
     slow_down: SlowDown
     logins: Logins
+    login: Login
 
 
 def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
@@ -90,13 +94,13 @@ def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
         logins.forget()
 
     watch = KeyWatch(key_file.KeyFile(directory / key_file.FILE), ring, used, gone)
-    return Keys(ring, allowances, under, watch, slow_down, logins)
+    return Keys(ring, allowances, under, watch, slow_down, logins, Login(logins))
 
 
 def gate(settings: Settings, keys: Keys) -> Gate:
     """Who may do what, as this machine and its settings say."""
     hosts = Hosts(socket.gethostname(), settings.hostnames, lambda: (each.ip for each in own_addresses()))
-    mode = Mode(open=settings.open, heartbeats_plain=settings.open)
+    mode = Mode(open=settings.open)
     return Gate(
         *(keys.ring, hosts, Cors(settings.origins), mode),
         slow_down=keys.slow_down,
@@ -173,3 +177,14 @@ async def opened(server: Server, settings: Settings) -> AsyncIterator[str]:
             yield url_of(host, port)
     finally:
         await server.close()
+
+
+def destinations(settings: Settings) -> Gateways:
+    """Where nodes may be. Raises SettingsError, also for a registry that is none to be asked."""
+    try:
+        place = read(settings.registry_url)
+        if place.address is not None and (why := CONFIGURED.why_not(place.address)):
+            raise BadDestination(why)
+    except BadDestination as error:
+        raise SettingsError(f"FLEET_REGISTRY_URL: {error}") from error
+    return Gateways(settings.networks())

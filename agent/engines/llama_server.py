@@ -208,7 +208,9 @@ def _replica(entry: ModelEntry, props: Props, busy: int) -> Replica:
 async def unload(session: aiohttp.ClientSession, url: str, model: str) -> None:
     """Takes a model out of a router's memory. Raises EngineError."""
     try:
-        async with session.post(f"{url}/models/unload", json={"model": model}) as response:
+        async with session.post(
+            f"{url}/models/unload", json={"model": model}, allow_redirects=False
+        ) as response:
             if response.status != 200:
                 raise EngineError(f"/models/unload answered {response.status}")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -290,7 +290,9 @@ class LlamaCpp:
     async def _tokens(self, text: str, special: bool) -> list[int]:
         wanted = {"content": text, "add_special": special, "parse_special": True}
         try:
-            async with self._session.post(f"{self.url}/tokenize", json=wanted) as response:
+            async with self._session.post(
+                f"{self.url}/tokenize", json=wanted, allow_redirects=False
+            ) as response:
                 response.raise_for_status()
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -20,7 +20,10 @@ from agent.engines.openai_server import Mending, Reading
 from agent.engines.openai_streams import said_as_error
 from agent.engines.options import Calls, Tokens
 from agent.engines.options import Options as Shared
+from shared.destinations.rules import CHOSEN, check_host
+from shared.destinations.urls import BadDestination
 from shared.errors import EngineBusy
+from shared.private import TooWide, check_private
 
 CONTRACT = Contract(kind="openai", restricted="cost")
 WINDOW_S = 60.0
@@ -60,6 +63,10 @@ def base(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is no address; expected https://HOST/v1")
+    try:
+        check_host(parts.hostname, CHOSEN)
+    except BadDestination as error:
+        raise ValueError(f"{parts.hostname!r} is not gone to: {error}") from error
     return url.rstrip("/").removesuffix("/v1")
 
 
@@ -74,11 +81,14 @@ def headers(options: Options) -> dict[str, str]:
         return {}
     path = Path(options.key_file).expanduser()
     try:
+        check_private(path)
         with path.open("rb") as file:
             key = file.read(LARGEST_KEY + 1).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it holds more than ASCII"
         raise KeyRefused(f"the key file {path} cannot be read: {why}") from error
+    except TooWide as error:
+        raise KeyRefused(str(error)) from error
     if not key or len(key) > LARGEST_KEY or not key.isprintable() or " " in key:
         raise KeyRefused(f"the key file {path} holds no key: one word is expected")
     return {"Authorization": f"Bearer {key}"}

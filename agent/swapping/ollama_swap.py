@@ -58,7 +58,7 @@ def _known(models: list[Model], model: str) -> tuple[str, str]:
 async def _pull(session: aiohttp.ClientSession, url: str, name: str) -> None:
     """Raises EngineError."""
     last = _Line()
-    async with session.post(url, json={"model": name, "stream": True}) as answer:
+    async with session.post(url, json={"model": name, "stream": True}, allow_redirects=False) as answer:
         while True:
             async with asyncio.timeout(STILL_S):
                 line = await answer.content.readline()

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from agent.addresses import OLLAMA_PORT
+from agent.verbs.known_holes import holes
 from shared.doctor.commands import started
 from shared.doctor.network_checks import opening
 from shared.doctor.source import Installed, install_command, update_command
@@ -62,7 +63,7 @@ def engines(
     startable: bool = False,
     herd: Installed = Installed(),  # noqa: B008 - it is frozen
 ) -> Iterator[Finding]:
-    """no_engine, engine_down, engine_found, engine_old, engine_open.
+    """no_engine, engine_down, engine_found, engine_old, engine_hole, engine_open.
 
     `wanted`: the kinds of engines that are named; of others than these two `herd-node engines` tells. `embedded`:
     whether llama.cpp is installed; `startable`: whether the agent starts an Ollama that is named; `herd`: how it is
@@ -131,6 +132,7 @@ def _ollama(seen: OllamaSeen) -> Iterator[Finding]:
             command="curl -fsSL https://ollama.com/install.sh | sh",
             data={"version": seen.version},
         )
+    yield from holes(seen.version, known, facing=bool(seen.open_at))
     if seen.open_at:
         loopback = f"127.0.0.1:{urlsplit(seen.url).port or OLLAMA_PORT}"
         yield Finding(

@@ -34,8 +34,6 @@ class Mode(Struct, frozen=True):
     """How the coordinator was started."""
 
     open: bool = False
-    heartbeats_plain: bool = True
-    """Whether nodes are heard without a certificate."""
 
 
 def decide(
@@ -63,7 +61,7 @@ def decide(
             principal = STRANGER
         else:
             principal = _principal(facts, mode, host, find, find_session, allowed_page=allowed_page)
-    if principal.scopes.isdisjoint(route.scopes) and not _is_plain_beat(route, mode):
+    if principal.scopes.isdisjoint(route.scopes) and not _is_plain_beat(route, mode, principal):
         raise _refusal(facts, route, mode, principal)
     if route.form or (principal.by_session and route.method not in _READING):
         _refuse_no_page(facts)
@@ -126,8 +124,9 @@ def _refuse_forms(facts: Facts) -> None:
         raise NotJson("this has to be JSON: send it with Content-Type: application/json")
 
 
-def _is_plain_beat(route: Route, mode: Mode) -> bool:
-    return mode.heartbeats_plain and "node" in route.scopes
+def _is_plain_beat(route: Route, mode: Mode, principal: Principal) -> bool:
+    """Open mode hears nodes without a certificate, as near as those who may call."""
+    return mode.open and principal in (OWNER, NEIGHBOUR) and "node" in route.scopes
 
 
 def _refusal(facts: Facts, route: Route, mode: Mode, principal: Principal) -> FleetError:

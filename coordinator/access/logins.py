@@ -29,6 +29,8 @@ class Logins:
         self._sessions = sessions
         self._slow_down = slow_down
         self._clock = clock
+        self.lives_s = sessions.lives_s
+        """Of a session, in seconds."""
 
     def log_in(self, secret: str, address: str) -> str:
         """The session's token. Raises NoAccess, LimitReached after too many of these from `address`, and Forbidden for

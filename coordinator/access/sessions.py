@@ -20,7 +20,7 @@ class Sessions:
     def __init__(self, per_key: int, lives_s: float) -> None:
         """`per_key`: with one key at once; a further one ends the oldest of that key, and no other's."""
         self._per_key = per_key
-        self._lives_s = lives_s
+        self.lives_s = lives_s
         self._known: dict[bytes, _Session] = {}
         self._of_key: dict[str, list[bytes]] = {}
         """The oldest first."""
@@ -33,7 +33,7 @@ class Sessions:
         token = secrets.token_urlsafe(SECRET_BYTES)
         kept = sha256_of(token)
         self._drop([each for each in self._of_key.get(key_id, ()) if now >= self._known[each].ends])
-        self._known[kept] = _Session(key_id, now + self._lives_s)
+        self._known[kept] = _Session(key_id, now + self.lives_s)
         there = self._of_key.setdefault(key_id, [])
         there.append(kept)
         self._drop(there[: -self._per_key])

@@ -72,6 +72,8 @@ class Circuits:
         self._circuits: dict[Place, Circuit] = {}
         self.opened: set[Place] = set()
         """Those that are open or half-open: few, and empty as a rule. Read only."""
+        self._renewed: dict[NodeId, float] = {}
+        """When a node's agent was last believed to be another one."""
         self._changes: list[tuple[float, Place]] = []
         """When time alone changes what a place may be given, soonest first; some no longer hold."""
 
@@ -119,8 +121,16 @@ class Circuits:
             longer = min(2 * circuit.opened_for_s, max(LONGEST_OPEN_S, self._limits.circuit_open_s))
             self._open(place, circuit, now, longer, f"{circuit.in_a_row} failures in a row")
 
+    def restarted(self, node_id: NodeId, now: float) -> None:
+        """The node's agent says that it was started anew. Who says so all the time keeps what its calls came to."""
+        if now - self._renewed.get(node_id, -math.inf) < LONGEST_OPEN_S:
+            return
+        self._renewed = {each: at for each, at in self._renewed.items() if now - at < LONGEST_OPEN_S}
+        self._renewed[node_id] = now
+        self.forget(node_id)
+
     def forget(self, node_id: NodeId) -> None:
-        """The node's agent was started anew, or is gone."""
+        """The node is another one, or is gone."""
         for place in [place for place in self._circuits if place.node_id == node_id]:
             del self._circuits[place]
             if place in self.opened:

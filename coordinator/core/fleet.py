@@ -86,7 +86,7 @@ class Fleet:
                 return node
             before, loaded = set(node.spots), node.loaded()
             if heartbeat.epoch != node.heartbeat.epoch:
-                self.circuits.forget(node.node_id)  # those were another process's
+                self.circuits.restarted(node.node_id, now)  # those were another process's
             node.heard(heartbeat, address, now, self._limits)
         now_loaded = node.loaded()
         self._copies.update(now_loaded - loaded)

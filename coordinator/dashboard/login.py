@@ -39,10 +39,8 @@ class Who(msgspec.Struct, frozen=True):
 class Login:
     """Reads its files once."""
 
-    def __init__(self, logins: Logins, lives_s: float) -> None:
-        """`lives_s`: how long a browser keeps its cookie."""
+    def __init__(self, logins: Logins) -> None:
         self._logins = logins
-        self._lives_s = lives_s
         here = resources.files(__package__)
         style, icon = (here.joinpath(name).read_text() for name in ("page.css", "icon.svg"))
         icon = icon.replace("<svg ", '<svg width="28" height="28" aria-hidden="true" ', 1)
@@ -86,7 +84,7 @@ class Login:
             return self._shown(error.status, error)
         cookies = caller.exchange.head.get(b"cookie")
         self._logins.log_out(token_in(cookies))
-        return _to_dashboard(kept(token, self._lives_s, secure=_is_secure(caller)))
+        return _to_dashboard(kept(token, self._logins.lives_s, secure=_is_secure(caller)))
 
     async def log_out(self, request: web.Request) -> web.Response:
         """POST /dashboard/logout, a form with nothing in it."""

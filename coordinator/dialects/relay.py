@@ -31,9 +31,11 @@ NOT_RELAYED = frozenset(
     (
         *(b"connection", b"keep-alive", b"transfer-encoding", b"content-length"),
         *(b"date", b"server", b"set-cookie", b"x-request-id"),
+        *(b"location", b"refresh", b"link", b"alt-svc", b"clear-site-data", b"strict-transport-security"),
+        *(b"www-authenticate", b"proxy-authenticate", b"service-worker-allowed", b"content-security-policy"),
     )
 )
-"""Headers of an engine's answer that mean nothing to the caller."""
+"""Headers of an engine's answer that mean nothing to the caller, or would speak for this address in its browser."""
 NOT_STREAMED = NOT_RELAYED | {b"cache-control", b"x-accel-buffering"}
 """Likewise; of a stream they are said here."""
 _TYPE = frozenset((b"content-type",))
@@ -260,7 +262,8 @@ def relayed(head: ResponseHead, drop: frozenset[bytes] = NOT_RELAYED) -> list[He
     return [
         header
         for header in head.headers
-        if (name := header[0].lower()) not in drop and not name.startswith(b"x-fleet-")
+        if (name := header[0].lower()) not in drop
+        and not name.startswith((b"x-fleet-", b"access-control-", b"cross-origin-"))
     ]
 
 

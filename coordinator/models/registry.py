@@ -18,8 +18,9 @@ import msgspec
 from msgspec import Struct
 
 from shared import __version__
+from shared.destinations.pinning import Pinned
+from shared.destinations.rules import CONFIGURED
 from shared.names import ModelName
-from shared.resolver import Resolver
 from shared.sockets import is_loopback, why_not
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -98,7 +99,7 @@ class Registry:
         self._down: dict[str, tuple[float, str]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=AT_ONCE, resolver=Resolver()),
+            connector=aiohttp.TCPConnector(limit=AT_ONCE, resolver=Pinned(CONFIGURED)),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=not is_loopback(url),  # a proxy of the environment is for what is far away
             headers={"User-Agent": f"herd/{__version__}", "Accept": MANIFEST},
@@ -126,12 +127,14 @@ class Registry:
                 raise self._is_down(base, _why(error, self._timeout_s)) from error
         if status in (401, 403, 404):
             raise NotToBeHad(f"the registry {_host(base)} does not know it")
+        if 300 <= status < 400:  # wherever it points to, nobody here chose it
+            raise self._is_down(base, f"it answered {status}, and redirects are not followed")
         if status != 200:
             raise self._is_down(base, f"it answered {status}")
         return _size(body, _host(base))
 
     async def _get(self, url: str) -> tuple[int, bytes]:
-        async with self._session.get(url, max_redirects=3) as response:
+        async with self._session.get(url, allow_redirects=False) as response:
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk

@@ -80,7 +80,9 @@ class Follower:
             | key_header(self.url)
             | ({"Last-Event-ID": self._last_id} if self._last_id else {})
         )
-        async with session.get(f"{self.url}/fleet/events", headers=headers, timeout=limits) as response:
+        async with session.get(
+            f"{self.url}/fleet/events", headers=headers, timeout=limits, allow_redirects=False
+        ) as response:
             if response.status != 200:
                 raise _refused(self.url, response.status, await response.content.read(ERROR_BYTES))
             reader = EventReader()

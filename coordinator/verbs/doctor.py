@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from coordinator.config import PREFIX, Settings
 from coordinator.reachable import reachable
-from coordinator.verbs.doctor_checks import Health, NodeTold, Report, Status, running, strangers
+from coordinator.verbs.doctor_checks import Health, NodeTold, Report, Status, facing, running, strangers
 from shared import __version__
 from shared.autostart.installing import restarting
 from shared.doctor import directory_checks, looks, machine_checks, network_checks
@@ -53,6 +53,10 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     yield from machine_checks.port(port, flags)
     restart = shlex.join(restarting("herd", "coordinator"))
     yield from running(health, url, __version__, started("herd", flags), restart, taken=port.taken)
+    own = sorted(each.ip for each in own_addresses())
+    yield from facing(
+        only_address(settings.host) or "", [] if is_loopback(settings.host) else own, settings.port
+    )
     others = reachable(
         url_of(settings.host or "0.0.0.0", settings.port), own_addresses(), socket.gethostname()
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from shared.destinations.ranges import kind_of, number
 from shared.finding import Finding
 
 
@@ -85,6 +86,31 @@ def running(
             + ("" if restart else " End the one that runs (ctrl-C in its terminal), then:"),
             command=restart or start,
         )
+
+
+def facing(host: str, own: Iterable[str], port: int) -> Iterator[Finding]:
+    """coordinator_public. `host`: on which it listens, empty for all; `own`: this machine's addresses. An IPv6 one is
+    public at most homes, behind a router that lets nobody in: only one that was named is told.
+    """
+    heard = [each for each in own if not host or each == host]
+    public = [each for each in heard if _is_public(each) and (host or ":" not in each)]
+    if not public:
+        return
+    private = next((each for each in own if number(each) is not None and not _is_public(each)), "127.0.0.1")
+    yield Finding(
+        check_id="coordinator_public",
+        severity="critical",
+        title=f"The coordinator listens on a public address: {', '.join(public)}",
+        description="The whole internet can try its keys, and find its holes.",
+        fix="Listen on a private address, or behind a VPN:",
+        command=f"herd --host {private} --port {port}",
+        data={"addresses": public},
+    )
+
+
+def _is_public(text: str) -> bool:
+    address = number(text)
+    return address is not None and kind_of(address) == "public"
 
 
 def strangers(found: Iterable[Stranger], url: str, opening: str = "") -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from shared.settings import DEFAULT_DATA_DIR
 
 
 def directory(seen: DirectorySeen, program: str, given: Mapping[str, Any] | None = None) -> Iterator[Finding]:
-    """data_dir_unusable, data_dir_foreign, data_dir_locked, data_dir_open. `given`: the flags of doctor."""
+    """data_dir_unusable, data_dir_foreign, data_dir_locked, data_dir_open, data_dir_wide. `given`: doctor's flags."""
     elsewhere = "" if seen.default else started(program, given, data_dir=DEFAULT_DATA_DIR)
     if seen.problem:
         fix, command = _usable(seen, elsewhere)
@@ -42,6 +42,16 @@ def directory(seen: DirectorySeen, program: str, given: Mapping[str, Any] | None
             description="Any user of this machine can change what the fleet remembers.",
             fix="Keep it to its owner." if seen.own else "Use a directory of its own.",
             command=f"{sudo}chmod go-w {quote(seen.path)}" if seen.own else elsewhere,
+        )
+    elif seen.readable_by_others:
+        sudo = "" if seen.mine else "sudo "
+        yield Finding(
+            check_id="data_dir_wide",
+            severity="warning",
+            title=f"Other users of this machine may look into {seen.path}",
+            description="Logs, traces and secrets of the fleet are there. What is made anew is kept to its owner.",
+            fix="Keep it to its owner." if seen.own else "Use a directory of its own.",
+            command=f"{sudo}chmod go= {quote(seen.path)}" if seen.own else elsewhere,
         )
 
 

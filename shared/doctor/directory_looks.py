@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from shared.doctor.seen import DirectorySeen
+from shared.private import OTHERS
 from shared.settings import DEFAULT_DATA_DIR
 
 LOOKED_AT = 200
@@ -51,6 +52,7 @@ def directory(path: Path) -> DirectorySeen:
         foreign=foreign,
         locked=locked,
         writable_by_all=not problem and os.name != "nt" and bool(status.st_mode & 0o002),
+        readable_by_others=not problem and os.name != "nt" and bool(status.st_mode & OTHERS),
     )
 
 

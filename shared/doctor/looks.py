@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import psutil
@@ -19,7 +19,15 @@ ASK_TIMEOUT_S = 3.0
 BODY_BYTES = 16 * 2**20
 Told = TypeVar("Told")
 
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """An answer that points elsewhere is an answer."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """None: not followed."""
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Straight)
 """Everything asked is a neighbour."""
 
 

@@ -49,6 +49,7 @@ class DirectorySeen(Struct, frozen=True, kw_only=True):
     locked: tuple[str, ...] = ()
     """What herd writes there, is this user's, and may not be written."""
     writable_by_all: bool = False
+    readable_by_others: bool = False
 
 
 class RoomSeen(Struct, frozen=True, kw_only=True):

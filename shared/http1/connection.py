@@ -57,9 +57,9 @@ class Connection(Line):
         super().connection_made(transport)
         server = self._server
         self._transport.set_write_buffer_limits(high=server.limits.buffered)
-        server.connections.add(self)
         server.sweep.add(self)
         self._due = self._loop.time() + server.limits.idle_s
+        server.enter(self)
         if server.stopping:
             self._close()
 

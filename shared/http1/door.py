@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from shared.http1.line import NEVER
 from shared.http1.secured import Secured
-from shared.sockets import reset
+from shared.sockets import peer_host, reset
 
 if TYPE_CHECKING:
     from shared.http1.server import Server
@@ -39,8 +39,8 @@ class Door(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         server = self._server
         self._due = server.loop.time() + server.limits.idle_s
-        server.doors.add(self)
         server.sweep.add(self)
+        server.meet(self, peer_host(self._transport))
         if server.stopping:
             self.shut()
 

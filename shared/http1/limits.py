@@ -29,6 +29,8 @@ class Limits:
     """Of clients, under way at once: above it, the oldest gives way."""
     connect_s: float = 5.0
     """Name, connection and TLS together."""
+    per_address: int = 0
+    """Connections that one client's address may have open; 0: any number."""
     connections: int = 4_096
     """Open to one upstream address at once."""
     pooled: int = 512

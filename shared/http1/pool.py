@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 from shared.http1.client import Response, Upstream
@@ -35,6 +35,9 @@ class Address(NamedTuple):
     """Whom a certificate of the fleet must name; empty: the pool's context alone judges, by the host."""
 
 
+Resolve = Callable[[Address], Awaitable[tuple[str, ...]]]
+
+
 class _Upstreams:
     """Of one address."""
 
@@ -58,13 +61,16 @@ class Pool:
         self,
         limits: Limits,
         tls: ssl.SSLContext | None = None,
+        *,
         admits: Callable[[Certified], bool] = lambda _peer: True,
+        resolve: Resolve | None = None,
     ) -> None:
         """`tls`: for addresses that want it; may be replaced for connections that come later. `admits`: whether a peer
-        that proved its name may be asked.
+        that proved its name may be asked. `resolve`: what an address' host stands for, as numbers.
         """
         self.tls = tls
         self._admits = admits
+        self._resolve = resolve
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._by_address: dict[Address, _Upstreams] = {}
@@ -186,12 +192,17 @@ class Pool:
                 upstreams.idle.remove(upstream)
             self._forget(address, upstreams)
 
-        local = address.host.lower().rstrip(".") == "localhost"
-        hosts = _LOOPBACK if local else (address.host,)
+        hosts = await self._hosts(address)
         for host in hosts[:-1]:
-            with contextlib.suppress(OSError):
-                return await self._connection(host, address, upstreams, idle, over)
+            with contextlib.suppress(OSError):  # TimeoutError is one
+                async with asyncio.timeout(self._limits.connect_s / len(hosts)):
+                    return await self._connection(host, address, upstreams, idle, over)
         return await self._connection(hosts[-1], address, upstreams, idle, over)
+
+    async def _hosts(self, address: Address) -> tuple[str, ...]:
+        if address.host.lower().rstrip(".") == "localhost":
+            return _LOOPBACK
+        return await self._resolve(address) if self._resolve else (address.host,)
 
     async def _connection(
         self, host: str, address: Address, upstreams: _Upstreams, idle: Told, over: Told

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from shared.http1.connection import Connection
+from shared.http1.crowd import Crowd
 from shared.http1.door import Door
 from shared.http1.exchange import Exchange
 from shared.http1.faults import BadMessage
@@ -52,6 +53,7 @@ class Server:
         """Connections of which nobody knows yet what they will be."""
         self._shaking: dict[Door, None] = {}
         """Of these, in a handshake; the oldest first."""
+        self._crowd = Crowd(limits.per_address)
         self.stopping = False
         self._listening: list[asyncio.Server] = []
         self._gone: asyncio.Future[None] | None = None
@@ -101,6 +103,12 @@ class Server:
             connection.cut()
         return len(found)
 
+    def meet(self, door: Door, peer: str) -> None:
+        """It has begun; one too many of its address ends at once."""
+        self.doors.add(door)
+        if not self._crowd.enters(door, peer):
+            door.shut()
+
     def shaking(self, door: Door) -> None:
         """A handshake begins: above the bound, the oldest one gives way, since honest ones take no time."""
         if len(self._shaking) >= self.limits.handshakes:
@@ -111,10 +119,18 @@ class Server:
         """It has become something else, or has ended."""
         self.doors.discard(door)
         self._shaking.pop(door, None)
+        self._crowd.leaves(door)
+
+    def enter(self, connection: Connection) -> None:
+        """It has begun, or come through a door; one too many of its address ends at once."""
+        self.connections.add(connection)
+        if not self._crowd.enters(connection, connection.peer):
+            connection.abort()
 
     def forget(self, connection: Connection) -> None:
         """It has ended, with what was worked on."""
         self.connections.discard(connection)
+        self._crowd.leaves(connection)
         if self._gone is not None and not self.connections and not self._gone.done():
             self._gone.set_result(None)
 

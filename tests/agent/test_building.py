@@ -10,9 +10,10 @@ import aiohttp
 import msgspec
 import pytest
 
-from agent.building import Around, built
+from agent.building import Around, built, opening, origin
 from agent.engines.kinds import BUILT_IN, KINDS
 from agent.engines.openai_server import OpenAIServer
+from agent.engines.options import Started
 from agent.engines.wanted import wanted
 from agent.supervision.launch import LADDER, Launch, Rung
 from tests.fakes.doubles.running import Double, behind_gateway, engine_session, running
@@ -114,6 +115,23 @@ async def test_one_that_cannot_be_had_is_down_and_says_why(tmp_path: Path, text:
         report = await engine(text, tmp_path, session, Noted()).look()
     assert not report.up
     assert words in report.reason
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"arguments": ("--host", "0.0.0.0")},
+        {"arguments": ("-v", "--host=::")},
+        {"environment": {"OLLAMA_HOST": "0.0.0.0"}},
+        {"environment": {"llama_arg_host": "0.0.0.0"}},
+    ],
+    ids=["flag", "flag-and-value", "variable", "in-small-letters"],
+)
+def test_nothing_opens_an_engine_further(options: dict[str, Any]) -> None:
+    assert opening(Started(**options))
+    with pytest.raises(ValueError, match="is started on loopback"):
+        origin(KINDS["vllm"], Started(model="/m/x", **options), lambda _: "/usr/bin/vllm")
+    assert not opening(Started(arguments=("--max-model-len", "9"), environment={"CUDA_VISIBLE_DEVICES": "0"}))
 
 
 async def test_one_that_is_not_installed_says_how_it_would_be(tmp_path: Path) -> None:

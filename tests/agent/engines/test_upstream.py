@@ -16,6 +16,7 @@ from tests.fakes.doubles.running import behind_gateway, engine_session
 async def test_it_is_restricted_priced_and_given_the_nodes_key(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("sk-of-the-node\n")
+    key.chmod(0o600)
     async with FakeEngine.run(models=["big", "small"]) as fake, engine_session() as session:
         options = upstream.Options(
             url=f"{fake.address}/v1", key_file=str(key), models=("big", "gone"), price_in=0.5, price_out=2.0
@@ -54,6 +55,7 @@ def test_only_a_rule_of_its_owner_frees_it() -> None:
 def test_a_file_without_a_key_is_refused_and_not_quoted(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)
+    path.chmod(0o600)
     with pytest.raises(upstream.KeyRefused, match="key file") as raised:
         upstream.headers(upstream.Options(key_file=str(path)))
     assert "two words" not in str(raised.value)
@@ -78,3 +80,11 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="is no address"):
         upstream.base(url)
     assert upstream.base("https://api.example/v1/") == "https://api.example"
+
+
+def test_a_key_that_others_may_read_is_refused_with_the_command_that_mends_it(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("sk-of-the-node\n")
+    path.chmod(0o640)
+    with pytest.raises(upstream.KeyRefused, match=rf"others may read it: chmod go= '{path}'"):
+        upstream.headers(upstream.Options(key_file=str(path)))

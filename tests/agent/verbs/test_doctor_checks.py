@@ -15,7 +15,7 @@ from shared.finding import Finding
 from shared.wire import Gpu
 
 URL = "http://localhost:11434"
-UP = OllamaSeen(url=URL, version="0.12.6")
+UP = OllamaSeen(url=URL, version="0.17.1")
 DOWN = OllamaSeen(url=URL, problem="Connection refused")
 CARD = Gpu(uuid="GPU-1", name="RTX 4090")
 
@@ -215,3 +215,26 @@ def test_a_firewall_in_the_way_has_its_command() -> None:
     assert found.command == "sudo ufw allow 11436/tcp"
     (found,) = doctor_checks.membership(seen, "b", 11436, "", runs=True)
     assert found.command == "herd-node --advertise HOST"
+
+
+@pytest.mark.parametrize(
+    ("version", "open_at", "holes", "severity"),
+    [
+        ("0.1.28", (), 3, "warning"),
+        ("0.1.33", (), 2, "warning"),
+        ("0.17.0", (), 1, "warning"),
+        ("0.17.0", ("192.168.1.7",), 1, "critical"),
+        ("0.17.1", ("192.168.1.7",), 0, ""),
+        ("0.0.0", (), 0, ""),
+    ],
+    ids=["first", "second", "third", "facing-the-network", "mended", "built-at-home"],
+)
+def test_an_engine_with_a_known_hole(
+    version: str, open_at: tuple[str, ...], holes: int, severity: str
+) -> None:
+    seen = OllamaSeen(url=URL, version=version, open_at=open_at)
+    found = [
+        each for each in doctor_checks.engines(seen, (), embedded=False) if each.check_id == "engine_hole"
+    ]
+    assert [each.severity for each in found] == ([severity] if holes else [])
+    assert all(len(each.data["holes"]) == holes and each.command for each in found)

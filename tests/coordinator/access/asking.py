@@ -10,7 +10,7 @@ from coordinator.access.routes import Route, route_of
 from shared.errors import FleetError
 
 SCOPES: tuple[Scope, ...] = ("infer", "read", "operate", "admin")
-CLOSED, OPEN = Mode(heartbeats_plain=False), Mode(open=True, heartbeats_plain=False)
+CLOSED, OPEN = Mode(), Mode(open=True)
 LAN, LOOPBACK = "192.168.1.7", "127.0.0.1"
 HOST = "localhost:11435"
 JSON = "application/json"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from coordinator.access.decision import Mode, decide
+from coordinator.access.decision import decide
 from coordinator.access.routes import ROUTES, UNKNOWN, UNSERVED, Route
 from shared.errors import FleetError, NoAccess
 from tests.coordinator.access.asking import CLOSED, HOST, JSON, KEYS, LAN, OPEN, SCOPES, facts, outcome, row
@@ -150,10 +150,11 @@ def test_a_name_that_may_be_another_machines_makes_nobody_the_owner() -> None:
     assert outcome(facts(host="other.local", key="sk-herd-infer"), CHAT, host="known") == "infer"
 
 
-def test_beats_without_certificate_are_taken_where_that_is_wanted() -> None:
-    assert outcome(facts(LAN), BEAT, Mode()) == outcome(facts(LAN), BEAT, OPEN) == "stranger"
-    assert outcome(facts(LAN), BEAT, CLOSED) == 401
-    assert outcome(facts(LAN), CHAT, Mode()) == 401
+def test_beats_without_certificate_are_taken_in_open_mode_from_near_only() -> None:
+    assert outcome(facts(LAN), BEAT, OPEN) == "stranger"
+    assert outcome(facts(), BEAT, OPEN) == "owner"
+    assert outcome(facts("8.8.8.8"), BEAT, OPEN) == 401
+    assert outcome(facts(LAN), BEAT, CLOSED) == outcome(facts(), BEAT, CLOSED) == 401
 
 
 def test_what_is_not_there_is_told_to_those_only_who_may_do_something() -> None:

@@ -1,6 +1,8 @@
 """What `herd doctor` makes of the coordinator of this machine, from plain values."""
 
-from coordinator.verbs.doctor_checks import Health, Stranger, running, strangers
+import pytest
+
+from coordinator.verbs.doctor_checks import Health, Stranger, facing, running, strangers
 
 URL = "http://127.0.0.1:11435"
 HEALTH = Health("1", "a" * 32)
@@ -42,3 +44,22 @@ def test_a_firewall_that_keeps_nodes_away_has_its_command() -> None:
     )
     assert lost.command == opening
     assert with_another.command == "herd-node --router-url http://10.0.0.2:11435"
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "command"),
+    [
+        ("", ("192.168.1.5", "8.8.8.8"), "herd --host 192.168.1.5 --port 11435"),
+        ("8.8.8.8", ("192.168.1.5", "8.8.8.8"), "herd --host 192.168.1.5 --port 11435"),
+        ("2606:4700::1", ("2606:4700::1",), "herd --host 127.0.0.1 --port 11435"),
+        ("", ("192.168.1.5", "2606:4700::1", "fe80::1"), ""),
+        ("192.168.1.5", ("192.168.1.5", "8.8.8.8"), ""),
+        ("127.0.0.1", (), ""),
+    ],
+    ids=["all", "named", "named-v6", "home", "private", "loopback"],
+)
+def test_a_coordinator_that_faces_the_internet(host: str, own: tuple[str, ...], command: str) -> None:
+    found = list(facing(host, own, 11435))
+    assert [(each.check_id, each.command) for each in found] == [("coordinator_public", command)] * bool(
+        command
+    )

@@ -138,6 +138,7 @@ def test_nobody_is_told_to_take_what_is_not_herds(open_path: Path) -> None:
     (roots / "logs" / "herd.jsonl").touch()
     mine = open_path / "mine"
     (mine / "nodes" / "n").mkdir(parents=True)
+    mine.chmod(0o700)
     for name, mode in (("nodes/n/model.gguf", 0o444), ("latency.db", 0o444)):
         (mine / name).touch()
         (mine / name).chmod(mode)

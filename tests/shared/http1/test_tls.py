@@ -193,7 +193,7 @@ async def test_a_new_certificate_is_shown_to_those_who_come_later(two: Fleet) ->
         seen.append(peer)
         return True
 
-    pool = Pool(Limits(pooled=0), calling(two.node), admits)
+    pool = Pool(Limits(pooled=0), calling(two.node), admits=admits)
     async with serving(who, tls=listening(two.coordinator, required=True)) as (server, (host, port, *_)):
         address = Address(host, port, True, COORDINATOR)
         await asks(pool, address)
