@@ -3,6 +3,7 @@
 A stranger is given this page and nothing that it would have to load.
 """
 
+import asyncio
 import base64
 import hashlib
 import html
@@ -18,11 +19,13 @@ from coordinator.access.routes import Route
 from coordinator.dashboard.asked import answer
 from coordinator.dashboard.page import HEADERS
 from coordinator.requests import CallerRequest, caller_of
-from shared.errors import BodyTooLarge, FleetError, Forbidden, LimitReached, NoAccess
+from shared.errors import BodyTooLarge, CallerPaused, FleetError, Forbidden, LimitReached, NoAccess
 from shared.http1.faults import TooLarge
 
 FORM_LIMIT = 4_096
 """Bytes: a key has sixty."""
+FORM_S = 10.0
+"""How long a stranger may take to send it."""
 DASHBOARD = "/dashboard"
 
 
@@ -114,9 +117,12 @@ class Login:
 
 
 async def _key_in(caller: CallerRequest) -> str:
-    """Whatever is there; empty: nothing that could be one. Raises BodyTooLarge."""
+    """Whatever is there; empty: nothing that could be one. Raises BodyTooLarge, CallerPaused."""
     try:
-        body = await caller.exchange.body(FORM_LIMIT)
+        async with asyncio.timeout(FORM_S):
+            body = await caller.exchange.body(FORM_LIMIT)
+    except TimeoutError as pause:
+        raise CallerPaused(f"the form did not come within {FORM_S:.0f} s") from pause
     except TooLarge as fault:
         raise BodyTooLarge(f"the form has at most {FORM_LIMIT} bytes") from fault
     try:

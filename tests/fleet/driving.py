@@ -13,6 +13,8 @@ import msgspec
 from tests.fakes.waiting import eventually
 from tests.fleet.browsing import OPENED_S, opened
 
+ASKS = "Log in to the dashboard"
+"""What the login page says."""
 PORT_FILE = "DevToolsActivePort"
 
 
@@ -38,6 +40,14 @@ class Tab:
                 message = msgspec.json.decode(await self._socket.receive_str())
                 if message.get("id") == number:
                     return dict(message.get("result", {}))
+
+    async def types(self, key: str) -> None:
+        """Into the login page, as a person: into its field, and then the return key."""
+        await self.run("document.getElementById('key').focus()")
+        await self.command("Input.insertText", text=key)
+        for kind in ("rawKeyDown", "char", "keyUp"):
+            pressed = {"type": kind, "key": "Enter", "text": "\r", "windowsVirtualKeyCode": 13}
+            await self.command("Input.dispatchKeyEvent", **pressed)
 
     async def shows(self, text: str) -> None:
         """Returns once it is on the page."""

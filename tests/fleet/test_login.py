@@ -150,10 +150,13 @@ async def test_a_wrong_key_is_told_so_and_many_are_slowed_down(tmp_path: Path) -
 
 
 async def test_a_form_that_is_none_costs_little(url: str) -> None:
+    promised = (FORM, origin(url), "Content-Length: 60")
+    slow = asyncio.create_task(knock(url, "POST", "/dashboard/login", *promised))
     large = b"key=" + b"x" * FORM_LIMIT
     assert (await knock(url, "POST", "/dashboard/login", FORM, origin(url), body=large)).status == 413
     for odd in (b"\xff\xfe", b"&" * 4_000, b"key", b"key=%", b"key=%ff%00", b'{"key": 1}', b"key=a&key=b"):
         assert (await knock(url, "POST", "/dashboard/login", FORM, origin(url), body=odd)).status == 401, odd
+    assert (await slow).status == 408
 
 
 async def test_the_cookie_of_a_revoked_key_is_refused_within_a_second(url: str, tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ import pytest
 from tests.fakes.control import FakeEngine
 from tests.fleet.browsing import browser
 from tests.fleet.doors import lan_address
-from tests.fleet.driving import Tab, driven
+from tests.fleet.driving import ASKS, driven
 from tests.fleet.harness import fleet_of_fakes
 from tests.fleet.keyed import key_verb
 from tests.fleet.logging_in import known_key, reached
 
-ASKS = "Log in to the dashboard"
 WRONG = f"sk-herd-abcdefgh-{'W' * 43}"
 
 
@@ -21,16 +20,6 @@ FEED = """new Promise(done => {
   source.addEventListener("snapshot", () => { source.close(); done("came"); });
   source.onerror = () => done("failed");
 })"""
-
-
-async def types(tab: Tab, key: str) -> None:
-    """As a person: into the field that has the focus, and the return key."""
-    await tab.run("document.getElementById('key').focus()")
-    await tab.command("Input.insertText", text=key)
-    for kind in ("rawKeyDown", "char", "keyUp"):
-        await tab.command(
-            "Input.dispatchKeyEvent", type=kind, key="Enter", text="\r", windowsVirtualKeyCode=13
-        )
 
 
 @pytest.mark.timeout(240)
@@ -46,9 +35,9 @@ async def test_a_person_logs_in_looks_and_logs_out(tmp_path: Path, scheme: str) 
         async with driven(tmp_path / "profile", f"{url}/dashboard", "--ignore-certificate-errors") as tab:
             await tab.shows(ASKS)
             assert await tab.run("getComputedStyle(document.querySelector('.panel')).display") == "grid"
-            await types(tab, WRONG)
+            await tab.types(WRONG)
             await tab.shows("this key is unknown")
-            await types(tab, key)
+            await tab.types(key)
             await tab.shows("Logged in with the key screen")
             await tab.shows("node-1")
             assert await tab.run("location.pathname") == "/dashboard"
@@ -73,7 +62,7 @@ async def test_a_page_whose_key_is_revoked_says_so(tmp_path: Path) -> None:
         async with driven(tmp_path / "profile", f"{url}/dashboard") as tab:
             await tab.shows(ASKS)
             await tab.command("Emulation.setScriptExecutionDisabled", value=True)  # of pages, not of the test
-            await types(tab, key)
+            await tab.types(key)
             await tab.shows("This page reads its figures with a script")
             await tab.command("Emulation.setScriptExecutionDisabled", value=False)
             await tab.command("Page.reload")
