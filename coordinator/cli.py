@@ -188,7 +188,8 @@ def _tell_how_to_join(settings: Any, address: str, log: Any) -> None:
     line = f"herd-node --router-url {reachable(address, own_addresses(), socket.gethostname())}"
     if settings.mdns and not is_loopback(address):
         line = f"herd-node (on another network: {line})"
-    log.info("add a node: %s", line)
+    then = "" if settings.open else "; then herd approve NODE here, or give it what herd token create prints"
+    log.info("add a node: %s%s", line, then)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from agent.joining.asking import address_of
 from agent.joining.joiner import Joiner
 from agent.joining.membership import Membership, MembershipFile
 from agent.joining.plain import Health, Plain
-from shared.http1.faults import HttpFault
+from shared.http1.faults import HttpFault, NotConnected, WrongPeer
 from shared.http1.limits import Limits
 from shared.http1.pool import Pool
 from shared.joining_wire import ANSWER_BYTES, RENEWAL, JoinReply, RenewRequest
@@ -172,7 +172,15 @@ class Ties:
         assert self._membership is not None  # noqa: S101 - the callers looked
         address = address_of(url, coordinator_name(self._membership.coordinator_id))
         headers = [(b"Content-Type", b"application/json")] if body else []
-        response = await self._pool.request(address, method, path.encode(), headers, body)
+        try:
+            response = await self._pool.request(address, method, path.encode(), headers, body)
+        except NotConnected as error:
+            if isinstance(error, WrongPeer) or isinstance(error.__cause__, ssl.SSLError):
+                raise ConnectionError(
+                    f"whoever answers there is not the coordinator that this node has joined,"
+                    f" {self._membership.coordinator_id}, and is told nothing; to join another one: herd-node leave"
+                ) from error
+            raise
         return response.head.status, await whole(response, REPLY_BYTES)
 
     async def _joined_anew(self, url: str, known: Membership) -> bool:

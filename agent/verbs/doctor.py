@@ -18,10 +18,11 @@ from agent.engines.engines_file import read_file
 from agent.engines.kinds import BUILT_IN, KINDS
 from agent.engines.ollama_start import PROGRAM
 from agent.engines.wanted import WantedError, sections, wanted
+from agent.joining.membership import BadMembership, MembershipFile
 from agent.presence import found as presence_of
 from agent.sensors.gpu import GpuSensor
 from agent.sensors.nvidia import driver_version
-from agent.verbs import doctor_checks
+from agent.verbs import doctor_checks, joining_checks
 from agent.verbs.doctor_checks import CoordinatorSeen, GpusSeen, OllamaSeen
 from shared import __version__
 from shared.doctor import directory_checks, looks, machine_checks, network_checks
@@ -181,19 +182,23 @@ def _of_the_coordinator(
     settings: Settings, router_url: str, seen: NetworkSeen, flags: dict[str, Any], *, runs: bool
 ) -> Iterator[Finding]:
     tried: list[tuple[str, str]] = []
-    there = None
+    there, coordinator_id = None, ""
     for url in _addresses(router_url, seen):
         answer = looks.ask(f"{url}/health")
         health = looks.decoded(answer.body, _Health)
         if health is not None:
-            there = CoordinatorSeen(url=url, version=health.version)
+            there, coordinator_id = CoordinatorSeen(url=url, version=health.version), health.coordinator_id
             yield from machine_checks.clock("the coordinator", answer, sys.platform)
             break
         tried.append((url, answer.problem or "something else answers there"))
+    closed, joined_to = False, _joined_to(settings)
     if there is not None:
+        closed = looks.ask(f"{there.url}/fleet/status").status in (401, 403)
         there = _with_node(there, settings.name)
     yield from doctor_checks.coordinator(there, tried, __version__, flags, installed())
-    if there is not None:
+    if there is not None and not there.knows and runs and (closed or joined_to):
+        yield from joining_checks.joined(joined_to, coordinator_id, settings.name, there.url)
+    elif there is not None:
         port = urlsplit(there.gateway).port or settings.gateway_port
         yield from doctor_checks.membership(there, settings.name, port, seen.firewall, flags, runs=runs)
 
@@ -208,6 +213,16 @@ def _addresses(router_url: str, seen: NetworkSeen) -> list[str]:
         for address in reach_order((ip for ip in each.addresses if "%" not in ip), own_addresses())
     ]
     return list(dict.fromkeys([f"http://127.0.0.1:{COORDINATOR_PORT}", *found]))[:MOST_TRIED]
+
+
+def _joined_to(settings: Settings) -> str:
+    """The coordinator's id; empty: this node has joined none, or what it has of one cannot be used."""
+    directory = Path(settings.data_dir).expanduser() / "nodes" / settings.name
+    try:
+        known = MembershipFile(directory).read()
+    except BadMembership:
+        return ""
+    return known.coordinator_id if known else ""
 
 
 def _with_node(there: CoordinatorSeen, name: str) -> CoordinatorSeen:

@@ -58,7 +58,7 @@ async def test_a_pull_is_there_with_the_next_beat_and_a_delete_gone(tmp_path: Pa
 async def test_orders_that_cannot_be_say_why(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["llama3.2:3b"], name="node-1") as fake,
-        fleet_of_fakes(tmp_path, [fake]) as herd,
+        fleet_of_fakes(tmp_path, [fake], open=True) as herd,
     ):
         beat = {"node_id": "other", "epoch": 1, "seq": 1, "gateway_port": 9, "gateway_secret": "x" * 16}
         engines = [{"name": "llamacpp", "kind": "llama.cpp", "models": [{"name": "y"}]}]

@@ -37,7 +37,7 @@ def of(fleet: Herd, tmp_path: Path) -> tuple[str, ...]:
 async def test_a_fleet_that_is_well_and_one_that_is_not(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"]) as fake,
-        fleet_of_fakes(tmp_path, [fake], heartbeat_timeout=60) as fleet,
+        fleet_of_fakes(tmp_path, [fake], open=True, heartbeat_timeout=60) as fleet,
     ):
         said = await verb("coordinator", "doctor", *of(fleet, tmp_path), *QUIET)
         found = told(said)
@@ -45,7 +45,7 @@ async def test_a_fleet_that_is_well_and_one_that_is_not(tmp_path: Path) -> None:
         assert "port_taken" not in found
         assert "clock_skew" not in found
         ours = {"coordinator_runs", "disk_nearly_full", "memory_low"}
-        assert set(found) <= ours | {"underutilized_memory", "swap_usage", "memory_pressure"}
+        assert set(found) <= ours | {"open_mode", "underutilized_memory", "swap_usage", "memory_pressure"}
         assert said.code == int("critical" in found.values())
         for program in ("herd", "node-1"):
             assert directory(tmp_path / program).own, "all that it writes there is known to be its own"

@@ -205,7 +205,7 @@ async def test_another_coordinator_at_the_same_place_gets_nothing(tmp_path: Path
         await coordinator.kill()
         port = int(coordinator.address.rpartition(":")[2])
         rogue = await stack.enter_async_context(herd(tmp_path / "rogue", port=port, open=True))
-        wrong = "no coordinator at"
+        wrong = "is not the coordinator that this node has joined"
         await eventually(lambda: wrong in agent.log.read_text(), READY_S)
         told = agent.log.read_text().count(wrong)
         await eventually(lambda: _asked_often(rogue), READY_S)

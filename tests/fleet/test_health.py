@@ -15,7 +15,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 async def test_health_names_what_is_wrong_with_nodes(tmp_path: Path) -> None:
     async with (
         FakeEngine.run(["m"], loaded=["m"]) as fake,
-        fleet_of_fakes(tmp_path, [fake], heartbeat_timeout=4, heartbeat_offline=6) as herd,
+        fleet_of_fakes(tmp_path, [fake], open=True, heartbeat_timeout=4, heartbeat_offline=6) as herd,
     ):
         size = 16 << 30
         await beat(
@@ -80,7 +80,7 @@ async def test_health_answers_while_the_file_is_broken(tmp_path: Path) -> None:
     database(tmp_path).mkdir(parents=True)  # what is merely spoilt would be put aside, and a new one begun
     async with (
         FakeEngine.run(["m"], loaded=["m"]) as fake,
-        fleet_of_fakes(tmp_path, [fake]) as herd,
+        fleet_of_fakes(tmp_path, [fake], open=True) as herd,
     ):
         assert (await ask(herd)).status == 200
 

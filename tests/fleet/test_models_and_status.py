@@ -35,7 +35,7 @@ async def fake() -> AsyncIterator[FakeEngine]:
 
 @pytest.fixture
 async def herd(tmp_path: Path, fake: FakeEngine) -> AsyncIterator[Herd]:
-    async with fleet_of_fakes(tmp_path, [fake], settle_time=0) as running:
+    async with fleet_of_fakes(tmp_path, [fake], open=True, settle_time=0) as running:
         yield running
 
 

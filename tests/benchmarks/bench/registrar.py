@@ -9,7 +9,11 @@ import msgspec
 
 from shared.wire import Heartbeat, HeartbeatReply
 
-REPLY = msgspec.json.encode(HeartbeatReply(status="ok", node_status="online", coordinator_id="bench"))
+REPLY = msgspec.json.encode(
+    msgspec.to_builtins(HeartbeatReply(status="ok", node_status="online", coordinator_id="bench"))
+    | {"open": True}
+)
+"""To a beat, and to the question who is there."""
 
 
 class Registrar:

@@ -90,7 +90,7 @@ def _node(stack: ExitStack, place: Place, port: int) -> Program:
     command = python("agent", "--with-parent", "--router-url", taken.url, "--node-id", "rest")
     command += ["--gateway-port", str(port), "--data-dir", str(place.directory)]
     command += ["--engine", "ollama", "--ollama-host", place.engine_url]
-    environment = {"FLEET_NODE_START_OLLAMA": "false"}
+    environment = {"FLEET_NODE_START_OLLAMA": "false", "FLEET_NODE_OPEN": "true"}
     log = place.directory / "log"
     return stack.enter_context(
         started("herd-node", command, log, place.cores.measured, environment=environment)

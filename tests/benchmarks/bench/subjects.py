@@ -163,11 +163,14 @@ def coordinator(place: Place) -> Iterator[Subject]:
 
 @contextmanager
 def herd(place: Place, **settings: str) -> Iterator[tuple[Program, str]]:
-    """A coordinator with its defaults, and its address. `settings`: FLEET_*."""
+    """A coordinator with its defaults, but without TLS on the hop (which has a figure of its own), and its address.
+
+    Nobody is asked beyond this machine. `settings`: FLEET_*.
+    """
     directory = place.directory / "herd"
     command = python("coordinator", "--with-parent", "--host", "127.0.0.1", "--port", "0")
     command += ["--data-dir", str(directory)]
-    closed = {"FLEET_REGISTRY_URL": "http://127.0.0.1:9"}  # nobody is asked beyond this machine
+    closed = {"FLEET_REGISTRY_URL": "http://127.0.0.1:9", "FLEET_OPEN": "true"}
     with started(
         "coordinator",
         command,
@@ -187,6 +190,7 @@ def agent(
     command += ["--engine", "ollama", "--ollama-host", place.engine_url]
     environment = {
         "FLEET_NODE_START_OLLAMA": "false",
+        "FLEET_NODE_OPEN": "true",
         "OLLAMA_NUM_PARALLEL": SLOTS,
         "OLLAMA_CONTEXT_LENGTH": "4096",
     }
