@@ -29,6 +29,16 @@ class AccessSettings(Bounds, frozen=True, kw_only=True):
     bad_key_addresses: Annotated[
         int, Meta(ge=1), _about("addresses of which that is remembered, those that tried last")
     ] = 4_096
+    session_hours: Annotated[
+        float,
+        Meta(gt=0, le=8_784),
+        _about("hours after which a browser that logged in with a key has to do it again"),
+    ] = 12.0
+    sessions: Annotated[
+        int,
+        Meta(ge=1, le=10_000),
+        _about("browsers that may be logged in with one key at once; a further one logs out the oldest"),
+    ] = 32
     hostnames: Annotated[
         tuple[str, ...],
         _about("further names or addresses of this machine, by which callers may ask for it"),

@@ -226,11 +226,12 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             route
             for part in (
                 *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
-                *(models.pins, Page(), Events(feed), swapping, joining_orders, JoinRoutes(reception)),
+                *(models.pins, Page(), known_keys.login, Events(feed), swapping, joining_orders),
+                JoinRoutes(reception),
             )
             for route in part.routes()
         ],
-        gate(settings, known_keys.ring, clock),
+        gate(settings, known_keys),
         known_keys.under,
         open_mode=settings.open,
         coordinator_id=identity,
@@ -240,6 +241,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         joining=joining,
         header_time_s=settings.header_time,
         per_address=settings.connections_per_address,
+        welcome=known_keys.login.welcome,
     )
     return _Parts(
         desk,

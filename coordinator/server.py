@@ -58,6 +58,7 @@ PREFLIGHT = Route("OPTIONS", "", frozenset({"public"}))
 """A browser's question whether an allowed page may ask: no answer to it, only whether there would be one."""
 
 Answers = Callable[[CallerRequest], Awaitable[None]]
+Welcome = Callable[[CallerRequest, Route | None], web.Response | None]
 
 log = logging.getLogger("herd.server")
 
@@ -83,9 +84,10 @@ class Server:
         header_time_s: float = 10.0,
         per_address: int = 0,
         joining: Joining | None = None,
+        welcome: Welcome = lambda _request, _route: None,
     ) -> None:
         """`further`: routes that need nothing of this class. Limits in bytes; `per_address`: connections. `joining`:
-        None: nobody speaks TLS.
+        None: nobody speaks TLS. `welcome`: what a stranger is shown in place of a refusal; None: the refusal.
         """
         self._dialects = dialects
         self._bodies = bodies
@@ -94,6 +96,7 @@ class Server:
         self._gate = gate
         self._under_keys = under_keys
         self._joining = joining
+        self._welcome = welcome
         self._open = open_mode
         self._coordinator_id = coordinator_id
         self._header_limit = header_limit
@@ -200,7 +203,13 @@ class Server:
         """Judged by what aiohttp's router made of the path: no spelling of it leads past its row."""
         resource = request.match_info.route.resource
         row = None if resource is None else route_of(request.method, resource.canonical)
-        self._admit(caller_of(request), row or unknown(request.path))
+        caller = caller_of(request)
+        try:
+            self._admit(caller, row or unknown(request.path))
+        except NoAccess:
+            if (page := self._welcome(caller, row)) is None:
+                raise
+            return page
         return await handler(request)
 
     async def heartbeat(self, request: CallerRequest) -> None:

@@ -19,12 +19,15 @@ from coordinator.access.gate import Gate
 from coordinator.access.hosts import Hosts
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.key_watch import KeyWatch
+from coordinator.access.logins import Logins
+from coordinator.access.sessions import Sessions
 from coordinator.access.slow_down import SlowDown
 from coordinator.access.under_keys import UnderKeys
 from coordinator.config import Settings
 from coordinator.core.desk import Desk
 from coordinator.core.latencies import KEPT
 from coordinator.core.usage import HOUR_S, WEEK_HOURS
+from coordinator.dashboard.login import Login
 from coordinator.dialects.callers import BadLine, KeyOwner, owners_of
 from coordinator.forward import Forwarder
 from coordinator.joining.beginning import Joining
@@ -71,6 +74,9 @@ class Keys(NamedTuple):
     allowances: Allowances
     under: UnderKeys
     watch: KeyWatch
+    slow_down: SlowDown
+    logins: Logins
+    login: Login
 
 
 def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
@@ -79,20 +85,27 @@ def keys(settings: Settings, clock: Callable[[], float]) -> Keys:
     used = last_use.LastUse(directory / last_use.FILE)
     ring = KeyRing(used=used.used)
     allowances, under = Allowances(ring.limits, clock), UnderKeys()
+    slow_down = SlowDown(BadTries(settings.bad_keys, settings.bad_key_addresses), clock)
+    logins = Logins(ring, Sessions(settings.sessions, settings.session_hours * HOUR_S), slow_down)
 
     def gone(key_ids: set[str]) -> None:
         under.cut(key_ids)
         allowances.forget(ring.knows)
+        logins.forget()
 
     watch = KeyWatch(key_file.KeyFile(directory / key_file.FILE), ring, used, gone)
-    return Keys(ring, allowances, under, watch)
+    return Keys(ring, allowances, under, watch, slow_down, logins, Login(logins))
 
 
-def gate(settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Gate:
+def gate(settings: Settings, keys: Keys) -> Gate:
     """Who may do what, as this machine and its settings say."""
     hosts = Hosts(socket.gethostname(), settings.hostnames, lambda: (each.ip for each in own_addresses()))
-    slow_down = SlowDown(BadTries(settings.bad_keys, settings.bad_key_addresses), clock)
-    return Gate(keys, hosts, Cors(settings.origins), Mode(open=settings.open), slow_down=slow_down)
+    mode = Mode(open=settings.open)
+    return Gate(
+        *(keys.ring, hosts, Cors(settings.origins), mode),
+        slow_down=keys.slow_down,
+        sessions=keys.logins.find,
+    )
 
 
 def speak(forwarder: Forwarder, members: Members, joining: Joining) -> None:

@@ -263,7 +263,7 @@ class TookTooLong(NodeFailure):
 
 
 class CallerPaused(FleetError):
-    """The caller has not read its answer for too long: no fault of the node's."""
+    """The caller has not read its answer, or not sent what it began, for too long: no fault of the node's."""
 
     status = 408
     code = "caller_paused"

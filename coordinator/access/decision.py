@@ -37,7 +37,14 @@ class Mode(Struct, frozen=True):
 
 
 def decide(
-    facts: Facts, route: Route, mode: Mode, host: Standing, find: Find, *, allowed_page: bool = False
+    facts: Facts,
+    route: Route,
+    mode: Mode,
+    host: Standing,
+    find: Find,
+    *,
+    find_session: Find = lambda _token: None,
+    allowed_page: bool = False,
 ) -> Principal:
     """Who asks. `host`: the standing of `facts.host`; `allowed_page`: its origin is one of FLEET_ORIGINS.
 
@@ -48,20 +55,24 @@ def decide(
     else:  # whoever shows a certificate is no browser
         if host == "foreign":
             raise WrongHost(_not_our_name(facts.host))
-        if not route.public and not allowed_page:
+        if route.form or not (route.public or allowed_page):
             _refuse_foreign_page(facts, route)
         if route.scopes & _FOR_ALL:
             principal = STRANGER
         else:
-            principal = _principal(facts, mode, host, find, allowed_page=allowed_page)
+            principal = _principal(facts, mode, host, find, find_session, allowed_page=allowed_page)
     if principal.scopes.isdisjoint(route.scopes) and not _is_plain_beat(route, mode, principal):
         raise _refusal(facts, route, mode, principal)
-    if route.order or (facts.origin is not None and route.method not in _READING):
+    if route.form or (principal.by_session and route.method not in _READING):
+        _refuse_no_page(facts)
+    if route.order or (facts.origin is not None and route.method not in _READING and not route.form):
         _refuse_forms(facts)
     return principal
 
 
-def _principal(facts: Facts, mode: Mode, host: Standing, find: Find, *, allowed_page: bool) -> Principal:
+def _principal(
+    facts: Facts, mode: Mode, host: Standing, find: Find, find_session: Find, *, allowed_page: bool
+) -> Principal:
     """Raises NoAccess for a key that looks like ours and is not."""
     if facts.key.startswith(OURS):
         if (found := find(facts.key)) is None:
@@ -72,6 +83,9 @@ def _principal(facts: Facts, mode: Mode, host: Standing, find: Find, *, allowed_
         return found
     if is_loopback(facts.peer) and host == "own" and not facts.proxied and not allowed_page:
         return OWNER
+    by_cookie = facts.session and not facts.key and not allowed_page
+    if by_cookie and (found := find_session(facts.session)) is not None:
+        return found
     return NEIGHBOUR if mode.open and not facts.proxied and is_near(facts.peer) else STRANGER
 
 
@@ -84,6 +98,16 @@ def _refuse_foreign_page(facts: Facts, route: Route) -> None:
         )
     if facts.site not in _SITES and not (route.page and facts.navigates):
         raise Forbidden("nothing is done for pages of other sites; to allow one: FLEET_ORIGINS")
+
+
+def _refuse_no_page(facts: Facts) -> None:
+    """Raises Forbidden. A browser sends its cookie along whoever made it ask, and says of each order who that was; with
+    nothing said, or with nobody to say it, there is no telling.
+    """
+    if facts.origin is None or not _same_origin(facts.origin, facts.host):
+        raise Forbidden(
+            "this is for the dashboard's own page (Origin); a script sends a key: Authorization: Bearer"
+        )
 
 
 def _same_origin(origin: str, host: str) -> bool:

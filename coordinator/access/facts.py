@@ -5,6 +5,7 @@ import ipaddress
 
 from msgspec import Struct
 
+from coordinator.access.cookies import token_in
 from shared.http1.heads import RequestHead
 
 OURS = "sk-herd-"
@@ -23,7 +24,7 @@ _PROXIED = frozenset(
         ),
     )
 )
-TELLING = _PROXIED | {b"origin", b"sec-fetch-site", b"authorization", b"x-api-key"}
+TELLING = _PROXIED | {b"origin", b"sec-fetch-site", b"authorization", b"x-api-key", b"cookie"}
 """Headers without which a request is like the last one of that caller."""
 _TEXT = ("utf-8", "replace")
 
@@ -45,6 +46,8 @@ class Facts(Struct, frozen=True):
     proxied: bool = False
     """Somebody passed it on: the peer says nothing of who asks."""
     key: str = ""
+    session: str = ""
+    """The token of a browser's cookie."""
     node: str | None = None
     """Whose certificate the connection showed."""
 
@@ -62,6 +65,7 @@ def facts_of(head: RequestHead, peer: str, node: str | None = None) -> Facts:
         fields.get(b"content-type", b"").partition(b";")[0].strip().lower().decode(*_TEXT),
         not _PROXIED.isdisjoint(fields),
         _key(fields) if b"authorization" in fields or b"x-api-key" in fields else "",
+        token_in(fields[b"cookie"]) if b"cookie" in fields else "",
         node,
     )
 

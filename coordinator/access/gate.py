@@ -45,10 +45,14 @@ class Gate:
         mode: Mode,
         clock: Callable[[], float] = time.monotonic,
         slow_down: Callable[[str], None] = lambda _address: None,
+        sessions: Callable[[str], Principal | None] = lambda _token: None,
     ) -> None:
-        """`slow_down`: told the address from which a key comes that nobody has; may raise LimitReached."""
+        """`slow_down`: told the address from which a key comes that nobody has; may raise LimitReached. `sessions`:
+        whose a browser's session is, by its token.
+        """
         self._keys = keys
         self._slow_down = slow_down
+        self._sessions = sessions
         self._hosts = hosts
         self._mode = mode
         self.cors = cors
@@ -73,7 +77,9 @@ class Gate:
         page = facts.origin is not None and self.cors.allows(facts.origin)
         host = self._hosts.standing(facts.host)
         return decide(
-            facts, route, self._mode, host, lambda secret: self._found(secret, facts.peer), allowed_page=page
+            *(facts, route, self._mode, host, lambda secret: self._found(secret, facts.peer)),
+            find_session=self._sessions,
+            allowed_page=page,
         )
 
     def _found(self, secret: str, address: str) -> Principal | None:

@@ -55,10 +55,13 @@ class KeyRing:
         key_id = id_in(secret)
         known = self._known.get(key_id)
         fits = same(known.sha256 if known else NOBODY, sha256_of(secret))
-        if known is None or not fits:
-            return None
+        return self.holder(key_id) if fits else None
+
+    def holder(self, key_id: str) -> Principal | None:
+        """Who has shown it before, as it stands now; None for a revoked or expired key."""
+        known = self._known.get(key_id)
         now = self._clock()
-        if known.key.has_expired(now):
+        if known is None or known.key.has_expired(now):
             return None
         self._used(key_id, now)
         return known.principal

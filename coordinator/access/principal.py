@@ -22,3 +22,5 @@ class Principal(Struct, frozen=True):
     key_id: str = ""
     priority: Priority | None = None
     """The highest class of its calls; None: as for anybody."""
+    by_session: bool = False
+    """A browser in which somebody logged in with that key."""

@@ -18,6 +18,8 @@ class Route(Struct, frozen=True):
     """It changes something: its body is JSON, whoever sends it, so that no form of a web page can be one."""
     page: bool = False
     """A link of another site may lead a person here; what it shows, that site cannot read."""
+    form: bool = False
+    """A form of our own page sends it, and no other page's."""
 
     @property
     def public(self) -> bool:
@@ -26,10 +28,10 @@ class Route(Struct, frozen=True):
 
 
 def _rows(
-    method: str, scopes: str, paths: str, *, order: bool = False, page: bool = False
+    method: str, scopes: str, paths: str, *, order: bool = False, page: bool = False, form: bool = False
 ) -> Iterable[Route]:
     wanted: frozenset[Scope] = frozenset(scopes.split("|"))  # type: ignore[arg-type]
-    return (Route(method, path, wanted, order, page) for path in paths.split())
+    return (Route(method, path, wanted, order, page, form) for path in paths.split())
 
 
 ROUTES: tuple[Route, ...] = (
@@ -39,7 +41,9 @@ ROUTES: tuple[Route, ...] = (
     *_rows("GET", "infer|read", "/", page=True),
     *_rows("GET", "infer|read", "/ready /api/tags /api/ps /api/version /v1/models /v1/models/{name}"),
     *_rows("POST", "infer|read", "/api/show"),
-    *_rows("GET", "read", "/dashboard /dashboard/", page=True),
+    *_rows("GET", "read", "/dashboard /dashboard/ /dashboard/login", page=True),
+    *_rows("POST", "join", "/dashboard/login /dashboard/logout", form=True),
+    *_rows("GET", "read", "/dashboard/session"),
     *_rows("GET", "read", "/dashboard/page.css /dashboard/page.js /dashboard/icon.svg"),
     *_rows("GET", "read", "/dashboard/api/traces /dashboard/api/overview /dashboard/api/usage"),
     *_rows("GET", "read", "/dashboard/api/trends /dashboard/api/models /dashboard/api/context-usage"),

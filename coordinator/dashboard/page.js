@@ -4,6 +4,7 @@ const SOURCES = {
   status: { path: "/fleet/status", everyMs: 3000, show: showStatus },
   traces: { path: "/dashboard/api/traces?limit=30", everyMs: 4000, show: showTraces },
   health: { path: "/dashboard/api/health", everyMs: 10000, show: showHealth },
+  session: { path: "/dashboard/session", everyMs: 60000, show: showSession },
 };
 const HIDDEN_FACTOR = 10; // nobody looks: ask that much less often
 const LONGEST_PAUSE_MS = 60000;
@@ -262,6 +263,13 @@ function finding(each) {
   });
 }
 
+// Who looks
+
+function showSession({ name, session }) {
+  $("who").textContent = session ? `Logged in with the key ${name}` : "";
+  $("session").hidden = !session;
+}
+
 // Asking, again and again
 
 let freshAt = 0;
@@ -275,6 +283,7 @@ async function ask(source) {
   } catch (error) {
     throw new Error("the coordinator does not answer", { cause: error });
   }
+  if (response.status === 401) throw new Error("you are not logged in any more: load this page again");
   if (!response.ok) throw new Error(`${source.path} says ${response.status}: ${body.error ?? ""}`);
   return body;
 }

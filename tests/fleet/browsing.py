@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from tests.fakes.control import FakeEngine
+from tests.fleet.harness import Herd
 from tests.lan.conftest import REQUIRED
 
 PAGE = (Path(__file__).parent / "evil_page.html").read_text()
@@ -21,6 +23,7 @@ FLAGS = (
 )
 HEAD_END = b"\r\n\r\n"
 OPENED_S = 90.0
+EFFECTS = {"/api/chat", "/v1/chat/completions", "/api/pull", "/api/delete", "/api/generate"}
 
 
 def browser() -> str:
@@ -31,6 +34,17 @@ def browser() -> str:
     if found is None:
         pytest.skip("no chromium is installed")
     return found
+
+
+async def nothing_happened(herd: Herd, fake: FakeEngine) -> None:
+    """Raises AssertionError where a page had an effect on the fleet of one node with its model."""
+    assert not EFFECTS & set((await fake.state()).by_path)
+    (node,) = (await herd.nodes()).values()
+    assert not node["cordoned"]
+    assert [each["name"] for each in node["ollama"]["models_loaded"]] == ["m"]
+    pins = await herd.get("/fleet/pin")
+    assert not pins["anywhere"]
+    assert not any(pins["per_node"].values())
 
 
 async def shown(directory: Path, url: str, *flags: str) -> str:

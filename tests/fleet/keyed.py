@@ -29,3 +29,8 @@ async def keys_of(tmp_path: Path) -> dict[str, Any]:
 def bearer(key: str) -> dict[str, str]:
     """As clients of OpenAI send it."""
     return {"Authorization": f"Bearer {key}"}
+
+
+def left(directory: Path) -> dict[str, bytes]:
+    """What is in the files, by their names."""
+    return {str(each): each.read_bytes() for each in directory.rglob("*") if each.is_file()}

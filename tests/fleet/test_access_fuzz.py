@@ -34,6 +34,8 @@ HEADERS = {
     "X-Api-Key": ("sk-herd-aaaaaaaa-" + "b" * 43, "sk-x", "", "\xff\xfe"),
     "Content-Type": ("application/json", "text/plain", "application/json; charset=x", ";", "\xe4"),
     "Content-Encoding": ("gzip", "br", "identity"),
+    "Cookie": ("herd-session=" + "c" * 43, "__Host-herd-session=; a=b", "\xff;=", "x" * 500),
+    "Accept": ("text/html", "*/*"),
     "Sec-Fetch-Site": ("cross-site", "same-origin", "none", "x"),
     "X-Forwarded-For": ("127.0.0.1", "10.0.0.1, ::1"),
     "Forwarded": ("for=127.0.0.1",),
@@ -52,6 +54,7 @@ BODIES = (
     b'{"model": 7, "name": [], "options": {"num_ctx": "x"}, "input": {}}',
     b'{"a":' * 3_000,
     b"\xff\xfe\x00",
+    b"key=sk-herd-x&key",
 )
 
 

@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fakes.control import FakeEngine
-from tests.fleet.browsing import OPENED_S, EvilSite, browser, opened, shown
+from tests.fleet.browsing import OPENED_S, EvilSite, browser, nothing_happened, opened, shown
 from tests.fleet.doors import lan_address
-from tests.fleet.harness import Herd, fleet_of_fakes
-
-EFFECTS = {"/api/chat", "/v1/chat/completions", "/api/pull", "/api/delete", "/api/generate"}
+from tests.fleet.harness import fleet_of_fakes
 
 
 async def visited(directory: Path, targets: list[str], rebound: str, name: str) -> dict[str, Any]:
@@ -23,16 +21,6 @@ async def visited(directory: Path, targets: list[str], rebound: str, name: str) 
     resolving = "--host-resolver-rules=MAP *.example 127.0.0.1"
     async with server, opened(directory, f"http://{name}:{port}/evil", resolving), asyncio.timeout(OPENED_S):
         return await site.told
-
-
-async def nothing_happened(herd: Herd, fake: FakeEngine) -> None:
-    assert not EFFECTS & set((await fake.state()).by_path)
-    (node,) = (await herd.nodes()).values()
-    assert not node["cordoned"]
-    assert [each["name"] for each in node["ollama"]["models_loaded"]] == ["m"]
-    pins = await herd.get("/fleet/pin")
-    assert not pins["anywhere"]
-    assert not any(pins["per_node"].values())
 
 
 @pytest.mark.timeout(240)

@@ -8,7 +8,7 @@ from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import DIALECTS, ask
 from tests.fleet.harness import Herd, fleet_of_fakes
-from tests.fleet.keyed import a_key, bearer, key_verb
+from tests.fleet.keyed import a_key, bearer, key_verb, left
 
 
 async def used(herd: Herd, key: str) -> list[str]:
@@ -24,11 +24,6 @@ async def used(herd: Herd, key: str) -> list[str]:
         async with herd.session.get(herd.address + path) as response:
             answers.append(await response.text())
     return answers
-
-
-def left(directory: Path) -> dict[str, bytes]:
-    """What is in the files, by their names."""
-    return {str(each): each.read_bytes() for each in directory.rglob("*") if each.is_file()}
 
 
 async def test_no_key_is_left_anywhere(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from coordinator.access.decision import Mode, decide
 from coordinator.access.facts import OURS, Facts
 from coordinator.access.hosts import Standing
@@ -18,6 +20,8 @@ KEYS = {
     f"{OURS}{scope}": Principal("key", scope, frozenset[Scope]((scope,)), key_id=scope) for scope in SCOPES
 }
 """A key for each scope."""
+SESSIONS = {each.key_id: replace(each, by_session=True) for each in KEYS.values()}
+"""A browser that is logged in with each."""
 
 
 def row(method: str, path: str) -> Route:
@@ -37,7 +41,9 @@ def outcome(
 ) -> int | str:
     """The principal's name where it is admitted, else the status."""
     try:
-        found = decide(asked, route, mode, host, KEYS.get, allowed_page=allowed_page)
+        found = decide(
+            *(asked, route, mode, host, KEYS.get), find_session=SESSIONS.get, allowed_page=allowed_page
+        )
     except FleetError as error:
         return error.status
     return found.name

@@ -20,13 +20,15 @@ HEALTH = row("GET", "/health")
 PAGE = row("GET", "/dashboard")
 FOR_ALL = ("/health", "/join")
 """Whoever asks to join has proofs of its own."""
+ASKED = [each for each in ROUTES if not each.form]
+"""Forms are another matter: test_session_decisions.py."""
 
 
 def name_of(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", ASKED, ids=name_of)
 def test_a_stranger_gets_health_and_nothing_else(route: Route) -> None:
     expected: int | str = "stranger" if route.path in FOR_ALL else 401
     for asked in (
@@ -39,7 +41,7 @@ def test_a_stranger_gets_health_and_nothing_else(route: Route) -> None:
         assert outcome(asked, route) == expected, asked
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", ASKED, ids=name_of)
 def test_the_owner_may_do_everything_but_beat(route: Route) -> None:
     special: dict[str, int | str] = dict.fromkeys(FOR_ALL, "stranger")
     special |= {"/heartbeat": 401, "/join/renew": 401}
@@ -48,7 +50,7 @@ def test_the_owner_may_do_everything_but_beat(route: Route) -> None:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", ASKED, ids=name_of)
 def test_a_key_may_do_what_its_scope_says_from_wherever(route: Route, scope: Any) -> None:
     expected: int | str = scope if scope in route.scopes else 401 if "node" in route.scopes else 403
     if route.path in FOR_ALL:
@@ -57,7 +59,7 @@ def test_a_key_may_do_what_its_scope_says_from_wherever(route: Route, scope: Any
         assert outcome(facts(peer, key=f"sk-herd-{scope}"), route) == expected
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", ASKED, ids=name_of)
 def test_open_mode_lets_neighbours_do_what_harms_nobody_for_long(route: Route) -> None:
     expected: int | str = 403 if route.scopes == {"admin"} else "stranger"
     assert (
@@ -68,7 +70,7 @@ def test_open_mode_lets_neighbours_do_what_harms_nobody_for_long(route: Route) -
     assert outcome(facts(LAN, proxied=True), route, OPEN) == far
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", ASKED, ids=name_of)
 def test_a_nodes_certificate_is_for_its_beats(route: Route) -> None:
     expected: int | str = "node-1" if route.path in (*FOR_ALL, "/heartbeat", "/join/renew") else 403
     assert outcome(facts(LAN, node="node-1"), route, host="foreign") == expected

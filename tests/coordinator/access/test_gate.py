@@ -12,7 +12,7 @@ from coordinator.access.hosts import TRUSTED_S, Hosts
 from coordinator.access.routes import ROUTES, Route
 from shared.errors import FleetError
 from shared.http1.heads import RequestHead
-from tests.coordinator.access.asking import row
+from tests.coordinator.access.asking import KEYS, row
 
 CHAT = row("POST", "/api/chat")
 MOST_US = 20.0
@@ -60,6 +60,18 @@ def test_an_address_that_is_gone_is_forgotten() -> None:
     door.own = []
     door.now += TRUSTED_S + HOLDS_S
     assert asked(door.gate, "127.0.0.1", "192.168.1.5") == 421
+
+
+def test_a_session_is_asked_about_each_time() -> None:
+    there = {"T" * 43: KEYS["sk-herd-infer"]}
+    hosts = Hosts("den", (), lambda: ["192.168.1.5"], lambda: 0.0)
+    gate = Gate(NoKeys(), hosts, Cors(()), Mode(), lambda: 0.0, sessions=there.get)
+    tags, cookie = row("GET", "/api/tags"), (b"Cookie", b"herd-session=" + b"T" * 43)
+    assert asked(gate, "192.168.1.7", "192.168.1.5", tags, cookie) == "key"
+    assert asked(gate, "192.168.1.7", "192.168.1.5", tags) == 401
+    assert asked(gate, "192.168.1.7", "192.168.1.5", tags, cookie) == "key"
+    there.clear()
+    assert asked(gate, "192.168.1.7", "192.168.1.5", tags, cookie) == 401
 
 
 def test_many_callers_are_not_all_remembered() -> None:
