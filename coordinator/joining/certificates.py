@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.settings import SettingsError
 from shared.trust.authority import Authority
@@ -18,6 +19,19 @@ from shared.trust.private_files import private_directory, read_private, write_pr
 LOOK_EVERY_S = 3_600.0
 
 log = logging.getLogger("herd.joining")
+
+
+class _Shown(NamedTuple):
+    """A certificate, and TLS with it: milliseconds of work, for a thread."""
+
+    held: Held
+    listening: ssl.SSLContext
+    calling: ssl.SSLContext
+
+    @classmethod
+    def of(cls, held: Held) -> "_Shown":
+        """Raises OSError."""
+        return cls(held, listening(held, required=False), calling(held))
 
 
 class Certificates:
@@ -33,7 +47,7 @@ class Certificates:
         try:
             private_directory(directory)
             self.authority = self._authority()
-            self._take(self._kept_leaf() or self._new_leaf())
+            self._take(_Shown.of(self._kept_leaf() or self._new_leaf()))
         except (OSError, ValueError) as error:
             raise SettingsError(f"the fleet's certificates cannot be used: {error}") from error
 
@@ -44,17 +58,15 @@ class Certificates:
             if not renew_due(self.held.certificate_pem, self._now()):
                 continue
             try:
-                self._take(await asyncio.to_thread(self._new_leaf))
+                self._take(await asyncio.to_thread(lambda: _Shown.of(self._new_leaf())))
             except (OSError, ValueError) as error:
                 log.warning("this coordinator's certificate could not be renewed yet: %s", error)
                 continue
             for each in self.changed:
                 each()
 
-    def _take(self, held: Held) -> None:
-        self.held = held
-        self.listening: ssl.SSLContext = listening(held, required=False)
-        self.calling: ssl.SSLContext = calling(held)
+    def _take(self, shown: _Shown) -> None:
+        self.held, self.listening, self.calling = shown
 
     def _authority(self) -> Authority:
         certificate, key = (
@@ -62,7 +74,9 @@ class Certificates:
         )
         if certificate is not None and key is not None:
             return Authority.load(certificate, key)
-        if certificate is not None or key is not None:
+        if (
+            certificate is not None
+        ):  # a key alone is of a first start that was cut short: it signed nothing yet
             raise ValueError(
                 f"{self._directory} has half of an authority; take it away: every node joins anew then"
             )

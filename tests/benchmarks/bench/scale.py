@@ -118,10 +118,10 @@ def scale(
 
 
 def _fleet(stack: ExitStack, place: Place, name: str) -> Subject:
-    """A coordinator of its own with one node that has the engine."""
+    """A coordinator of its own with one node that has the engine and joined; it is open for those that only beat."""
     (place.directory / name).mkdir()
     room = replace(place, directory=place.directory / name)
-    program, url = stack.enter_context(herd(room))
+    program, url = stack.enter_context(herd(room, FLEET_OPEN="true"))
     node = stack.enter_context(agent(room, url, "node-1", place.cores.load))
     until(lambda: is_ready(url, "node-1"), "the coordinator's node")
     return Subject(

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.wire import Heartbeat, engine_path
 from tests.benchmarks.bench.asking import told
@@ -132,7 +133,7 @@ def gateway(place: Place) -> Iterator[Subject]:
     """The agent's gateway alone, called as a coordinator calls it."""
     with (
         registrar() as taken,
-        agent(place, taken.url, "alone", place.cores.measured, name="gateway") as program,
+        agent(place, taken.url, "alone", place.cores.measured, name="gateway", plain=True) as program,
     ):
         until(lambda: _up(program, taken.beats.get("alone")), "a beat of the agent alone")
         beat = taken.beats["alone"]
@@ -149,48 +150,66 @@ def gateway(place: Place) -> Iterator[Subject]:
 
 @contextmanager
 def coordinator(place: Place) -> Iterator[Subject]:
-    """With everything on, before one node whose gateway is on the load's side."""
+    """With everything on, TLS on the hop too, before one node whose gateway is on the load's side."""
     with herd(place) as (program, url), agent(place, url, "node-1", place.cores.load) as node:
-        until(lambda: is_ready(url, "node-1"), "the coordinator's node")
-        yield Subject(
-            name="coordinator",
-            url=url,
-            programs=(program, node, place.engine),
-            own="coordinator",
-            dialect=place.dialect,
-        )
+        yield _with_node("coordinator", place, url, program, node)
+
+
+@contextmanager
+def coordinator_plain(place: Place) -> Iterator[Subject]:
+    """The same in open mode on both sides: the hop without TLS."""
+    place = replace(place, directory=place.directory / "plain")
+    place.directory.mkdir()
+    with (
+        herd(place, FLEET_OPEN="true") as (program, url),
+        agent(place, url, "node-1", place.cores.load, plain=True) as node,
+    ):
+        yield _with_node("coordinator-plain", place, url, program, node)
+
+
+def _with_node(name: str, place: Place, url: str, program: Program, node: Program) -> Subject:
+    until(lambda: is_ready(url, "node-1"), "the coordinator's node")
+    programs = (program, node, place.engine)
+    return Subject(name=name, url=url, programs=programs, own="coordinator", dialect=place.dialect)
 
 
 @contextmanager
 def herd(place: Place, **settings: str) -> Iterator[tuple[Program, str]]:
-    """A coordinator with its defaults, but without TLS on the hop (which has a figure of its own), and its address.
-
-    Nobody is asked beyond this machine. `settings`: FLEET_*.
-    """
+    """A coordinator with its defaults, and its address. Nobody is asked beyond this machine. `settings`: FLEET_*."""
     directory = place.directory / "herd"
     command = python("coordinator", "--with-parent", "--host", "127.0.0.1", "--port", "0")
     command += ["--data-dir", str(directory)]
-    closed = {"FLEET_REGISTRY_URL": "http://127.0.0.1:9", "FLEET_OPEN": "true"}
+    alone = {"FLEET_REGISTRY_URL": "http://127.0.0.1:9"}
     with started(
         "coordinator",
         command,
         place.directory / "herd.log",
         place.cores.measured,
-        environment=closed | settings,
+        environment=alone | settings,
     ) as program:
         yield program, program.line().split()[-1]
 
 
 def agent(
-    place: Place, router_url: str, node_id: str, chosen: tuple[int, ...], *, name: str = "node"
+    place: Place,
+    router_url: str,
+    node_id: str,
+    chosen: tuple[int, ...],
+    *,
+    name: str = "node",
+    plain: bool = False,
 ) -> AbstractContextManager[Program]:
-    """An agent that has found the fake engine."""
+    """An agent that has found the fake engine. It joins the coordinator of `herd` as on one machine.
+
+    `plain`: without TLS, with a coordinator that is open.
+    """
     command = python("agent", "--with-parent", "--router-url", router_url, "--node-id", node_id)
     command += ["--gateway-port", "0", "--data-dir", str(place.directory / node_id)]
     command += ["--engine", "ollama", "--ollama-host", place.engine_url]
     environment = {
         "FLEET_NODE_START_OLLAMA": "false",
-        "FLEET_NODE_OPEN": "true",
+        "FLEET_NODE_OPEN": str(plain).lower(),
+        "FLEET_NODE_LOCAL_JOIN": str(place.directory / "herd" / "local-join"),
         "OLLAMA_NUM_PARALLEL": SLOTS,
         "OLLAMA_CONTEXT_LENGTH": "4096",
     }
@@ -223,6 +242,7 @@ SUBJECTS: dict[str, Callable[[Place], AbstractContextManager[Subject]]] = {
     "bare": bare,
     "gateway": gateway,
     "coordinator": coordinator,
+    "coordinator-plain": coordinator_plain,
 }
 
 

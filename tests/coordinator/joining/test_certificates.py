@@ -38,6 +38,16 @@ def test_one_that_was_made_for_another_id_is_not_shown(tmp_path: Path) -> None:
     assert stands(Certificates(tmp_path / "fleet", IDENTITY).held, coordinator_name(IDENTITY))
 
 
+def test_a_first_start_that_was_cut_short_is_begun_anew(tmp_path: Path) -> None:
+    directory = tmp_path / "fleet"
+    first = Certificates(directory, IDENTITY)
+    for name in ("authority.pem", "own.key", "own.pem"):
+        (directory / name).unlink()  # the authority's key is written first
+    again = Certificates(directory, IDENTITY)
+    assert again.authority.spki != first.authority.spki
+    assert stands(again.held, coordinator_name(IDENTITY))
+
+
 @pytest.mark.parametrize("harm", ["wider directory", "wider key", "half", "rubbish"])
 def test_what_cannot_be_trusted_keeps_the_coordinator_from_starting(tmp_path: Path, harm: str) -> None:
     directory = tmp_path / "fleet"
