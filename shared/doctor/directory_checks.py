@@ -14,7 +14,10 @@ from shared.settings import DEFAULT_DATA_DIR
 
 
 def directory(seen: DirectorySeen, program: str, given: Mapping[str, Any] | None = None) -> Iterator[Finding]:
-    """data_dir_unusable, data_dir_foreign, data_dir_locked, data_dir_open, data_dir_wide. `given`: doctor's flags."""
+    """data_dir_unusable, data_dir_foreign, data_dir_locked, secret_wide, data_dir_open, data_dir_wide.
+
+    `given`: doctor's flags.
+    """
     elsewhere = "" if seen.default else started(program, given, data_dir=DEFAULT_DATA_DIR)
     if seen.problem:
         fix, command = _usable(seen, elsewhere)
@@ -33,6 +36,15 @@ def directory(seen: DirectorySeen, program: str, given: Mapping[str, Any] | None
         words = f"{_some(seen.locked)} yours, but not to be written."
         files = [f"{seen.path}/{each}" for each in seen.locked]
         yield _broken(seen, words, "Allow it.", join(["chmod", "u+rwX", *files]), check_id="data_dir_locked")
+    if seen.wide_secrets:
+        yield Finding(
+            check_id="secret_wide",
+            severity="critical",
+            title=f"Other users of this machine may read secrets in {seen.path}",
+            description=f"{_some(seen.wide_secrets)} for their eyes, too: keys and certificates there are refused.",
+            fix="Keep them to their owner.",
+            command=join(["chmod", "go=", *(f"{seen.path}/{each}" for each in seen.wide_secrets)]),
+        )
     if seen.writable_by_all:
         sudo = "" if seen.mine else "sudo "
         yield Finding(

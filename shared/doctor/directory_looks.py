@@ -1,6 +1,8 @@
 """Looks at a data directory: whose it is, whether it is herd's own by what is in it, what cannot be written."""
 
+import contextlib
 import os
+import stat
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -14,8 +16,10 @@ MARKS = ("coordinator-id", "latency.db", "logs/herd.jsonl", "logs/herd-node.json
 """Where one of them is, herd was."""
 WRITTEN = (
     *("coordinator-id*", "latency.db*", "nodes.json*", "pinned_models.json*", "learned.json*"),
-    *("run-history*", "logs", "nodes", "demo", "fleet", "local-join*"),
+    *("run-history*", "logs", "nodes", "demo", "fleet", "local-join*", "keys.json*", "keys-used.json*"),
 )
+SECRETS = ("keys.json", "priorities", "local-join", "fleet", "fleet/*", "nodes/*/joined", "nodes/*/joined/*")
+"""What is refused, or has no business with others, when they may read it."""
 OWN = (*WRITTEN, "config.toml", "env", "engines.toml", "priorities")
 """All that README lists: where anything else is, the directory is not herd's alone."""
 WRITTEN_BELOW = (
@@ -54,6 +58,7 @@ def directory(path: Path) -> DirectorySeen:
         locked=locked,
         writable_by_all=not problem and os.name != "nt" and bool(status.st_mode & 0o002),
         readable_by_others=not problem and os.name != "nt" and bool(status.st_mode & OTHERS),
+        wide_secrets=_wide_secrets(real) if not problem and os.name != "nt" else (),
     )
 
 
@@ -120,3 +125,15 @@ def _not_written(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if refused and not each.is_symlink():
             (locked if _is_mine(status) else foreign).append(str(each.relative_to(path)))
     return tuple(foreign), tuple(locked)
+
+
+def _wide_secrets(path: Path) -> tuple[str, ...]:
+    """Of the secrets, those that other users may read, as far as this one can tell."""
+    found = [each for pattern in SECRETS for each in sorted(path.glob(pattern))]
+    wide: list[str] = []
+    for each in found[:LOOKED_AT]:
+        with contextlib.suppress(OSError):
+            mode = each.lstat().st_mode
+            if mode & OTHERS and not stat.S_ISLNK(mode):
+                wide.append(str(each.relative_to(path)))
+    return tuple(wide)

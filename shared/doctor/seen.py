@@ -50,6 +50,8 @@ class DirectorySeen(Struct, frozen=True, kw_only=True):
     """What herd writes there, is this user's, and may not be written."""
     writable_by_all: bool = False
     readable_by_others: bool = False
+    wide_secrets: tuple[str, ...] = ()
+    """Files and directories of secrets that other users may read, relative to `path`."""
 
 
 class RoomSeen(Struct, frozen=True, kw_only=True):

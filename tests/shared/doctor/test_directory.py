@@ -158,3 +158,18 @@ def test_nobody_is_told_to_take_what_is_not_herds(open_path: Path) -> None:
         f'data_dir_unusable sudo chown -R "$(id -un)" {roots}',
         f"data_dir_locked chmod u+rwX {mine}/latency.db",
     ]
+
+
+def test_secrets_that_others_may_read_are_told_until_the_command_has_run(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "fleet").mkdir(mode=0o700)
+    for name in ("keys.json", "fleet/authority.key", "coordinator-id"):
+        (tmp_path / name).touch(mode=0o600)
+    assert list(directory(looked_at(tmp_path), "herd")) == []
+    for name in ("keys.json", "fleet/authority.key", "coordinator-id"):
+        (tmp_path / name).chmod(0o640)
+    (found,) = directory(looked_at(tmp_path), "herd")
+    assert (found.check_id, found.severity) == ("secret_wide", "critical")
+    assert "2 files (keys.json, fleet/authority.key)" in found.description
+    subprocess.run(found.command, shell=True, check=True)  # noqa: S602 - as a person pastes it
+    assert list(directory(looked_at(tmp_path), "herd")) == []
