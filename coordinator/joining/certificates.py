@@ -14,7 +14,7 @@ from shared.trust.contexts import calling, listening
 from shared.trust.held import Held
 from shared.trust.leaf import new_key, public_of, renew_due, stands
 from shared.trust.names import coordinator_name
-from shared.trust.private_files import private_directory, read_private, write_private
+from shared.trust.private_files import NotPrivate, private_directory, read_private, write_private
 
 LOOK_EVERY_S = 3_600.0
 
@@ -45,7 +45,7 @@ class Certificates:
         self.changed: list[Callable[[], None]] = []
         """Told when the contexts are others."""
         try:
-            private_directory(directory)
+            self._made(directory)
             self.authority = self._authority()
             self._take(_Shown.of(self._kept_leaf() or self._new_leaf()))
         except (OSError, ValueError) as error:
@@ -65,6 +65,21 @@ class Certificates:
             for each in self.changed:
                 each()
 
+    def _made(self, directory: Path) -> None:
+        try:
+            private_directory(directory)
+        except NotPrivate:
+            raise
+        except OSError as error:
+            _tell_unkept(error)
+
+    def _keep(self, name: str, content: bytes) -> None:
+        """A disk that takes nothing keeps nobody from being served now."""
+        try:
+            write_private(self._directory / name, content)
+        except OSError as error:
+            _tell_unkept(error)
+
     def _take(self, shown: _Shown) -> None:
         self.held, self.listening, self.calling = shown
 
@@ -81,8 +96,8 @@ class Certificates:
                 f"{self._directory} has half of an authority; take it away: every node joins anew then"
             )
         made = Authority.create(self._now())
-        write_private(self._directory / "authority.key", made.private_pem())
-        write_private(self._directory / "authority.pem", made.certificate_pem)
+        self._keep("authority.key", made.private_pem())
+        self._keep("authority.pem", made.certificate_pem)
         log.info("this fleet has an authority of its own now, in %s", self._directory)
         return made
 
@@ -100,6 +115,10 @@ class Certificates:
         key = new_key()
         name = coordinator_name(self._coordinator_id)
         certificate = self.authority.sign(public_of(key), name, now=self._now())
-        write_private(self._directory / "own.key", key)
-        write_private(self._directory / "own.pem", certificate)
+        self._keep("own.key", key)
+        self._keep("own.pem", certificate)
         return Held(key, certificate, self.authority.certificate_pem)
+
+
+def _tell_unkept(error: OSError) -> None:
+    log.warning("the fleet's certificates cannot be kept: %s; nodes cannot join before they can", error)

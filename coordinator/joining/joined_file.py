@@ -39,7 +39,8 @@ class JoinedFile:
     def read(self) -> Kept:
         """Nothing where there is no file. Raises SettingsError where it is not to be read or trusted."""
         try:
-            private_directory(self._path.parent)
+            if self._path.parent.exists():
+                private_directory(self._path.parent)
             content = read_private(self._path)
             return Kept() if content is None else msgspec.json.decode(content, type=Kept)
         except OSError as error:
@@ -59,6 +60,7 @@ class JoinedFile:
                 if number <= self._written:
                     return
                 try:
+                    private_directory(self._path.parent)
                     write_private(self._path, content)
                 except OSError as error:
                     raise Unavailable(

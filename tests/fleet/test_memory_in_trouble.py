@@ -30,11 +30,19 @@ IDS = "SELECT request_id FROM request_traces"
 
 
 @contextlib.asynccontextmanager
-async def fleet(data_dir: Path, fake: FakeEngine, within: Sequence[str] = ()) -> AsyncIterator[Herd]:
-    """A coordinator and one node."""
+async def fleet(
+    data_dir: Path, fake: FakeEngine, within: Sequence[str] = (), *, open: bool = False
+) -> AsyncIterator[Herd]:
+    """A coordinator and one node. `open`: which then has nothing to join by."""
     async with (
-        herd(data_dir, inside=within) as coordinator,
-        node(data_dir, coordinator.address, "node-1", ollama=fake.address, slots=CLIENTS),
+        herd(data_dir, inside=within, open=open) as coordinator,
+        node(
+            *(data_dir, coordinator.address, "node-1"),
+            ollama=fake.address,
+            slots=CLIENTS,
+            local_join=f"/proc/{coordinator.pid}/root{data_dir}/herd/local-join",  # the disk may be its own
+            open=open,
+        ),
     ):
         await coordinator.ready("node-1")
         yield coordinator
@@ -201,9 +209,10 @@ async def test_a_data_directory_that_takes_nothing(tmp_path: Path) -> None:
     else:
         within = ()
         (tmp_path / "herd").write_text("a file where the directory should be")
-    async with an_engine() as fake, fleet(tmp_path, fake, within) as herd:
+    async with an_engine() as fake, fleet(tmp_path, fake, within, open=True) as herd:
         await serves_and_reports(herd, "latency.db")
         await eventually(lambda: "no log file: " in herd.log.read_text())
+        assert "the fleet's certificates cannot be kept: " in herd.log.read_text()
 
 
 async def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:

@@ -141,15 +141,15 @@ async def test_who_was_removed_needs_a_person_or_a_newer_token(tmp_path: Path) -
 
 
 async def test_nothing_that_could_not_be_written_counts(tmp_path: Path) -> None:
-    directory = tmp_path / "fleet"
-    door = reception(directory, Clock())
+    kept = tmp_path / "fleet" / "joined.json"
+    door = reception(kept.parent, Clock())
     made = await door.create_token(600.0, reusable=False)
-    (directory / "joined.json").unlink()
-    directory.rmdir()
+    kept.unlink()
+    kept.mkdir()  # nothing can be put in its place
     with pytest.raises(Unavailable, match=r"joined\.json"):
         await door.join(question(new_key(), made), HERE)
     assert door.admitted.all() == []
-    directory.mkdir(mode=0o700)
+    kept.rmdir()
     certified(await door.join(question(new_key(), made), HERE))
 
 
