@@ -62,9 +62,7 @@ class Asker:
         self.asked: list[Asked] = []
         self.chance = chance
         self.server = Server(self.handle, refusal, LIMITS)
-        self.server.sweep = Sweep(
-            NEVER_S
-        )  # a wire without a socket looks broken to it, where the machine is slow
+        self.server.sweep = Sweep(NEVER_S)  # to it a wire without a socket looks broken, on a slow machine
 
     async def handle(self, exchange: Exchange) -> None:
         if self.chance.random() < 0.5:
