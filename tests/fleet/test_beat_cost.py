@@ -59,6 +59,7 @@ class Told(msgspec.Struct):
     gpus: int
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("gpus", [0, 2])
 async def test_a_beat_costs_little(tmp_path: Path, gpus: int) -> None:
     environment = os.environ | {"LD_LIBRARY_PATH": str(build_nvml(tmp_path)), "STANDIN_GPUS": str(gpus)}

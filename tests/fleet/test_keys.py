@@ -137,10 +137,10 @@ async def test_models_that_a_key_may_not_ask_for_are_in_no_list(herd: Herd, tmp_
         async with herd.session.get(herd.address + path, headers=key) as response:
             return f"{response.status} {await response.text()}"
 
-    client = openai.AsyncOpenAI(base_url=f"{herd.address}/v1", api_key=key["Authorization"][7:])
-    assert [each.id async for each in client.models.list()] == ["m"]
-    with pytest.raises(openai.NotFoundError):
-        await client.models.retrieve("n")
+    async with openai.AsyncOpenAI(base_url=f"{herd.address}/v1", api_key=key["Authorization"][7:]) as client:
+        assert [each.id async for each in client.models.list()] == ["m"]
+        with pytest.raises(openai.NotFoundError):
+            await client.models.retrieve("n")
     for path in ("/api/tags", "/api/ps"):
         assert '"m"' in await told(path)
         assert '"n"' not in await told(path)

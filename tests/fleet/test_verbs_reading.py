@@ -83,7 +83,7 @@ async def test_the_machines(tmp_path: Path) -> None:
         ]
         wide = await rows(fleet, "get", "nodes", "node-1", "-o", "wide")
         assert wide[0][-2:] == ["ADDRESS", "REASON"]
-        assert wide[1][-2].startswith("http://127.0.0.1:")
+        assert wide[1][-2].startswith("https://127.0.0.1:")
         found = await told(fleet, "nodes", "node-1")
         assert [each["node_id"] for each in found["nodes"]] == ["node-1"]
         assert set(found["nodes"][0]) == set((await fleet.nodes())["node-1"])
