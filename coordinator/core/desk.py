@@ -212,7 +212,6 @@ class Desk(Readable):
     def expired(self, now: float) -> Decisions:
         """Time has passed: leases ran out, calls have waited long enough, running ones stand still."""
         self.fleet.forget(now)
-        self._scorer.settle(now)  # or the first call after a quiet while would pay for all that has changed
         decisions = self._release(now)
         decisions += self._waiting.overdue(now)
         for running, cordon in self.fleet.cordons.overdue(self.open_calls(), now):

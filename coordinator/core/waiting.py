@@ -82,10 +82,10 @@ class Waiting:
         """Looks at the held calls again, in their order; nobody passes another that could take the same places.
         `models`: those whose places have changed; None: any may have.
         """
+        self._scorer.settle(now)
         decisions: Decisions = []
         if not self._holding:  # as nearly always
             return decisions
-        self._scorer.settle(now)
         turns = self._holding.round(now, models)
         while waiting := turns.next():
             decision = self._decide(waiting, now)
