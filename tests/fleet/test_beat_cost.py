@@ -2,18 +2,22 @@
 
 import asyncio
 import os
+import statistics
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.benchmarks.yardstick import YARDSTICK_US, yardstick_us
 from tests.fakes.control import FakeEngine
 from tests.fakes.nvml import build_nvml
 from tests.fakes.waiting import eventually
 from tests.fleet.harness import REPOSITORY, fleet_of_fakes, herd
 
 BEAT_MS = 5.0
+"""On the machine of the yardstick."""
+STEPS = 200
 """CPU time that a beat may cost."""
 BATCHES, BEATS = 6, 20
 MODELS = [f"m{number}:latest" for number in range(10)]
@@ -64,6 +68,7 @@ class Told(msgspec.Struct):
 async def test_a_beat_costs_little(tmp_path: Path, gpus: int) -> None:
     environment = os.environ | {"LD_LIBRARY_PATH": str(build_nvml(tmp_path)), "STANDIN_GPUS": str(gpus)}
     async with FakeEngine.run(MODELS, loaded=MODELS[:2]) as fake, herd(tmp_path, open=True) as coordinator:
+        before = statistics.median(yardstick_us() for _ in range(STEPS))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", PROGRAM, str(tmp_path), coordinator.address, fake.address),
             *(str(BATCHES), str(BEATS)),
@@ -76,8 +81,11 @@ async def test_a_beat_costs_little(tmp_path: Path, gpus: int) -> None:
         (node,) = (await coordinator.nodes()).values()
         asked = (await fake.state()).by_path
     told = msgspec.json.decode(said, type=Told)
+    slower = max(
+        1.0, before / YARDSTICK_US, statistics.median(yardstick_us() for _ in range(STEPS)) / YARDSTICK_US
+    )
     costs = ", ".join(f"{cost:.2f}" for cost in told.costs_ms)
-    print(f"CPU of a beat with {told.gpus} GPUs: {costs} ms")  # noqa: T201 - the figure is the point
+    print(f"CPU of a beat with {told.gpus} GPUs: {costs} ms; the machine is {slower:.1f} times slower")  # noqa: T201 - the figure is the point
     assert told.gpus == len(node["gpus"]) >= gpus
     assert len(node["ollama"]["models_available"]) == len(MODELS)
     beats = BATCHES * BEATS
@@ -85,7 +93,7 @@ async def test_a_beat_costs_little(tmp_path: Path, gpus: int) -> None:
     assert asked["/api/tags"] <= beats / 2 + 1
     assert asked["/api/version"] <= beats / 12 + 1
     assert asked["/api/show"] == len(MODELS)
-    assert min(told.costs_ms) <= BEAT_MS
+    assert min(told.costs_ms) <= BEAT_MS * slower
 
 
 async def test_beats_ask_the_engine_little(tmp_path: Path) -> None:
