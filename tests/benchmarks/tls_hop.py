@@ -16,8 +16,8 @@ from shared.trust.authority import Authority
 from shared.trust.contexts import calling
 from shared.trust.held import Held
 from shared.trust.leaf import new_key, public_of
+from tests.benchmarks.http1_load import CALL, CLIENTS, STREAM, cost, cpu_s, program
 from tests.benchmarks.http1_proxy import NAME, held
-from tests.benchmarks.test_http1_cost import CALL, CLIENTS, STREAM, cost, cpu_s, program
 
 CALLS, STREAMS, CHUNKS = 4_000, CLIENTS, 200
 KEPT = 400
