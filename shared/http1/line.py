@@ -95,7 +95,7 @@ class Line(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Towards the client; nothing where it is gone."""
-        if not self.lost:
+        if not (self.lost or self._transport.is_closing()):  # asyncio complains of each write between the two
             self._transport.write(data)
 
     async def drained(self) -> None:

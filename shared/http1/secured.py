@@ -222,8 +222,8 @@ class Secured(asyncio.Transport, asyncio.Protocol):
             while True:
                 data = self._tls.read(RECORD)
                 pieces.append(data)
-                if not data:
-                    return
+                if not data or not (self._incoming.pending or self._tls.pending()):
+                    return  # the next read would raise to say that there is nothing: dearer than all of this
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:

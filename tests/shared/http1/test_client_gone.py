@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
+
+import pytest
 
 from shared.http1.exchange import Exchange
 from shared.http1.pool import Address
@@ -168,3 +172,25 @@ async def test_one_that_shut_its_side_before_the_stream_gets_all_of_it() -> None
         await peer.until(PROBE)
         go.set()
         assert b"data: 2" in await peer.rest()
+
+
+async def test_what_is_written_after_a_client_has_gone_is_dropped_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A fast engine's chunks come many at once: all that one read brought are written before anybody hears of it."""
+    clients: list[socket.socket] = []
+
+    async def fast(exchange: Exchange) -> None:
+        exchange.start(200, [])
+        client = clients.pop()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        for _ in range(100):
+            exchange.write(b"chunk")
+        exchange.end()
+
+    async with serving(fast) as (server, address):
+        clients.append(socket.create_connection((address.host, address.port)))
+        clients[0].sendall(GET)
+        await eventually(lambda: not clients and not server.connections)
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
