@@ -1,7 +1,9 @@
 """Sees to it that the keys in use are those of the file: a key made or revoked there counts within a second."""
 
 import asyncio
+import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 
@@ -17,7 +19,7 @@ log = logging.getLogger("herd.keys")
 
 
 class KeyWatch:
-    """Looks from a thread: no call waits for the disk."""
+    """Looks from a thread of its own: no call waits for the disk, nothing else wakes while the file stays the same."""
 
     def __init__(
         self,
@@ -43,15 +45,30 @@ class KeyWatch:
 
     async def run(self) -> None:
         """Never ends by itself."""
+        changed, ended = asyncio.Event(), threading.Event()
+        looking = (asyncio.get_running_loop(), changed, ended)
+        threading.Thread(target=self._look_out, args=looking, name="keys", daemon=True).start()
         try:
             while True:
-                await asyncio.sleep(LOOK_EVERY_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._next_write - time.monotonic()):
+                        await changed.wait()
+                changed.clear()
                 await self.look()
                 if time.monotonic() >= self._next_write:
                     self._next_write = time.monotonic() + WRITE_EVERY_S
                     await self._write()
         finally:
+            ended.set()
             await asyncio.shield(self._write())
+
+    def _look_out(
+        self, loop: asyncio.AbstractEventLoop, changed: asyncio.Event, ended: threading.Event
+    ) -> None:
+        while not ended.wait(LOOK_EVERY_S):
+            if self._file.stamp() != self._stamp:
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and so does the program
+                    loop.call_soon_threadsafe(changed.set)
 
     async def look(self) -> None:
         """Once."""
