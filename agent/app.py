@@ -21,6 +21,7 @@ from agent.drain import OwnDrain
 from agent.engine_calls import engine_calls
 from agent.engines.engine import Engine
 from agent.engines.wanted import WantedError
+from agent.exposure import Exposure
 from agent.gateway import Gateway
 from agent.granting import Account, machine
 from agent.joining.beginning import reachable
@@ -93,6 +94,7 @@ async def run_agent(
 
         change = _change(settings, engines, host, gpu, gateway, announce, events)
         orders = Orders(engines, change, account.reports, session, lambda: link.wake())  # noqa: PLW0108 - made below
+        exposure = Exposure(engines, session, settings.exposure_interval, lambda: link.wake())  # noqa: PLW0108
         reporter = Reporter(
             settings.name,
             time.time_ns() // 1_000_000,
@@ -104,7 +106,7 @@ async def run_agent(
             lambda: gateway.draining,
             watch.capacity,
             events,
-            change.told,
+            lambda report: exposure.told(change.told(report)),
             orders.states,
         )
         sampler = (
@@ -133,6 +135,7 @@ async def run_agent(
         for name, work in (
             ("control", watched(asked, drained.look, reloading.look)),
             ("swaps", orders.run()),
+            ("exposure", exposure.run()),
             ("reloads", reloading.run()),
         ):
             stack.push_async_callback(cancelled, asyncio.create_task(work, name=name))

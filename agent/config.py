@@ -8,8 +8,8 @@ from msgspec import Meta, Struct
 
 from shared.adverts import COORDINATORS, SERVICE_TYPE
 from shared.constraints import EXPECTED
+from shared.fields import Host
 from shared.settings import DEFAULT_DATA_DIR
-from shared.wire import Host
 
 PREFIX = "FLEET_NODE_"
 
@@ -92,6 +92,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 600.0
     connect_timeout: Annotated[Seconds, _about("seconds to reach an engine on this machine")] = 4.0
     look_timeout: Annotated[Seconds, _about("seconds an engine may take to tell about itself")] = 4.0
+    exposure_interval: Annotated[
+        Seconds,
+        _about(
+            "seconds between looks at whether engines that should be on loopback face the network; 0: never"
+        ),
+    ] = 60.0
     start_timeout: Annotated[
         Seconds,
         _about("seconds the embedded engine may take to start, besides one for each 50 MB of its model"),

@@ -109,5 +109,5 @@ class Reporter:
         return (
             report
             if known is None
-            else msgspec.structs.replace(known, up=False, reason=report.reason, replicas=[])
+            else msgspec.structs.replace(known, up=False, reason=report.reason, replicas=[], open_at=[])
         )

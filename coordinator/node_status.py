@@ -41,6 +41,7 @@ def absent(node_id: NodeId, cordon: Cordon | None, now: float) -> dict[str, Any]
         "draining": drains,
         "drained": drains,
         "drain": drain_told(cordon, now),
+        "unsafe": [],
         "requests_active": 0,
     }
 

@@ -13,6 +13,7 @@ from coordinator.core.call import Place
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node
+from coordinator.health.engine_checks import unsafe
 from coordinator.node_status import (
     absent,
     capacity_told,
@@ -146,6 +147,7 @@ class StatusReader:
             "draining": node.draining,
             "drained": node.drained,
             "drain": drain_told(node.cordon, self._clock()),
+            "unsafe": unsafe(standing, beat.engines),
             **machine_told(beat),
             "engines": [self._engine(engine, node) for engine in beat.engines],
             "ollama": ollama_told(node),

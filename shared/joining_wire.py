@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from shared.wire import NodeName
+from shared.fields import NodeName
 
 KEY_BYTES = 2_048
 """Of a public key as PEM, at most."""

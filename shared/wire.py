@@ -4,26 +4,23 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from shared.fields import (
+    Celsius,
+    Count,
+    EngineName,
+    Few,
+    Host,
+    Label,
+    Name,
+    NodeName,
+    Percent,
+    Price,
+    Slots,
+)
 from shared.swaps import SWAPS_MOST, SwapOrder, SwapState
 
-Name = Annotated[str, Meta(max_length=512, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
-NodeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
-EngineName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
-Host = Annotated[
-    str,
-    Meta(
-        pattern=r"^(?:|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]{1,32})?)\Z",
-        max_length=253,
-    ),
-]
-"""A name, an IPv4 address, or an IPv6 one without brackets; empty: not given."""
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-Slots = Annotated[int, Meta(ge=1, le=65_536)]
-Few = Annotated[int, Meta(ge=1, le=1024)]
-Percent = Annotated[float, Meta(ge=0, le=100)]
-Celsius = Annotated[float, Meta(ge=-100, le=250)]
-Label = Annotated[str, Meta(max_length=128)]
-Price = Annotated[float, Meta(ge=0, le=1e6)]
+OPEN_AT_MOST = 16
+"""Addresses of one engine."""
 EVENT_LINE = 256
 """Characters."""
 EVENT_LINES = 5
@@ -102,6 +99,8 @@ class Engine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a million tokens of prompt, in the currency of whoever runs the fleet."""
     price_out: Price = 0.0
     """Of a million tokens of answer."""
+    open_at: Annotated[list[Annotated[Host, Meta(min_length=1)]], Meta(max_length=OPEN_AT_MOST)] = []
+    """Addresses of that machine, other than loopback, at which it answers too: whoever reaches these reaches it."""
     models: list[Model] = []
     replicas: list[Replica] = []
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from agent.engines.kind import EngineKind
 from agent.engines.options import Options
-from shared.wire import EngineName
+from shared.fields import EngineName
 
 FILE = "engines.toml"
 KIND, NAME = "kind", "name"

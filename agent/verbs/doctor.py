@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from agent import exposure
 from agent.addresses import COORDINATOR_PORT, NoAddress, base_url, ollama_url
 from agent.config import PREFIX, Settings
 from agent.engines.engines_file import read_file
@@ -130,26 +131,23 @@ def _port(settings: Settings, agents_pid: int | None) -> PortSeen:
 
 
 def _ollama(url: str) -> OllamaSeen:
-    answer = looks.ask(f"{url}/api/version")
+    answer = looks.ask(f"{url}{exposure.VERSION_PATH}")
     told = looks.decoded(answer.body, _Version)
     if told is None or not told.version:
         return OllamaSeen(url=url, problem=answer.problem or "something else answers there")
-    return OllamaSeen(
-        url=url, version=told.version, open_at=tuple(_open_at(url)), unit=any(map(Path.exists, UNITS))
-    )
+    open_at = tuple(_open_at(url, answer.body))
+    return OllamaSeen(url=url, version=told.version, open_at=open_at, unit=any(map(Path.exists, UNITS)))
 
 
-def _open_at(url: str) -> Iterator[str]:
-    """Whoever is reached on this machine's own addresses is reached by others."""
-    port = urlsplit(url).port or 0
-    if not is_loopback(url):
+def _open_at(url: str, home: bytes) -> Iterator[str]:
+    """Whoever is reached on this machine's own addresses is reached by others. `home`: what it answers at its URL."""
+    mine = own_addresses()
+    if not is_loopback(url) and urlsplit(url).hostname not in {each.ip for each in mine}:
         return
-    for each in sorted(own_addresses(), key=lambda each: (each.value.version, each.ip)):
-        if each.value.is_link_local:
-            continue
-        answer = looks.ask(f"{url_of(each.ip, port)}/api/version", timeout_s=1.0)
-        if (told := looks.decoded(answer.body, _Version)) is not None and told.version:
-            yield each.ip
+    for ip in exposure.candidates(mine):
+        there = looks.ask(exposure.at(url, ip) + exposure.VERSION_PATH, timeout_s=1.0)
+        if exposure.alike("ollama", home, there.body):
+            yield ip
 
 
 def _gpus() -> GpusSeen:

@@ -1,6 +1,5 @@
 """What `herd-node doctor` makes of engines, GPUs and the coordinator that is found. Pure."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,11 +7,12 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from agent.addresses import OLLAMA_PORT
-from agent.verbs.known_holes import holes
+from shared.doctor import engine_checks
 from shared.doctor.commands import started
 from shared.doctor.network_checks import opening
 from shared.doctor.source import Installed, install_command, update_command
 from shared.finding import Finding
+from shared.known_holes import numbers
 from shared.sockets import is_loopback
 from shared.wire import Gpu
 
@@ -121,7 +121,7 @@ def _ollama(seen: OllamaSeen) -> Iterator[Finding]:
         fix="",
         data={"version": seen.version},
     )
-    if (known := _numbers(seen.version)) and known < TRUNCATES_SINCE:
+    if (known := numbers(seen.version)) and known < TRUNCATES_SINCE:
         since = ".".join(map(str, TRUNCATES_SINCE))
         yield Finding(
             check_id="engine_old",
@@ -129,33 +129,13 @@ def _ollama(seen: OllamaSeen) -> Iterator[Finding]:
             title=f"Ollama {seen.version} is old",
             description=f"Before {since} it cuts prompts that are too long, and says nothing.",
             fix=f"Bring it up to {since} or later, the way it was installed; on Linux usually by:",
-            command="curl -fsSL https://ollama.com/install.sh | sh",
+            command=engine_checks.UPDATE,
             data={"version": seen.version},
         )
-    yield from holes(seen.version, known, facing=bool(seen.open_at))
+    yield from engine_checks.holes(seen.version, facing=bool(seen.open_at))
     if seen.open_at:
         loopback = f"127.0.0.1:{urlsplit(seen.url).port or OLLAMA_PORT}"
-        yield Finding(
-            check_id="engine_open",
-            severity="warning",
-            title=f"The Ollama faces the network at {', '.join(seen.open_at)}",
-            description="Anybody there can use it, fill its disk and delete its models, past the fleet. The agent "
-            "needs it on loopback only.",
-            fix=f"Have it on loopback only: write [Service] and, below, Environment=OLLAMA_HOST={loopback}"
-            if seen.unit
-            else "End the one that runs (that of the desktop in its menu), then start it on loopback only:",
-            command="sudo systemctl edit ollama && sudo systemctl restart ollama"
-            if seen.unit
-            else f"OLLAMA_HOST={loopback} ollama serve",
-            data={"addresses": list(seen.open_at)},
-        )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """0.12.6-rc1 -> (0, 12, 6); empty: it is none, as that of a build of one's own (0.0.0)."""
-    found = re.match(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", version)
-    numbers = tuple(int(each) for each in found.groups()) if found else ()
-    return numbers if any(numbers) else ()
+        yield engine_checks.open_ollama(seen.open_at, loopback, unit=seen.unit)
 
 
 def gpus(seen: GpusSeen, system: str) -> Iterator[Finding]:
@@ -222,7 +202,7 @@ def coordinator(
         data={"url": found.url, "version": found.version},
     )
     if found.version != own_version:
-        old = _numbers(own_version) <= _numbers(found.version)
+        old = numbers(own_version) <= numbers(found.version)
         yield Finding(
             check_id="version_mismatch",
             severity="warning",

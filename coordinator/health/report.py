@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from coordinator.health import call_checks, fleet_checks, machine_checks, standing_checks
+from coordinator.health import call_checks, engine_checks, fleet_checks, machine_checks, standing_checks
 from coordinator.health.finding import score
 from coordinator.health.snapshot import NodeSeen, Snapshot
 from shared.finding import Finding, worst_first
@@ -37,6 +37,7 @@ def _of_node(node: NodeSeen, version: str) -> Iterator[Finding]:
         return  # its last beat is the past
     yield from standing_checks.set_aside(node)
     yield from standing_checks.engines(node)
+    yield from engine_checks.unsafe_engines(node)
     yield from standing_checks.version(node, version)
     yield from machine_checks.memory(node)
     yield from machine_checks.disk(node)

@@ -22,6 +22,7 @@ def node_lines(picture: Told, node_id: str, now: float, glyphs: Glyphs) -> Itera
         return
     reason = f": {node['reason']}" if node["reason"] else ""
     yield f"state     {state_word(node)}{reason}"
+    yield from (f"unsafe    {words}" for words in node.get("unsafe", ()))
     yield f"agent     {node['agent_version']}, up {age(now - node['started_at'])}, at {node['gateway_url']}"
     if node["chip"]:
         yield f"machine   {node['chip']}"

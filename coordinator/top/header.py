@@ -13,6 +13,8 @@ OPEN = " OPEN: no keys"
 """Behind the address of a coordinator that asks for none."""
 ASKING_MOST = 2
 """Machines that ask to join, by name; of more, their number."""
+UNSAFE_MOST = 2
+"""Nodes with an engine that is unsafe, likewise."""
 FAILING, BAD = 0.01, 0.05
 """Share of errors from which it is yellow, or red."""
 
@@ -21,11 +23,20 @@ Piece = tuple[str, str]
 
 
 def title_line(
-    fleet: Mapping[str, Any], url: str, now: float, past: Sequence[float], width: int, glyphs: Glyphs
+    fleet: Mapping[str, Any],
+    url: str,
+    now: float,
+    past: Sequence[float],
+    width: int,
+    glyphs: Glyphs,
+    unsafe: Sequence[str] = (),
 ) -> list[Piece]:
-    """Name, version, time it runs, address; to the right the line of tokens/s, as far as there is room."""
+    """Name, version, time it runs, address; to the right the line of tokens/s, as far as there is room. `unsafe`:
+    nodes with such an engine.
+    """
     left = f"herd {printable(fleet['name'])} {fleet['version']} up {age(now - fleet['started_at'])} {url}"
     opened = (OPEN if fleet.get("open") else "") + asking_words(fleet.get("pending", []))
+    opened += unsafe_words(unsafe)
     opened = opened[: width - 1]
     left = left[: max(0, width - len(opened))]
     pieces = [(left, "bold"), (opened, "bold red")] if opened else [(left, "bold")]
@@ -45,6 +56,19 @@ def asking_words(pending: Sequence[Mapping[str, str]]) -> str:
     named = ", ".join(f"{printable(each['node_id'])} {each['code']}" for each in pending[:ASKING_MOST])
     more = f" and {len(pending) - ASKING_MOST} more" if len(pending) > ASKING_MOST else ""
     return f" JOIN? {named}{more}: herd approve"
+
+
+def unsafe_words(nodes: Sequence[str]) -> str:
+    """` UNSAFE laptop: herd doctor`; nothing where no engine is."""
+    if not nodes:
+        return ""
+    more = f" and {len(nodes) - UNSAFE_MOST} more" if len(nodes) > UNSAFE_MOST else ""
+    return f" UNSAFE {', '.join(map(printable, nodes[:UNSAFE_MOST]))}{more}: herd doctor"
+
+
+def unsafe_nodes(picture: Mapping[str, Any]) -> list[str]:
+    """By name: those that have an engine which faces the network, or has known holes."""
+    return [node_id for node_id, node in picture["nodes"].items() if node.get("unsafe")]
 
 
 def figures_line(fleet: Mapping[str, Any], alerts: int, width: int) -> list[Piece]:

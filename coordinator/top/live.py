@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from coordinator.top.following import Follower
 from coordinator.top.glyphs import Glyphs
-from coordinator.top.header import LONGEST_LINE, alerts_of, figures_line, title_line
+from coordinator.top.header import LONGEST_LINE, alerts_of, figures_line, title_line, unsafe_nodes
 from coordinator.top.status import Asked, status_line, tabs_line
 from coordinator.top.table import matching, ordered
 from coordinator.top.typed import INTERVALS_S
@@ -128,7 +128,9 @@ class Live(App[None]):
             return
         picture, now = seen
         fleet = picture["fleet"]
-        title = title_line(fleet, self._follower.url, now, list(self._past), width, self._glyphs)
+        title = title_line(
+            *(fleet, self._follower.url, now, list(self._past), width, self._glyphs), unsafe_nodes(picture)
+        )
         self.query_one("#head", Lines).tell([title, figures_line(fleet, alerts_of(picture), width)])
         order, backwards = self._orders[self._view.name]
         made = self._view.rows(picture, now, self._glyphs)

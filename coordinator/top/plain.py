@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from coordinator.top.glyphs import Glyphs
-from coordinator.top.header import alerts_of, figures_line, title_line
+from coordinator.top.header import alerts_of, figures_line, title_line, unsafe_nodes
 from coordinator.top.table import Fitted, fitted, heading, line, ordered
 from coordinator.top.views import VIEWS, View
 
@@ -18,7 +18,7 @@ def plain_lines(
     """The fleet's figures, then a table for each view, or for `only` one. `width` 0: as wide as it needs."""
     room = width or LONGEST_LINE
     fleet = picture["fleet"]
-    yield _text(title_line(fleet, url, now, [], min(room, 100), glyphs))
+    yield _text(title_line(fleet, url, now, [], min(room, 100), glyphs, unsafe_nodes(picture)))
     yield _text(figures_line(fleet, alerts_of(picture), room))
     for view in VIEWS:
         if only in ("", view.name):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import click
 
 from coordinator.verbs.connection import OK, ask
+from coordinator.verbs.nodes_view import unsafe
 from coordinator.verbs.saying import rendered, say
 
 Output = Literal["text", "json"]
@@ -41,6 +42,7 @@ def _standing(node: dict[str, Any]) -> Iterator[str]:
         heard = f"heard {node['heartbeat_age_s']:.1f} s ago"
         yield f"  gateway   {node['gateway_url']}, herd-node {node['agent_version'] or '?'}, {heard}"
     yield f"  calls     {node['requests_active']} running"
+    yield from (f"  unsafe    {words}" for words in unsafe(node))
     for circuit in node.get("circuits", ()):
         yield f"  circuit   {circuit['engine']}, {circuit['model']}: {circuit['reason'] or circuit['state']}"
 

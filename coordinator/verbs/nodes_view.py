@@ -21,11 +21,18 @@ def node_names(told: dict[str, Any]) -> list[str]:
 
 
 def standing(node: dict[str, Any]) -> str:
-    """Its finer state, and what a person ordered."""
+    """Its finer state, what a person ordered, and whether an engine of it is unsafe."""
     words = [node["state"]]
     if node["cordoned"]:
         words.append("drained" if node["drained"] else "draining" if node["drain"] else "cordoned")
+    if unsafe(node):
+        words.append("unsafe")
     return ",".join(dict.fromkeys(words))
+
+
+def unsafe(node: dict[str, Any]) -> list[str]:
+    """What its engines let others do past the fleet; a coordinator of an earlier version tells nothing of it."""
+    return [str(each) for each in node.get("unsafe", ())]
 
 
 def vram_gb(node: dict[str, Any]) -> tuple[float, float]:
@@ -82,7 +89,7 @@ def _row(node: dict[str, Any], wide: bool) -> tuple[str, ...]:
         f"{node['disk']['available_gb']:.0f}",
         node["hardware"]["chip"] or node["hardware"]["arch"],
         node["gateway_url"],
-        node["reason"],
+        "; ".join(each for each in (node["reason"], *unsafe(node)) if each),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from coordinator.core.limits import Limits
 from coordinator.core.node import Node, Standing
+from coordinator.health.engine_checks import unsafe
 from coordinator.node_status import with_owner
 from shared.names import normalise
 from shared.wire import Engine, Gpu, Heartbeat
@@ -48,6 +49,7 @@ def node_row(node: Node, standing: Standing, tokens_per_s: float, ttft_s: float 
         "reason": standing.reason,
         "cordoned": node.cordoned,
         "draining": node.draining,
+        "unsafe": unsafe(standing, beat.engines),
         "started_at": beat.epoch // 1000,
         "gateway_url": node.address,
         "agent_version": beat.agent_version,

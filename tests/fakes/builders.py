@@ -80,15 +80,19 @@ def an_engine(
     slots: int = 1,
     up: bool = True,
     reason: str = "",
+    version: str = "",
+    open_at: Iterable[str] = (),
 ) -> Engine:
     """An engine with `models` on disk and `replicas` in memory; `slots` for a model that is not loaded."""
     return Engine(
         name=name,
         kind="ollama",
+        version=version,
         up=up,
         reason=reason,
         dialects=frozenset({"ollama", "openai"}),
         slots_per_model=slots,
+        open_at=list(open_at),
         models=list(models),
         replicas=list(replicas),
     )

@@ -21,7 +21,6 @@ from tests.fakes.serving import (
 )
 from tests.fakes.words import Answer, Ask, answer, logprob, vector
 
-VERSION = "0.30.0"
 _LOAD_NS = 1_000_000
 
 
@@ -52,7 +51,7 @@ async def root(call: Call) -> web.StreamResponse:
 
 async def version(call: Call) -> web.StreamResponse:
     """GET /api/version"""
-    return await send_json(call, {"version": VERSION})
+    return await send_json(call, {"version": call.engine.switches.version})
 
 
 async def tags(call: Call) -> web.StreamResponse:

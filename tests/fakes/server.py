@@ -69,7 +69,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     threading.Thread(target=read, daemon=True).start()
 
 
-async def serve(engine: Engine, port: int) -> None:
+async def serve(engine: Engine, host: str, port: int) -> None:
     """Serves until stdin ends or SIGTERM comes."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -79,8 +79,9 @@ async def serve(engine: Engine, port: int) -> None:
         application(engine), handler_cancellation=True, access_log=None, shutdown_timeout=_HANDLER_GRACE_S
     )
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, host, port).start()
+    reached = host.replace("0.0.0.0", "127.0.0.1")
+    address = f"http://{reached}:{runner.addresses[0][1]}"
     sys.stdout.write(msgspec.json.encode({"address": address, "pid": os.getpid()}).decode() + "\n")
     sys.stdout.flush()
     _watch_stdin(loop, stop)
@@ -95,6 +96,7 @@ def _names(value: str) -> list[str]:
 def main() -> None:
     """Runs the fake engine as its command line says."""
     parser = argparse.ArgumentParser(description="A fake inference engine for tests.")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--models", type=_names, default=["m"])
     parser.add_argument("--loaded", type=_names, default=[])
@@ -102,4 +104,4 @@ def main() -> None:
     parser.add_argument("--name", default="fakeA")
     chosen = parser.parse_args()
     defaults = Switches(models=chosen.models, loaded=chosen.loaded, slots=chosen.slots)
-    asyncio.run(serve(Engine(chosen.name, defaults), chosen.port))
+    asyncio.run(serve(Engine(chosen.name, defaults), chosen.host, chosen.port))

@@ -30,7 +30,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     # Which calls a fault hits; `fail_first_n` without any fault means status 500.
     fail_first_n: int | None = None
     fail_paths: list[str] | None = None
-    # What the lists say.
+    # What it says that it is, and what the lists say.
+    version: str = "0.30.0"
     wrong_sizes: int | None = None
     garbage_tags: bool = False
     models: list[str] = []

@@ -53,6 +53,13 @@ BAD_FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "engine without a kind": ({"engines": [{"name": "ollama"}]}, "$.engines[0]"),
     "engine name with a slash": ({"engines": [ENGINE | {"name": "../x"}]}, "$.engines[0].name"),
     "no slots": ({"engines": [ENGINE | {"slots_per_model": 0}]}, "$.engines[0].slots_per_model"),
+    "open at a string": ({"engines": [ENGINE | {"open_at": "192.168.1.7"}]}, "$.engines[0].open_at"),
+    "open at nothing": ({"engines": [ENGINE | {"open_at": [""]}]}, "$.engines[0].open_at[0]"),
+    "open at what commands a terminal": (
+        {"engines": [ENGINE | {"open_at": ["10.0.0.1", "\x1b[2J"]}]},
+        "$.engines[0].open_at[1]",
+    ),
+    "open at too much": ({"engines": [ENGINE | {"open_at": ["10.0.0.1"] * 17}]}, "$.engines[0].open_at"),
     "a model without a name": ({"engines": [ENGINE | {"models": [{}]}]}, "$.engines[0].models[0]"),
     "a model name too long": (
         {"engines": [ENGINE | {"models": [{"name": "m" * 513}]}]},

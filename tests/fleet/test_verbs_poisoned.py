@@ -44,7 +44,7 @@ def said(line: str, url: str) -> Result:
 )
 async def test_no_verb_lets_it_through(spared: frozenset[str], tmp_path: Path) -> None:
     async with (
-        FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1") as fake,
+        FakeEngine.run(["m"], loaded=["m"], slots=4, name="node-1", version="0.1.20") as fake,
         fleet_of_fakes(tmp_path, [fake]) as fleet,
         poisoning(fleet.address, spared) as url,
     ):

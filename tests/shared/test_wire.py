@@ -63,6 +63,12 @@ def test_a_beat_of_an_earlier_version_has_no_climate() -> None:
     assert beat.gpus == [Gpu(name="a card", vram_total_bytes=24 * GIB, vram_free_bytes=GIB)]
 
 
+def test_an_engine_of_an_earlier_version_is_open_nowhere() -> None:
+    engine = {"name": "ollama", "kind": "ollama"}
+    beat = DECODER.decode(msgspec.json.encode(plain(engines=[engine])))
+    assert beat.engines[0].open_at == []
+
+
 def test_unknown_fields_are_ignored_at_every_depth() -> None:
     message = plain(of_a_later_version=[1, {"a": None}])
     message["engines"][0]["models"][0]["also_new"] = True

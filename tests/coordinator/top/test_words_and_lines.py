@@ -5,7 +5,7 @@ import pytest
 
 from coordinator.top.details import model_lines, node_lines, request_lines
 from coordinator.top.glyphs import ASCII, UNICODE, fitting
-from coordinator.top.header import alerts_of, figures_line, title_line
+from coordinator.top.header import alerts_of, figures_line, title_line, unsafe_nodes
 from coordinator.top.plain import plain_lines
 from coordinator.top.sse import EventReader, NotEvents
 from coordinator.top.status import Asked, status_line, tabs_line
@@ -79,6 +79,22 @@ def test_the_header() -> None:
     assert all(len(text(figures_line(picture["fleet"], 0, width))) <= width for width in range(5, 120))
 
 
+def test_nodes_with_an_unsafe_engine_are_named_beside_the_address() -> None:
+    picture = a_picture()
+    assert unsafe_nodes(picture) == []
+    for node_id in ("laptop-01", "laptop-03"):
+        picture["nodes"][node_id]["unsafe"] = ["ollama faces the network at 192.168.1.7"]
+    unsafe = unsafe_nodes(picture)
+    assert unsafe == ["laptop-01", "laptop-03"]
+    title = title_line(picture["fleet"], "http://h:1", NOW, [], 100, UNICODE, unsafe)
+    assert title[-1] == (" UNSAFE laptop-01, laptop-03: herd doctor", "bold red")
+    many = title_line(picture["fleet"], "http://h:1", NOW, [], 100, UNICODE, ["a\x1b[2J", "b", "c", "d"])
+    assert many[-1][0] == " UNSAFE a\\x1b[2J, b and 2 more: herd doctor"
+    assert len(text(title_line(picture["fleet"], "http://h:1", NOW, [1.0], 30, UNICODE, unsafe))) == 30
+    told = list(plain_lines(picture, "http://h:1", NOW, 0, UNICODE))
+    assert told[0].endswith(" UNSAFE laptop-01, laptop-03: herd doctor")
+
+
 def test_alerts_are_nodes_that_are_away_and_engines_that_are_down() -> None:
     assert alerts_of(a_picture()) == 0
     assert alerts_of(a_picture(lost="laptop-01", broken=2)) == 2
@@ -143,6 +159,10 @@ def test_the_panel_of_a_node() -> None:
     assert "ollama (ollama ?): up" in told
     assert "llama3.2:3b: 0.0 GiB, context 8.2k" in told
     assert "10s ago retry: llama3.2:latest: connection reset" in told
+    picture = a_picture()
+    picture["nodes"]["laptop-01"]["unsafe"] = ["ollama faces the network at 192.168.1.7"]
+    told = "\n".join(node_lines(picture, "laptop-01", NOW, ASCII))
+    assert "\nunsafe    ollama faces the network at 192.168.1.7\n" in told
     lost = "\n".join(node_lines(a_picture(lost="laptop-01"), "laptop-01", NOW, ASCII))
     assert lost.startswith("state     lost: no heartbeat for")
     assert next(node_lines(a_picture(), "nobody", NOW, ASCII)) == "nobody is not known any more"

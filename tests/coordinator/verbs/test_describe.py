@@ -82,6 +82,14 @@ def test_a_long_name_of_an_engine_stands_apart_from_its_kind() -> None:
     assert "  serverlessllm llama.cpp 1.2, up" in described(node(engines=[long])).splitlines()
 
 
+def test_what_is_unsafe_of_it_stands_with_how_it_is() -> None:
+    engine = replace(with_loaded("small"), version="0.17.0", open_at=["192.168.1.7"])
+    assert described(node(engines=[engine])).splitlines()[3:5] == [
+        "  unsafe    ollama faces the network at 192.168.1.7",
+        "  unsafe    Ollama 0.17.0 has known holes: CVE-2026-7482",
+    ]
+
+
 def test_a_node_that_has_nothing() -> None:
     text = described(node(engines=[], draining=True))
     assert text.startswith("n1  online, drained: nothing runs; ")

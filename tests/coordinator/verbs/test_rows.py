@@ -60,6 +60,19 @@ def test_orders_stand_beside_the_state() -> None:
     assert row["STATE"] == "cordoned"
 
 
+def test_an_unsafe_engine_stands_beside_the_state() -> None:
+    engine = an_engine(a_model(), version="0.17.0", open_at=["192.168.1.7"])
+    told = status(a_beat("n1", engine), a_beat("n2", with_loaded()), cordoned="n1")
+    assert cells(nodes_table(told, False))["STATE"] == "cordoned,unsafe"
+    assert cells(nodes_table(told, True))["REASON"].endswith(
+        "ollama faces the network at 192.168.1.7; Ollama 0.17.0 has known holes: CVE-2026-7482"
+    )
+    assert cells(nodes_table(told, True), 1)["STATE"] == "ready"
+    for node in told["nodes"]:
+        del node["unsafe"]
+    assert cells(nodes_table(told, False))["STATE"] == "cordoned", "as an earlier coordinator tells it"
+
+
 def test_copies_that_differ_are_told() -> None:
     old, new = (msgspec.structs.replace(a_model(), digest=digest) for digest in ("a" * 64, "b" * 64))
     told = status(a_beat("n1", an_engine(old)), a_beat("n2", an_engine(new)))

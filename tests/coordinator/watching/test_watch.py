@@ -72,6 +72,13 @@ def test_where_the_model_is_in_memory_the_first_phase_is_prefill() -> None:
     assert row["tokens_per_s"] is None
 
 
+def test_nodes_tell_what_is_unsafe_of_them() -> None:
+    scene = Scene(a_desk(a_beat("n1", an_engine(open_at=["192.168.1.7"])), a_beat("n2", with_loaded())))
+    nodes = scene.watch.picture()["nodes"]
+    assert nodes["n1"]["unsafe"] == ["ollama faces the network at 192.168.1.7"]
+    assert nodes["n2"]["unsafe"] == []
+
+
 def test_nodes_tell_their_gpus_and_nothing_where_nothing_is_read() -> None:
     gpu = Gpu(
         name="big",
