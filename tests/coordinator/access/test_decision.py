@@ -178,6 +178,40 @@ def test_refusals_repeat_no_key_and_nothing_that_steers(secret: str) -> None:
             assert secret not in str(caught.value)
 
 
+HERE = "ask by http://127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("told", "hint"),
+    [
+        ({"host": "192.168.1.7:11435"}, f"{HERE}:11435, which needs none there"),
+        ({"host": "[fd00::7]:8080"}, f"{HERE}:8080, "),
+        ({"host": "den"}, f"{HERE}, "),
+        ({"host": "[fd00::7]"}, f"{HERE}, "),
+        ({"host": ""}, f"{HERE}, "),
+        ({"proxied": True}, ""),
+        ({"origin": f"http://{HOST}"}, ""),
+        ({"peer": "192.168.1.8"}, ""),
+    ],
+    ids=["IPv4", "IPv6", "name", "no port", "none", "proxied", "page", "another machine"],
+)
+def test_who_asks_its_own_machine_by_the_network_is_told_of_loopback(told: dict[str, Any], hint: str) -> None:
+    """It proves nothing: it is a stranger all the same."""
+    with pytest.raises(NoAccess) as refused:
+        decide(
+            facts(**({"peer": LAN} | told)),
+            CHAT,
+            CLOSED,
+            "own",
+            KEYS.get,
+            is_here=lambda address: address == LAN,
+        )
+    assert "herd key create --name NAME --scope infer" in str(refused.value)
+    assert hint in str(refused.value)
+    assert (HERE in str(refused.value)) == bool(hint)
+    assert ("from another machine" in str(refused.value)) == (not hint and "proxied" not in told)
+
+
 def test_refusals_name_the_command() -> None:
     with pytest.raises(NoAccess, match="herd key create --name NAME --scope infer"):
         decide(facts(LAN), CHAT, CLOSED, "own", KEYS.get)

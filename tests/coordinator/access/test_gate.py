@@ -10,7 +10,7 @@ from coordinator.access.decision import Mode
 from coordinator.access.gate import HOLDS_S, REMEMBERED, Gate, NoKeys
 from coordinator.access.hosts import TRUSTED_S, Hosts
 from coordinator.access.routes import ROUTES, Route
-from shared.errors import FleetError
+from shared.errors import FleetError, NoAccess
 from shared.http1.heads import RequestHead
 from tests.coordinator.access.asking import KEYS, row
 
@@ -60,6 +60,15 @@ def test_an_address_that_is_gone_is_forgotten() -> None:
     door.own = []
     door.now += TRUSTED_S + HOLDS_S
     assert asked(door.gate, "127.0.0.1", "192.168.1.5") == 421
+
+
+def test_a_caller_of_this_machine_by_the_network_is_told_of_loopback() -> None:
+    door = Door()
+    head = RequestHead(b"POST", b"/api/chat", [(b"Host", b"192.168.1.5:11435")])
+    with pytest.raises(NoAccess, match=r"ask by http://127\.0\.0\.1:11435"):
+        door.gate.admit(head, "192.168.1.5", CHAT)
+    with pytest.raises(NoAccess, match="a caller from another machine"):
+        door.gate.admit(head, "192.168.1.6", CHAT)
 
 
 def test_a_session_is_asked_about_each_time() -> None:

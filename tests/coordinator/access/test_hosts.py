@@ -65,6 +65,14 @@ def test_names(host: str, standing: Standing) -> None:
     assert Machine().hosts.standing(host) == standing
 
 
+def test_it_knows_its_own_addresses() -> None:
+    hosts = Machine().hosts
+    for address in ("192.168.1.5", "::ffff:192.168.1.5", "fe80::1%3", "2001:db8::5", "127.0.0.1", "::1"):
+        assert hosts.has(address), address
+    for address in ("192.168.1.6", "fe80::2%3", "8.8.8.8", "", "not an address"):
+        assert not hosts.has(address), address
+
+
 def test_an_address_that_comes_is_known_soon_and_one_that_goes_is_not_for_ever() -> None:
     machine = Machine()
     assert machine.hosts.standing("10.0.0.2") == "foreign"
