@@ -10,6 +10,7 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.access.last_use import LastUse
 
 LOOK_EVERY_S = 0.25
+_UNSEEN = Stamp(0, 0, -1, 0)
 WRITE_EVERY_S = 10.0
 """When keys were used last, at the most so often."""
 
@@ -31,10 +32,11 @@ class KeyWatch:
         self._ring = ring
         self._last_use = last_use
         self._gone = gone
-        self._stamp: Stamp | None = None
+        self._stamp: Stamp | None = _UNSEEN
+        self._blind = False
         self._next_write = time.monotonic() + WRITE_EVERY_S
-        self.unusable = ""
-        """Why no key of the file counts now; empty while all is well."""
+        self.unusable: KeysUnusable | None = None
+        """Why no key of the file counts now; None while all is well."""
 
     async def start(self) -> None:
         """Knows the keys when it returns."""
@@ -46,12 +48,23 @@ class KeyWatch:
         try:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
-                await self.look()
+                await self._look_again()
                 if time.monotonic() >= self._next_write:
                     self._next_write = time.monotonic() + WRITE_EVERY_S
                     await self._write()
         finally:
             await asyncio.shield(self._write())
+
+    async def _look_again(self) -> None:
+        """Whatever becomes of this look, there is a next one: who has revoked a key relies on it."""
+        try:
+            await self.look()
+        except Exception:  # no further thread, say
+            if not self._blind:
+                log.exception("the keys cannot be looked at; it is tried again and again")
+            self._blind = True
+        else:
+            self._blind = False
 
     async def look(self) -> None:
         """Once."""
@@ -59,10 +72,10 @@ class KeyWatch:
         if stamp == self._stamp:
             return
         try:
-            keys, self.unusable = await asyncio.to_thread(self._file.read), ""
+            keys, self.unusable = await asyncio.to_thread(self._file.read), None
         except KeysUnusable as error:
             # Who could read it may have taken what is in it, who could write it may have put in what was not there.
-            keys, self.unusable = (), str(error)
+            keys, self.unusable = (), error
             log.error("no key counts: %s", error)  # noqa: TRY400
         # Read after it was looked at: what is written in between shows at the next look.
         self._stamp = stamp

@@ -96,3 +96,12 @@ async def test_there_is_an_end_to_how_many_may_look_on() -> None:
             feed.join()
         async with session.get(f"{url}/fleet/events") as response:
             assert response.status >= 500  # the server's middleware makes it 503
+
+
+async def test_a_head_is_answered_and_takes_no_place() -> None:
+    feed = Feed(a_picture, lambda: None, "r")
+    async with served(feed) as url, aiohttp.ClientSession() as session, asyncio.timeout(5):
+        for _ in range(2):
+            async with session.head(f"{url}/fleet/events") as response:
+                assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert not feed._viewers
