@@ -27,7 +27,8 @@ _PROXIED = frozenset(
 """What proxies, tunnels and content networks add by themselves. One more name can only make a stranger of somebody."""
 TELLING = _PROXIED | {b"origin", b"sec-fetch-site", b"authorization", b"x-api-key", b"cookie"}
 """Headers without which a request is like the last one of that caller."""
-_NEAR: frozenset[Kind] = frozenset(("loopback", "private", "shared", "link-local"))
+_NEAR: frozenset[Kind] = frozenset(("loopback", "private", "shared", "link-local", "reserved"))
+"""What the internet does not route. Embedded addresses (Teredo, 6to4) come over it, whatever they are made of."""
 _TEXT = ("utf-8", "replace")
 
 
@@ -89,7 +90,7 @@ def is_loopback(peer: str) -> bool:
 
 @functools.lru_cache(4_096)
 def is_near(peer: str) -> bool:
-    """Whether it comes from a network at home, or this machine: what open mode is for."""
+    """Whether it comes from an address that the internet does not route: what open mode is for."""
     value = _address(peer)
     return value is not None and kind_of(value) in _NEAR
 

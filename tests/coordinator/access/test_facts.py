@@ -124,6 +124,9 @@ def test_two_keys_in_one_header_are_none_that_there_is(name: str) -> None:
         ("169.254.7.7", False, True),
         ("fe80::1%eth0", False, True),
         ("fd00::7", False, True),
+        ("fc00::7", False, True),
+        ("192.0.2.7", False, True),
+        ("198.18.0.7", False, True),
         ("8.8.8.8", False, False),
         ("::ffff:8.8.8.8", False, False),
         ("172.32.0.1", False, False),
@@ -145,5 +148,4 @@ def test_two_keys_in_one_header_are_none_that_there_is(name: str) -> None:
     ],
 )
 def test_whom_a_connection_is_with(peer: str, loopback: bool, near: bool) -> None:
-    """Teredo, 6to4 and translated addresses come over the internet, whatever they are made of."""
     assert (is_loopback(peer), is_near(peer)) == (loopback, near)
