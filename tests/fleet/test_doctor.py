@@ -187,15 +187,13 @@ async def test_keys_that_do_not_count_are_told_whether_the_coordinator_runs_or_n
     assert "keys_unusable" not in told(await verb("coordinator", "doctor", *flags, *QUIET))
 
 
-async def test_a_file_of_priorities_that_others_may_change(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_of_priorities_that_others_may_change(tmp_path: Path) -> None:
     file = tmp_path / "classes"
     file.write_text("# nobody yet\n")
-    monkeypatch.setenv("FLEET_PRIORITY_KEYS", str(file))
+    flags = (f"--priority-keys={file}", "doctor", "--port=9", f"--data-dir={tmp_path / 'new'}")
     for mode, expected in ((0o644, False), (0o666, True), (0o660, True)):
         file.chmod(mode)
-        said = await verb("coordinator", "doctor", "--port=9", f"--data-dir={tmp_path / 'new'}", *QUIET)
+        said = await verb("coordinator", *flags, *QUIET)
         assert ("priorities_open" in told(said)) is expected, oct(mode)
     assert the("priorities_open", said)["command"] == f"chmod go-w {file}"
     async with herd(tmp_path, priority_keys=file) as fleet:
