@@ -73,6 +73,25 @@ def test_a_caller_of_this_machine_by_the_network_is_told_of_loopback() -> None:
         door.gate.admit(head, "192.168.1.6", CHAT)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        (b"Origin", b"http://evil.example", 403),
+        (b"Sec-Fetch-Site", b"cross-site", 403),
+        (b"Authorization", b"Bearer sk-herd-gone", 401),
+        (b"X-Api-Key", b"sk-herd-gone", 401),
+        (b"X-Forwarded-For", b"192.168.1.9", 401),
+    ],
+)
+def test_a_header_that_tells_more_is_heard_behind_a_request_without_it(
+    name: bytes, value: bytes, status: int
+) -> None:
+    door = Door()
+    assert asked(door.gate, "127.0.0.1", "localhost") == "owner"
+    assert asked(door.gate, "127.0.0.1", "localhost", CHAT, (name, value)) == status
+    assert asked(door.gate, "127.0.0.1", "localhost") == "owner"
+
+
 def test_an_order_is_judged_each_time() -> None:
     """What is remembered of one that was JSON lets no form in."""
     door, stop = Door(), row("POST", "/fleet/stop")
