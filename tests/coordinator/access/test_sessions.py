@@ -67,6 +67,7 @@ class SessionsMachine(RuleBasedStateMachine):
         assert len([each for each in self.begun if each[2] > self.now]) <= len(self.sessions) <= 3 * PER_KEY
         assert all(len(kept) <= PER_KEY for kept in self.sessions._of_key.values())
         assert sum(map(len, self.sessions._of_key.values())) == len(self.sessions)
+        assert all(self.sessions._of_key.values()), "a key without sessions takes no room"
 
 
 TestSessions = SessionsMachine.TestCase
@@ -97,6 +98,7 @@ class Door:
 def test_a_session_stands_for_its_key_as_that_is_now() -> None:
     door = Door()
     token = door.logins.log_in(NEW.text, LAN)
+    assert door.logins.lives_s == LIVES_S
     found = door.logins.find(token)
     assert found == replace(KEY.principal(), by_session=True)
     door.now = 5.0
