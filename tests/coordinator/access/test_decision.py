@@ -125,6 +125,12 @@ def test_what_a_browser_opens_or_reads_by_itself_need_not_be_json() -> None:
     assert outcome(asking, PREFLIGHT, allowed_page=True) == "stranger"
 
 
+def test_the_own_page_is_known_by_tls_and_in_any_letters_and_health_is_for_every_page() -> None:
+    assert outcome(facts(origin=f"https://{HOST}"), STOP) == "owner"
+    assert outcome(facts(origin=f"http://{HOST}", host=HOST.upper()), STOP) == "owner"
+    assert outcome(facts(origin="http://evil.example", site="cross-site"), HEALTH) == "stranger"
+
+
 def test_a_session_reads_without_a_word_of_its_page() -> None:
     assert outcome(facts(LAN, session="read"), STATUS) == "read"
 
