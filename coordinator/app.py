@@ -175,7 +175,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
         dynamic=settings.dynamic_num_ctx,
         calculate=settings.num_ctx_auto_calculate,
     )
-    usage = ContextUsage(contexts, reads)
+    usage, events = ContextUsage(contexts, reads), Events(feed, holds=known_keys.logins.holds)
     orders = Orders(catalog, errands, bodies)
     models = models_of(settings, desk, limits, forwarder, dispatcher, wishes, bodies, clock)
     if settings.preload:
@@ -191,16 +191,14 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
     status = StatusReader(desk, limits, told, clock)
     kept = KeptCordons(settings.directory() / "nodes.json", clock)
     node_orders = NodeOrders(desk, dispatcher.apply, status, kept, bodies, settings.drain_deadline, clock)
-    log_file = settings.directory() / "logs" / "herd.jsonl"
     fleet = FleetRoutes(
-        *(desk, dispatcher.apply, catalog, errands, bodies, kept, log_file),
-        dispatcher.open_records,
-        clock,
-        reception.remove,
+        *(desk, dispatcher.apply, catalog, errands, bodies, kept),
+        *(settings.directory() / "logs" / "herd.jsonl", dispatcher.open_records, clock, reception.remove),
     )
     joining_orders = JoiningOrders(reception, bodies)
     told["joining"] = joining_orders.status
     watch.pending = present.pending = joining_orders.waiting
+    present.keys_unusable = lambda: known_keys.watch.unusable
     swapping = SwapOrders(desk, limits, swaps, bodies, clock)
     dialects: list[Dialect] = [
         Ollama(relay, catalog, errands, bodies, settings.frame_limit),
@@ -226,7 +224,7 @@ async def _built(settings: Settings, clock: Callable[[], float]) -> _Parts:
             route
             for part in (
                 *(past, present, usage, orders, node_orders, RequestOrders(dispatcher), fleet, explain),
-                *(models.pins, Page(), known_keys.login, Events(feed), swapping, joining_orders),
+                *(models.pins, Page(), known_keys.login, events, swapping, joining_orders),
                 JoinRoutes(reception),
             )
             for route in part.routes()

@@ -114,7 +114,8 @@ class Catalog:
                 return spot.model.name
         there = [name for name in node.spots if _has(node, target.engine, name)]
         raise ModelNotFound(
-            f'model "{model}" not found on {target.engine} of {target.node_id}{_perhaps(model, there)}'
+            f'model "{model}" not found on {target.engine} of {target.node_id}',
+            hint=_perhaps(model, there),
         )
 
     def engine_version(self, kind: str) -> str | None:

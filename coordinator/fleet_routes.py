@@ -179,7 +179,7 @@ class FleetRoutes:
         if model not in entries:
             close = near(asked, entries) if is_model_name(asked) else []
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise ModelNotFound(f'model "{asked}" not found{hint}')
+            raise ModelNotFound(f'model "{asked}" not found', hint=hint)
         targets = self._catalog.targets("ollama", model=model, node_id=node_id)
         return [target for target in targets if self._is_loaded(target, model)]
 

@@ -4,7 +4,7 @@ import functools
 import random
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -107,12 +107,16 @@ class CallerRequest:
         """Whether its head tells of one."""
         return self.length > 0 or b"transfer-encoding" in self.exchange.head.fields
 
-    async def body(self) -> bytes:
-        """All of it. Raises BodyTooLarge, CallerFault where it is malformed."""
+    async def body(self, counted: Callable[[int], None] = lambda _bytes: None) -> bytes:
+        """All of it. Raises BodyTooLarge, CallerFault where it is malformed, and what `counted` raises: it is told how
+        many bytes there are by now where the head does not tell.
+        """
         limit = self.body_limit
         try:
             if self.length > limit:
                 raise TooLarge(limit)
+            if b"transfer-encoding" in self.exchange.head.fields:
+                return await self._pieces(counted)
             return await self.exchange.body(limit)
         except TooLarge as fault:
             raise BodyTooLarge(f"the request body is larger than {limit} bytes (FLEET_BODY_LIMIT)") from fault
@@ -120,6 +124,15 @@ class CallerRequest:
             if fault.status != 400:
                 raise
             raise CallerFault(f"the request body cannot be read: {fault}") from fault
+
+    async def _pieces(self, counted: Callable[[int], None]) -> bytes:
+        body = bytearray()
+        while piece := await self.exchange.read():
+            body += piece
+            if len(body) > self.body_limit:
+                raise TooLarge(self.body_limit)
+            counted(len(body))
+        return bytes(body)
 
     def respond(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
         """A whole answer, in one write."""

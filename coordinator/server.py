@@ -35,6 +35,7 @@ from shared.errors import (
     Forbidden,
     HeadersTooLarge,
     MethodNotAllowed,
+    ModelNotFound,
     NoAccess,
     Unavailable,
 )
@@ -257,6 +258,8 @@ class Server:
         if exchange.status:  # a second status line inside a body would be taken for the body: better none
             exchange.abort()
             return
+        if isinstance(error, ModelNotFound) and request.principal.models is not None:
+            error = ModelNotFound(error.without_hint)
         headers = [JSON]
         if error.retry_after is not None or error.status in (429, 503):
             headers.append((b"Retry-After", b"%d" % (error.retry_after or 1)))

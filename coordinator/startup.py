@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from shlex import quote
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -41,6 +42,7 @@ from shared.destinations.urls import BadDestination, read
 from shared.errors import Unavailable
 from shared.interfaces import own_addresses
 from shared.mdns import Mdns
+from shared.private import is_open
 from shared.serving import serving
 from shared.settings import SettingsError
 from shared.sockets import only_address, url_of
@@ -56,6 +58,8 @@ def owners(settings: Settings) -> dict[str, KeyOwner]:
     """API keys and their classes. Raises SettingsError for a file that cannot be read or understood."""
     path = settings.priorities()
     try:
+        if is_open(path):
+            log.warning("others may say whose calls go first: chmod go-w %s", quote(str(path)))
         return owners_of(path.read_text(errors="replace"))
     except FileNotFoundError as error:
         if settings.priority_keys:

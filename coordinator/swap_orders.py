@@ -82,7 +82,7 @@ class SwapOrders:
             return found
         where = f"on {node_id}" if node_id else "on a node that is there"
         models = sorted({each for node in present.values() for each in node.spots})
-        raise ModelNotFound(f'model "{model[:SHOWN]}" not found {where}{_perhaps(name, models)}')
+        raise ModelNotFound(f'model "{model[:SHOWN]}" not found {where}', hint=_perhaps(name, models))
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:

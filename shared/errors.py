@@ -80,6 +80,17 @@ class ModelNotFound(CallerFault):
     status = 404
     code = "model_not_found"
 
+    def __init__(self, summary: str, *, hint: str = "") -> None:
+        """`hint`: names others, which not every caller may be told."""
+        super().__init__(f"{summary}{hint}")
+        self.without_hint = summary
+
+    def further(self, words: str) -> "ModelNotFound":
+        """The same, with a word more."""
+        said = ModelNotFound(f"{self.summary}; {words}")
+        said.without_hint = f"{self.without_hint}; {words}"
+        return said
+
 
 class ModelGone(ModelNotFound):
     """The node's last beat named the model; its engine, asked, has it no more."""

@@ -11,6 +11,11 @@ class TooWide(Exception):
     """Others may read it, or change it; the text has the command that mends it."""
 
 
+def is_open(path: Path) -> bool:
+    """Whether others may change it. Raises OSError."""
+    return os.name != "nt" and bool(path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
 def keep_private() -> None:
     """From now on what this process and its children make is 0600 and 0700. For a program, at its start."""
     os.umask(OTHERS)

@@ -70,10 +70,12 @@ def is_loopback(url: str) -> bool:
 
 
 def peer_host(transport: asyncio.BaseTransport | None) -> str:
-    """Whom a connection is with; a link-local IPv6 address with its zone, without which nobody is reached there."""
+    """Whom a connection is with; a link-local IPv6 address with its zone, without which nobody is reached there. Empty:
+    the system does not tell, and it may be anybody.
+    """
     peer = transport.get_extra_info("peername") if transport else None
     if not peer:
-        return "127.0.0.1"
+        return ""
     zone = f"%{peer[3]}" if len(peer) == 4 and peer[3] and "%" not in peer[0] else ""
     return f"{peer[0]}{zone}"
 

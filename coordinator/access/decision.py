@@ -45,8 +45,10 @@ def decide(
     *,
     find_session: Find = lambda _token: None,
     allowed_page: bool = False,
+    is_here: Callable[[str], bool] = lambda _address: False,
 ) -> Principal:
-    """Who asks. `host`: the standing of `facts.host`; `allowed_page`: its origin is one of FLEET_ORIGINS.
+    """Who asks. `host`: the standing of `facts.host`; `allowed_page`: its origin is one of FLEET_ORIGINS; `is_here`:
+    whether an address is one of this machine's, which decides nothing: who is refused is told what to ask instead.
 
     Raises WrongHost, Forbidden, NoAccess, NotJson. Nothing of the body is needed for it.
     """
@@ -62,7 +64,7 @@ def decide(
         else:
             principal = _principal(facts, mode, host, find, find_session, allowed_page=allowed_page)
     if principal.scopes.isdisjoint(route.scopes) and not _is_plain_beat(route, mode, principal):
-        raise _refusal(facts, route, mode, principal)
+        raise _refusal(facts, route, mode, principal, is_here)
     if route.form or (principal.by_session and route.method not in _READING):
         _refuse_no_page(facts)
     if route.order or (facts.origin is not None and route.method not in _READING and not route.form):
@@ -129,7 +131,9 @@ def _is_plain_beat(route: Route, mode: Mode, principal: Principal) -> bool:
     return mode.open and principal in (OWNER, NEIGHBOUR) and "node" in route.scopes
 
 
-def _refusal(facts: Facts, route: Route, mode: Mode, principal: Principal) -> FleetError:
+def _refusal(
+    facts: Facts, route: Route, mode: Mode, principal: Principal, is_here: Callable[[str], bool]
+) -> FleetError:
     wanted = " or ".join(sorted(route.scopes))
     if principal.kind == "node":
         return Forbidden(f"the certificate of {_shown(principal.name)} is for its heartbeats, not for this")
@@ -145,15 +149,26 @@ def _refusal(facts: Facts, route: Route, mode: Mode, principal: Principal) -> Fl
             f"open mode does not let everybody do this: it needs the scope {wanted}. Ask from the coordinator's own "
             f"machine, or with a key: herd key create --name NAME --scope {min(route.scopes)}"
         )
-    return NoAccess(_how_to_get_in(facts, wanted, min(route.scopes)))
+    here = not facts.proxied and facts.origin is None and is_here(facts.peer)
+    return NoAccess(_how_to_get_in(facts, wanted, min(route.scopes), here=here))
 
 
-def _how_to_get_in(facts: Facts, wanted: str, scope: str) -> str:
+def _how_to_get_in(facts: Facts, wanted: str, scope: str, *, here: bool) -> str:
+    """`here`: the caller's address is one of this machine's, as the router's hairpin or a container's may be, too."""
     passed_on = "what a proxy passes on" if facts.proxied else "a caller from another machine"
-    return (
+    if here:
+        passed_on = "a caller by an address of the network"
+    told = (
         f"{passed_on} needs a key with the scope {wanted} (Authorization: Bearer sk-herd-...). "
         f"On the coordinator's machine: herd key create --name NAME --scope {scope}"
     )
+    return f"{told}; or ask by {_loopback(facts.host)}, which needs none there" if here else told
+
+
+def _loopback(host: str) -> str:
+    """The same port there."""
+    port = host.rpartition(":")[2]
+    return f"http://127.0.0.1:{port}" if port.isdecimal() and port.isascii() else "http://127.0.0.1"
 
 
 def _not_our_name(host: str) -> str:

@@ -6,6 +6,7 @@ import ipaddress
 from msgspec import Struct
 
 from coordinator.access.cookies import token_in
+from shared.destinations.ranges import IpAddress, Kind, kind_of
 from shared.http1.heads import RequestHead
 
 OURS = "sk-herd-"
@@ -13,19 +14,21 @@ OURS = "sk-herd-"
 
 _PROXIED = frozenset(
     (
-        *(b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port"),
-        *(
-            b"x-forwarded-server",
-            b"x-real-ip",
-            b"x-client-ip",
-            b"via",
-            b"cf-connecting-ip",
-            b"true-client-ip",
-        ),
+        *(b"forwarded", b"forwarded-for", b"x-forwarded", b"x-forwarded-for", b"x-forwarded-host"),
+        *(b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server", b"x-forwarded-ssl"),
+        *(b"x-forwarded-scheme", b"x-forwarded-protocol", b"x-forwarded-prefix", b"x-forwarded-uri"),
+        *(b"x-forwarded-by", b"x-forwarded-user", b"x-forwarded-client-cert", b"x-original-forwarded-for"),
+        *(b"x-original-host", b"x-original-url", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip"),
+        *(b"x-envoy-external-address", b"x-azure-clientip", b"x-appengine-user-ip", b"x-arr-log-id"),
+        *(b"cf-connecting-ip", b"cf-connecting-ipv6", b"cf-ray", b"cdn-loop", b"true-client-ip"),
+        *(b"fastly-client-ip", b"fly-client-ip", b"tailscale-user-login", b"via"),
     )
 )
+"""What proxies, tunnels and content networks add by themselves. One more name can only make a stranger of somebody."""
 TELLING = _PROXIED | {b"origin", b"sec-fetch-site", b"authorization", b"x-api-key", b"cookie"}
 """Headers without which a request is like the last one of that caller."""
+_NEAR: frozenset[Kind] = frozenset(("loopback", "private", "shared", "link-local", "reserved"))
+"""What the internet does not route. Embedded addresses (Teredo, 6to4) come over it, whatever they are made of."""
 _TEXT = ("utf-8", "replace")
 
 
@@ -64,14 +67,14 @@ def facts_of(head: RequestHead, peer: str, node: str | None = None) -> Facts:
         fields.get(b"sec-fetch-mode") == b"navigate" and fields.get(b"sec-fetch-dest") == b"document",
         fields.get(b"content-type", b"").partition(b";")[0].strip().lower().decode(*_TEXT),
         not _PROXIED.isdisjoint(fields),
-        _key(fields) if b"authorization" in fields or b"x-api-key" in fields else "",
+        shown_key(fields) if b"authorization" in fields or b"x-api-key" in fields else "",
         token_in(fields[b"cookie"]) if b"cookie" in fields else "",
         node,
     )
 
 
-def _key(fields: dict[bytes, bytes]) -> str:
-    """One of ours before any other."""
+def shown_key(fields: dict[bytes, bytes]) -> str:
+    """Of a head's fields, the key that counts: one of ours before any other; empty: there is none."""
     scheme, _, token = fields.get(b"authorization", b"").decode(*_TEXT).partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     header = fields.get(b"x-api-key", b"").decode(*_TEXT).strip()
@@ -89,10 +92,10 @@ def is_loopback(peer: str) -> bool:
 def is_near(peer: str) -> bool:
     """Whether it comes from an address that the internet does not route: what open mode is for."""
     value = _address(peer)
-    return value is not None and not value.is_global and not value.is_multicast
+    return value is not None and kind_of(value) in _NEAR
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> IpAddress | None:
     try:
         value = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

@@ -80,6 +80,7 @@ class Gate:
             *(facts, route, self._mode, host, lambda secret: self._found(secret, facts.peer)),
             find_session=self._sessions,
             allowed_page=page,
+            is_here=self._hosts.has,
         )
 
     def _found(self, secret: str, address: str) -> Principal | None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from shared.destinations.ranges import plain
+
 Standing = Literal["own", "known", "foreign"]
 """`own`: a name or address of this machine. `known`: one that may stand for it, and for another."""
 
@@ -62,6 +64,12 @@ class Hosts:
             self._look(now)
             found = self._judge(bare(host), now)
         return found
+
+    def has(self, address: str) -> bool:
+        """Whether that is one of this machine's own."""
+        bare_one = plain(address)
+        named = f"[{bare_one}]" if ":" in bare_one else bare_one
+        return bool(named) and self.standing(named) == "own"
 
     def _judge(self, name: str, now: float) -> Standing:
         try:

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 import msgspec
@@ -24,7 +25,13 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class KeysUnusable(Exception):
-    """The text names the file, what is wrong with it, and what mends it; never what it holds."""
+    """The text names the file, and what is wrong with it; never what it holds."""
+
+    def __init__(self, why: str, command: str = "") -> None:
+        """`command`: what mends it, for the coordinator's user; empty: no single one does."""
+        super().__init__(f"{why}: {command}" if command else why)
+        self.why = why
+        self.command = command
 
 
 class Stamp(NamedTuple):
@@ -61,13 +68,15 @@ class KeyFile:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise KeysUnusable(f"{self.path} cannot be read: {error.strerror}") from error
-        with os.fdopen(handle, "rb") as file:
+            raise self._unreadable(error) from error
+        try:
             self._check(os.fstat(handle))
-            try:
+            with open(handle, "rb", closefd=False) as file:
                 content = file.read(LARGEST + 1)
-            except OSError as error:
-                raise KeysUnusable(f"{self.path} cannot be read: {error.strerror}") from error
+        except OSError as error:
+            raise self._unreadable(error) from error
+        finally:
+            os.close(handle)
         return self._decoded(content)
 
     def change(self, changed: Callable[[tuple[Key, ...]], tuple[Key, ...]]) -> None:
@@ -83,25 +92,49 @@ class KeyFile:
 
     def _check(self, seen: os.stat_result) -> None:
         if not stat.S_ISREG(seen.st_mode):
-            raise KeysUnusable(f"{self.path} is no file")
+            raise KeysUnusable(f"{self.path} is no file", self._put_aside())
         if os.name == "posix" and seen.st_mode & OTHERS:
             raise KeysUnusable(
-                f"{self.path} is open to others than its user (mode {stat.S_IMODE(seen.st_mode):o}):"
-                f" chmod 600 {self.path}"
+                f"{self.path} is open to others than its user (mode {stat.S_IMODE(seen.st_mode):o})",
+                self._kept_to_its_user(),
             )
 
     def _decoded(self, content: bytes) -> tuple[Key, ...]:
         if len(content) > LARGEST:
-            raise KeysUnusable(f"{self.path} is larger than {LARGEST} bytes")
+            raise KeysUnusable(f"{self.path} is larger than {LARGEST} bytes", self._put_aside())
         try:
             keys = msgspec.json.decode(content, type=_File).keys
             for each in keys:
                 bytes.fromhex(each.sha256)
         except (ValueError, RecursionError) as error:  # of decoding, too
             raise KeysUnusable(
-                f"{self.path} makes no sense: {type(error).__name__}; mend it, or take it away"
+                f"{self.path} makes no sense: {type(error).__name__}; mend it, run the version of herd that wrote"
+                " it, or put it aside and make new keys",
+                self._put_aside(),
             ) from error
         return keys
+
+    def _unreadable(self, error: OSError) -> KeysUnusable:
+        why, command = f"{self.path} cannot be read: {error.strerror}", ""
+        if isinstance(error, PermissionError) and os.name == "posix":
+            mine = self._owner() == os.geteuid()
+            command = (
+                self._kept_to_its_user() if mine else f"sudo chown {os.geteuid()} {quote(str(self.path))}"
+            )
+        return KeysUnusable(why, command)
+
+    def _owner(self) -> int | None:
+        """None: it cannot be told."""
+        try:
+            return self.path.stat().st_uid
+        except OSError:
+            return None
+
+    def _kept_to_its_user(self) -> str:
+        return f"chmod 600 {quote(str(self.path))}"
+
+    def _put_aside(self) -> str:
+        return f"mv {quote(str(self.path))} {quote(f'{self.path}.aside')}"
 
 
 def _given_back(path: Path) -> None:

@@ -12,6 +12,7 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.access.last_use import LastUse
 
 LOOK_EVERY_S = 0.25
+_UNSEEN = Stamp(0, 0, -1, 0)
 WRITE_EVERY_S = 10.0
 """When keys were used last, at the most so often."""
 
@@ -33,10 +34,11 @@ class KeyWatch:
         self._ring = ring
         self._last_use = last_use
         self._gone = gone
-        self._stamp: Stamp | None = None
+        self._stamp: Stamp | None = _UNSEEN
+        self._blind = False
         self._next_write = time.monotonic() + WRITE_EVERY_S
-        self.unusable = ""
-        """Why no key of the file counts now; empty while all is well."""
+        self.unusable: KeysUnusable | None = None
+        """Why no key of the file counts now; None while all is well."""
 
     async def start(self) -> None:
         """Knows the keys when it returns."""
@@ -54,7 +56,7 @@ class KeyWatch:
                     async with asyncio.timeout(self._next_write - time.monotonic()):
                         await changed.wait()
                 changed.clear()
-                await self.look()
+                await self._look_again()
                 if time.monotonic() >= self._next_write:
                     self._next_write = time.monotonic() + WRITE_EVERY_S
                     await self._write()
@@ -70,16 +72,27 @@ class KeyWatch:
                 with contextlib.suppress(RuntimeError):  # the loop has ended, and so does the program
                     loop.call_soon_threadsafe(changed.set)
 
+    async def _look_again(self) -> None:
+        """Whatever becomes of this look, there is a next one: who has revoked a key relies on it."""
+        try:
+            await self.look()
+        except Exception:  # no further thread, say
+            if not self._blind:
+                log.exception("the keys cannot be looked at; it is tried again and again")
+            self._blind = True
+        else:
+            self._blind = False
+
     async def look(self) -> None:
         """Once."""
         stamp = await asyncio.to_thread(self._file.stamp)
         if stamp == self._stamp:
             return
         try:
-            keys, self.unusable = await asyncio.to_thread(self._file.read), ""
+            keys, self.unusable = await asyncio.to_thread(self._file.read), None
         except KeysUnusable as error:
             # Who could read it may have taken what is in it, who could write it may have put in what was not there.
-            keys, self.unusable = (), str(error)
+            keys, self.unusable = (), error
             log.error("no key counts: %s", error)  # noqa: TRY400
         # Read after it was looked at: what is written in between shows at the next look.
         self._stamp = stamp

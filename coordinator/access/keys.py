@@ -6,9 +6,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from coordinator.access.principal import Principal, Scope
 from coordinator.core.call import Priority
@@ -22,6 +22,8 @@ NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
 """Of a key: it stands in traces, logs and tables."""
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID = re.compile(rf"[{_ALPHABET}]{{{ID_CHARACTERS}}}")
+Limit = Annotated[int, Meta(ge=1)]
+"""None is too much for a bucket: who may do nothing needs no key."""
 _SHAPE = re.compile(rf"{PREFIX}({ID.pattern})-[A-Za-z0-9_-]{{43}}")
 
 
@@ -35,9 +37,9 @@ class Key(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     scopes: tuple[KeyScope, ...] = ("infer",)
     models: tuple[str, ...] | None = None
     """Names or patterns; None: all."""
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    parallel: int | None = None
+    requests_per_minute: Limit | None = None
+    tokens_per_minute: Limit | None = None
+    parallel: Limit | None = None
     priority: Priority | None = None
     created: float = 0.0
     expires: float | None = None

@@ -52,6 +52,12 @@ class Logins:
         found = self._ring.holder(key_id) if key_id else None
         return None if found is None else replace(found, by_session=True)
 
+    def holds(self, principal: Principal, token: str) -> bool:
+        """Whether who was let in as that would be still. `token`: its browser's, if it has one."""
+        if principal.by_session and self._sessions.key_of(token, self._clock()) != principal.key_id:
+            return False
+        return not principal.key_id or self._ring.admits(principal.key_id)
+
     def log_out(self, token: str) -> None:
         """The session's end, if it is one."""
         self._sessions.end(token)

@@ -99,14 +99,15 @@ class Pulls:
         """
         if not self._rules.on or not isinstance(decision, Refused):
             return decision
-        if type(decision.error) is not ModelNotFound:  # not ModelGone: a beat named it a moment ago
+        error = decision.error
+        if type(error) is not ModelNotFound:  # not ModelGone: a beat named it a moment ago
             return decision
         pull = self._known(call.model, now)
         if pull is not None:
-            return _told(decision, pull.problem) if pull.stage == "failed" else None
+            return Refused(call.id, error.further(pull.problem)) if pull.stage == "failed" else None
         forbidden = self._forbidden(call.model, now)
         if forbidden:
-            return _told(decision, forbidden)
+            return Refused(call.id, error.further(forbidden))
         self._forget(now)
         self._asked.append(now)
         self._pulls[call.model] = Pull(model=call.model, wanted_at=now)
@@ -251,11 +252,6 @@ def _is_hopeless(pull: Pull, remaining_s: float, now: float) -> bool:
     """Whether a pull would have to go much faster than it has so far."""
     left_s = pull.left_s(now)
     return left_s is not None and now - pull.began_at >= MEASURED_S and left_s > FASTER * remaining_s
-
-
-def _told(decision: Refused, reason: str) -> Refused:
-    """The caller's own 404, with a word more."""
-    return Refused(decision.call_id, ModelNotFound(f"{decision.error.summary}; {reason}"))
 
 
 def _globs(patterns: tuple[str, ...]) -> Iterable[str]:

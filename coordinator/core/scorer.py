@@ -255,4 +255,4 @@ class Scorer:
             return Unavailable(NO_NODES, retry_after=5)
         close = near(name, self._fleet.model_names())
         hint = f"; near: {', '.join(close)}" if close else ""
-        return ModelNotFound(f'model "{name}" not found, try pulling it first{hint}')
+        return ModelNotFound(f'model "{name}" not found, try pulling it first', hint=hint)

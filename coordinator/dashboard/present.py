@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from coordinator.access.key_file import KeysUnusable
 from coordinator.advice.holdings import Holdings, holdings
 from coordinator.advice.inventory import inventory
 from coordinator.advice.recommend import recommendations
@@ -58,6 +59,7 @@ class Present:
         """What /dashboard/api/settings shows."""
         self.pending: Callable[[], list[dict[str, Any]]] = list
         """Machines that ask to join."""
+        self.keys_unusable: Callable[[], KeysUnusable | None] = lambda: None
         self._hostname = hostname
         self._clock = clock
         self._wall_clock = wall_clock
@@ -124,11 +126,14 @@ class Present:
         return url_of(name, self._port(request))
 
     def _snapshot(self, calls: CallFigures | None, error: str, address: str) -> Snapshot:
+        keys = self.keys_unusable()
         return Snapshot(
             now=self._wall_clock(),
             version=__version__,
             address=address,
             open=self.in_use.open,
+            keys_unusable=keys.why if keys else "",
+            keys_command=keys.command if keys else "",
             pending=tuple((each["node_id"], each["code"]) for each in self.pending()),
             nodes=tuple(self._nodes()),
             running=sum(node.in_flight.total() for node in self._desk.fleet.nodes.values()),

@@ -29,7 +29,7 @@ class Bodies:
         """One body. Raises QueueFull where there is no room for it, beside what `read_body` raises."""
         asked = caller_of(request)
         self._count(asked, asked.length)
-        body = await read_body(asked)
+        body = await read_body(asked, lambda size: self._count(asked, size))
         if len(body) != asked.counted:
             self._count(asked, len(body))
         if may_be_deep(body, self._depth):

@@ -1,12 +1,12 @@
 """A caller's body: read within bounds, its head decoded, single fields replaced. The rest stays as it came."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
-from coordinator.dialects.content_coding import unpacked
+from coordinator.dialects.content_coding import MOST_GAIN, unpacked
 from coordinator.dialects.surrogates import without_half_pairs
 from coordinator.requests import CallerRequest
 from shared.errors import CallerFault
@@ -26,10 +26,13 @@ MOST_CONTEXT = 2**24
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-async def read_body(request: CallerRequest) -> bytes:
-    """All of it, unpacked. Raises BodyTooLarge or CallerFault."""
-    body = await request.body()
+async def read_body(request: CallerRequest, counted: Callable[[int], None] = lambda _bytes: None) -> bytes:
+    """All of it, unpacked. Raises BodyTooLarge, CallerFault and what `counted` raises, which is told the bytes that it
+    takes as soon as they are known.
+    """
+    body = await request.body(counted)
     if (coding := request.headers.get("Content-Encoding")) is not None:
+        counted(min(request.body_limit, MOST_GAIN * len(body)))
         body = await asyncio.to_thread(unpacked, body, coding, request.body_limit)
     if not body or body.isspace():
         raise CallerFault("missing request body")
@@ -47,6 +50,15 @@ def decode_head(body: bytes, kind: type[Head]) -> Head:
 def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
     """Top-level fields, each with its bytes as sent: numbers keep their spelling, strings their escapes."""
     return decode_head(body, dict[str, msgspec.Raw])
+
+
+def check_spelling(body: bytes, names: Collection[str]) -> None:
+    """Raises CallerFault where one of these fields is written in another case: an Ollama takes `Model` for `model`, and
+    the last one counts, so that it would work on another than was judged here.
+    """
+    for field in decode_fields(body):
+        if field not in names and (meant := field.casefold()) in names:
+            raise CallerFault(f'"{meant}" has to be written so, in small letters')
 
 
 def decode_any(body: bytes) -> Any:

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
+from coordinator.access.facts import shown_key
 from coordinator.core.call import Priority
 from coordinator.core.open_call import LEVELS
-from coordinator.requests import CallerRequest, Headers
+from coordinator.requests import CallerRequest
 from shared.errors import CallerFault
 
 PRIORITY = "X-Fleet-Priority"
@@ -55,7 +56,7 @@ class Callers:
         ours = principal.kind == "key"
         if ours and principal.priority is not None:
             return principal.name, _at_most(principal.priority, asked)
-        key = _key_of(request.headers)
+        key = _key_of(request.exchange.head.fields)
         if not key:
             return request.remote, asked or "interactive"
         owner = self.owners.get(key)
@@ -92,10 +93,9 @@ def _at_most(highest: Priority, asked: Priority | None) -> Priority:
     return max(highest, asked or highest, key=LEVELS.__getitem__)
 
 
-def _key_of(headers: Headers) -> str:
-    """The SHA-256 of its key; empty: it has none."""
-    scheme, _, token = (headers.get("Authorization") or "").partition(" ")
-    key = token.strip() if scheme.lower() == "bearer" else headers.get("X-Api-Key")
+def _key_of(fields: dict[bytes, bytes]) -> str:
+    """The SHA-256 of the key that the gate judged, so that no other goes before it; empty: it has none."""
+    key = shown_key(fields)
     return hashlib.sha256(key.encode(errors="replace")).hexdigest() if key else ""
 
 

@@ -9,12 +9,24 @@ from coordinator.access.models import check_models
 from coordinator.core.call import Call, Operation, Origin
 from coordinator.dialects.allowances import ALLOW, allows, asks_thinking, may_substitute
 from coordinator.dialects.allowances import HEADER as NO_FALLBACK
-from coordinator.dialects.body import ABSENT, characters_of, context_asked, fallback_names, model_name
+from coordinator.dialects.body import (
+    ABSENT,
+    Head,
+    characters_of,
+    check_spelling,
+    context_asked,
+    decode_head,
+    fallback_names,
+    model_name,
+)
 from coordinator.dialects.callers import Callers
 from coordinator.dialects.conversation import HEADER as SESSION
 from coordinator.dialects.conversation import NO_OPENING, Opening, names_of, session_named
 from coordinator.dialects.tags import HEADER, tags_of
 from coordinator.requests import CallerRequest
+
+NAMING = ("model", "name")
+"""The fields by which engines are told a model."""
 
 
 class CommonHead(msgspec.Struct):
@@ -49,6 +61,13 @@ class CommonHead(msgspec.Struct):
     def allows_fallback(self) -> bool | None:
         """`fallback`, None where the caller leaves it open."""
         return None if self.fallback is UNSET else self.fallback
+
+
+def head_of(request: CallerRequest, body: bytes, kind: type[Head]) -> Head:
+    """Raises CallerFault, also where a key for some models writes a model's name so that only an engine reads it."""
+    if request.principal.models is not None:
+        check_spelling(body, NAMING)
+    return decode_head(body, kind)
 
 
 def call_of(

@@ -4,6 +4,8 @@ import zlib
 
 from shared.errors import BodyTooLarge, CallerFault
 
+MOST_GAIN = 1_032
+"""Times as many bytes as it was packed into: more than deflate can do."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 

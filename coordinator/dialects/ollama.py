@@ -17,12 +17,11 @@ from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
     decode_any,
-    decode_head,
     model_name,
     replaced,
     tokens_of,
 )
-from coordinator.dialects.calls import CommonHead, call_of
+from coordinator.dialects.calls import CommonHead, call_of, head_of
 from coordinator.dialects.context_fields import said_in
 from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Calls, Decoder
@@ -230,7 +229,7 @@ class Ollama:
     async def show(self, request: CallerRequest) -> None:
         """POST /api/show: from an Ollama that has the model, else from what the fleet knows of it."""
         body = await self._bodies.read(request)
-        head = decode_head(body, _Head)
+        head = head_of(request, body, _Head)
         asked, model = model_name(head.model or head.name)
         entry = self._catalog.entries().get(model)
         if entry is None or not may_ask(request.principal, model):
@@ -248,7 +247,7 @@ class Ollama:
 
     def read_call(self, request: CallerRequest, body: bytes, operation: Operation) -> tuple[Call, _Head]:
         """What placing needs to know. Raises CallerFault."""
-        head = decode_head(body, _Head)
+        head = head_of(request, body, _Head)
         texts, images = _texts(head), _images(head)
         call = call_of(
             request,

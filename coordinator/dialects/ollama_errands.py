@@ -11,7 +11,7 @@ from coordinator.access.registries import Registries
 from coordinator.catalog import Catalog
 from coordinator.core.call import Target
 from coordinator.dialects.bodies import Bodies
-from coordinator.dialects.body import decode_head, model_name, replaced
+from coordinator.dialects.body import check_spelling, decode_head, model_name, replaced
 from coordinator.dialects.ollama_ends import error_line, pull_ended
 from coordinator.dialects.relay import NOT_STREAMED, Stream, passed_headers, read_whole, relayed
 from coordinator.engine_faults import engine_error_text
@@ -146,7 +146,9 @@ class OllamaErrands:
 
     async def _read(self, request: CallerRequest) -> tuple[bytes, _Head]:
         body = await self._bodies.read(request)
-        return body, decode_head(body, _Head)
+        head = decode_head(body, _Head)
+        check_spelling(body, _Head.__struct_fields__)
+        return body, head
 
     def _pull_target(self, node_id: str | None) -> Target:
         if node_id is not None:

@@ -16,12 +16,11 @@ from coordinator.dialects.bodies import Bodies
 from coordinator.dialects.body import (
     ABSENT,
     decode_any,
-    decode_head,
     given,
     replaced,
     tokens_of,
 )
-from coordinator.dialects.calls import CommonHead, call_of
+from coordinator.dialects.calls import CommonHead, call_of, head_of
 from coordinator.dialects.context_fields import added_to, field_of, num_ctx_of
 from coordinator.dialects.conversation import opening_of
 from coordinator.dialects.dialect import Calls, Decoder
@@ -219,7 +218,7 @@ class OpenAi:
 
     def read_call(self, request: CallerRequest, body: bytes, operation: Operation) -> tuple[Call, _Head]:
         """What placing needs to know. Raises CallerFault."""
-        head = decode_head(body, _Head)
+        head = head_of(request, body, _Head)
         images, texts = sum(_has_image(message) for message in head.messages or ()), _texts(head)
         call = call_of(
             request,

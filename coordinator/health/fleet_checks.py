@@ -25,6 +25,24 @@ def open_mode(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
+def keys(snapshot: Snapshot) -> Iterator[Finding]:
+    """keys_unusable."""
+    if snapshot.keys_unusable:
+        yield keys_unusable(snapshot.keys_unusable, snapshot.keys_command)
+
+
+def keys_unusable(why: str, command: str) -> Finding:
+    """Also of a coordinator that does not run."""
+    return Finding(
+        check_id="keys_unusable",
+        severity="critical",
+        title="No caller's key counts",
+        description=f"{why}. Whoever needs a key is refused.",
+        fix="Mend that: the keys count again within a second.",
+        command=command,
+    )
+
+
 def pending(snapshot: Snapshot) -> Iterator[Finding]:
     """node_pending."""
     for node_id, code in snapshot.pending:

@@ -22,6 +22,7 @@ def report(snapshot: Snapshot) -> dict[str, Any]:
 def findings_of(snapshot: Snapshot) -> Iterator[Finding]:
     """What every check has to say."""
     yield from fleet_checks.open_mode(snapshot)
+    yield from fleet_checks.keys(snapshot)
     yield from fleet_checks.pending(snapshot)
     yield from fleet_checks.members(snapshot)
     for node in snapshot.nodes:

@@ -124,6 +124,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Its base URL, as another machine would write it."""
     open: bool = False
     """Whether everybody near may use it."""
+    keys_unusable: str = ""
+    """Why no caller's key counts; empty: they do."""
+    keys_command: str = ""
+    """What mends that; empty: no one line does."""
     pending: tuple[tuple[str, str], ...] = ()
     """Machines that ask to join: name, and the digits that they show."""
     nodes: tuple[NodeSeen, ...] = ()

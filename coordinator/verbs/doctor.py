@@ -1,5 +1,6 @@
 """`herd doctor`: is all well with this machine, its network, and the coordinator that runs here?"""
 
+import contextlib
 import shlex
 import socket
 import sys
@@ -9,9 +10,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from coordinator.access import key_file
+from coordinator.access.key_file import KeyFile, KeysUnusable
 from coordinator.config import PREFIX, Settings
+from coordinator.health.fleet_checks import keys_unusable
 from coordinator.reachable import reachable
-from coordinator.verbs.doctor_checks import Health, NodeTold, Report, Status, facing, running, strangers
+from coordinator.verbs.doctor_checks import (
+    Health,
+    NodeTold,
+    Report,
+    Status,
+    facing,
+    priorities_open,
+    running,
+    strangers,
+)
 from shared import __version__
 from shared.autostart.installing import restarting
 from shared.doctor import directory_checks, looks, machine_checks, network_checks
@@ -22,6 +35,7 @@ from shared.doctor.seen import NetworkSeen, PortSeen
 from shared.doctor.telling import shown
 from shared.finding import Finding
 from shared.interfaces import own_addresses
+from shared.private import is_open
 from shared.settings import SettingsError, resolve
 from shared.sockets import is_loopback, only_address, url_of
 
@@ -44,11 +58,16 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     except SettingsError as error:
         problem = str(error)
     yield from machine_checks.settings(problem, warnings)
-    yield from directory_checks.directory(directory(settings.directory()), "herd", flags)
+    place = directory(settings.directory())
+    yield from directory_checks.directory(place, "herd", flags)
+    if settings.priority_keys:  # else it is one of that directory
+        yield from _of_priorities(settings.priorities())
     yield from machine_checks.room(looks.room(settings.directory()), for_models=False)
     url = url_of(only_address(settings.host) or "127.0.0.1", settings.port)
     known = looks.decoded(looks.ask(f"{url}/health").body, Health)
     health = known if known and known.coordinator_id else None
+    if health is None and place.exists and not place.problem:  # one that runs tells it by itself
+        yield from _of_keys(settings.directory())
     port = _port(settings, ours=health is not None)
     yield from machine_checks.port(port, flags)
     restart = shlex.join(restarting("herd", "coordinator"))
@@ -65,6 +84,19 @@ def _found(flags: dict[str, Any], wait_s: float) -> Iterator[Finding]:
     if settings.mdns and wait_s > 0 and not is_loopback(settings.host):
         own_id = health.coordinator_id if health else _kept_id(settings.directory())
         yield from _of_the_network(network(settings.mdns_service_type, wait_s), own_id, others)
+
+
+def _of_priorities(path: Path) -> Iterator[Finding]:
+    with contextlib.suppress(OSError):  # a start would tell
+        if is_open(path):
+            yield priorities_open(str(path))
+
+
+def _of_keys(directory: Path) -> Iterator[Finding]:
+    try:
+        KeyFile(directory / key_file.FILE).read()
+    except KeysUnusable as error:
+        yield keys_unusable(error.why, error.command)
 
 
 def _port(settings: Settings, *, ours: bool) -> PortSeen:

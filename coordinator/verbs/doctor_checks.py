@@ -1,6 +1,7 @@
 """What `herd doctor` makes of the coordinator of this machine, and of what that tells of its nodes. Pure."""
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from msgspec import Struct
 
@@ -86,6 +87,18 @@ def running(
             + ("" if restart else " End the one that runs (ctrl-C in its terminal), then:"),
             command=restart or start,
         )
+
+
+def priorities_open(path: str) -> Finding:
+    """Of the file that FLEET_PRIORITY_KEYS names."""
+    return Finding(
+        check_id="priorities_open",
+        severity="warning",
+        title=f"Other users of this machine may change {path}",
+        description="It says whose calls go first.",
+        fix="Keep it to its owner.",
+        command=f"chmod go-w {quote(path)}",
+    )
 
 
 def facing(host: str, own: Iterable[str], port: int) -> Iterator[Finding]:

@@ -37,7 +37,8 @@ class Message(NamedTuple):
 class Viewer:
     """What one has still to be told. `dropped`: too much, and nothing more comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_look: Callable[[], bool] = lambda: True) -> None:
+        self.may_look = may_look
         self.waiting: asyncio.Queue[Message | None] = asyncio.Queue(BEHIND)
         self.dropped = False
 
@@ -78,9 +79,11 @@ class Feed:
         """Whether no further viewer may come."""
         return len(self._viewers) >= VIEWERS or self._closed
 
-    def join(self, last_id: str = "") -> Viewer:
-        """`last_id`: of the last message that it was told before. It is told what it missed, else the whole."""
-        viewer = Viewer()
+    def join(self, last_id: str = "", may_look: Callable[[], bool] = lambda: True) -> Viewer:
+        """`last_id`: of the last message that it was told before. It is told what it missed, else the whole.
+        `may_look`: asked at each turn; once it may not, that was all.
+        """
+        viewer = Viewer(may_look)
         if not self._fresh:
             self._publish()
         missed = self._missed(last_id)
@@ -100,6 +103,7 @@ class Feed:
                 began = self._clock()
                 self._look()
                 self._fresh = False
+                self._send_away()
                 if self._viewers:
                     self._publish()
                 await asyncio.sleep(max(EVERY_S, REST * (self._clock() - began)))
@@ -107,6 +111,12 @@ class Feed:
             self._closed = True
             for viewer in self._viewers:
                 viewer.tell(None)
+
+    def _send_away(self) -> None:
+        """Who logged out meanwhile, or whose time is up."""
+        for viewer in [each for each in self._viewers if not each.may_look()]:
+            viewer.tell(None)
+            self.leave(viewer)
 
     def _publish(self) -> None:
         """The change since the last picture, if there is any beside the time."""

@@ -11,7 +11,8 @@ import pytest
 from shared.doctor.directory_looks import directory
 from tests.fakes.control import FakeEngine
 from tests.fakes.nvml import build_nvml
-from tests.fleet.harness import Herd, fleet_of_fakes
+from tests.fakes.waiting import eventually
+from tests.fleet.harness import Herd, fleet_of_fakes, herd
 from tests.fleet.looking import beat
 from tests.fleet.verbs import Said, verb
 
@@ -160,3 +161,41 @@ async def test_a_setting_that_is_wrong(tmp_path: Path) -> None:
         assert said.code == 1
     said = await verb("agent", "--router-url=http://my..host", "doctor", f"--data-dir={tmp_path}", *QUIET)
     assert "my..host" in the("settings_wrong", said)["description"]
+
+
+async def test_keys_that_do_not_count_are_told_whether_the_coordinator_runs_or_not(tmp_path: Path) -> None:
+    async with FakeEngine.run(["m"]) as fake, fleet_of_fakes(tmp_path, [fake]) as fleet:
+        flags, file = of(fleet, tmp_path), tmp_path / "herd" / "keys.json"
+        assert "keys_unusable" not in told(await verb("coordinator", "doctor", *flags, *QUIET))
+        file.write_text("garbage")
+        file.chmod(0o600)
+
+        async def found() -> bool:
+            report = await fleet.get("/dashboard/api/health")
+            return "keys_unusable" in {each["check_id"] for each in report["recommendations"]}
+
+        await eventually(found)
+        said = await verb("coordinator", "doctor", *flags, *QUIET)
+        finding = the("keys_unusable", said)
+        assert (said.code, finding["severity"]) == (1, "critical")
+        assert finding["command"] == f"mv {file} {file}.aside"
+        assert "garbage" not in said.out
+    said = await verb("coordinator", "doctor", *flags, *QUIET)
+    assert told(said)["coordinator_absent"] == "warning"
+    assert the("keys_unusable", said) == finding, "in the same words"
+    file.rename(f"{file}.aside")
+    assert "keys_unusable" not in told(await verb("coordinator", "doctor", *flags, *QUIET))
+
+
+async def test_a_file_of_priorities_that_others_may_change(tmp_path: Path) -> None:
+    file = tmp_path / "classes"
+    file.write_text("# nobody yet\n")
+    words = ("doctor", "--port=9", f"--data-dir={tmp_path / 'new'}", *QUIET)
+    for mode, expected in ((0o644, False), (0o666, True), (0o660, True)):
+        file.chmod(mode)
+        said = await verb("coordinator", *words, environment={"FLEET_PRIORITY_KEYS": str(file)})
+        assert ("priorities_open" in told(said)) is expected, oct(mode)
+    assert the("priorities_open", said)["command"] == f"chmod go-w {file}"
+    async with herd(tmp_path, priority_keys=file) as fleet:
+        told_too = f"others may say whose calls go first: chmod go-w {file}"
+        await eventually(lambda: told_too in fleet.log.read_text())

@@ -77,6 +77,18 @@ async def test_a_stranger_is_told_of_health_only_what_everybody_may_know(closed:
                 assert response.status == status
 
 
+async def test_a_caller_of_this_machine_by_the_network_is_told_where_it_needs_no_key(
+    closed: dict[str, str],
+) -> None:
+    refused = await knock(closed[LAN], "GET", "/api/tags")
+    told = msgspec.json.decode(refused.body)["error"]
+    assert (refused.status, "herd key create" in told) == (401, True)
+    place = told.partition("or ask by ")[2].partition(",")[0]
+    assert place == closed[LOOPBACK]
+    assert (await knock(place, "GET", "/api/tags")).status == 200
+    assert "or ask by" not in (await knock(closed[LOOPBACK], "GET", "/api/tags", FORWARDED)).body.decode()
+
+
 @pytest.mark.parametrize("way", [LOOPBACK, LAN])
 async def test_foreign_names_and_pages_are_refused_on_every_bind(closed: dict[str, str], way: str) -> None:
     for route in ROUTES:

@@ -10,13 +10,15 @@ import msgspec
 import pytest
 
 from coordinator.dashboard.login import FORM_LIMIT
+from tests.fakes.waiting import eventually
 from tests.fleet.doors import FORWARDED, knock, lan_address
 from tests.fleet.harness import Herd
 from tests.fleet.harness import herd as coordinator
-from tests.fleet.keyed import key_verb, left
+from tests.fleet.keyed import a_key, key_verb, left
 from tests.fleet.logging_in import FORM, HTML, known_key, logged_in, origin, reached, submitted
 
 REVOKED_S = 1.0
+ENDED_S = 3.0
 JSON = "Content-Type: application/json"
 WRONG = f"sk-herd-abcdefgh-{'W' * 43}"
 
@@ -175,6 +177,56 @@ async def test_the_cookie_of_a_revoked_key_is_refused_within_a_second(url: str, 
             await reader.read()  # what it looked on at has ended, too
     writer.close()
     assert (await knock(url, "GET", "/dashboard", other)).status == 200
+
+
+@contextlib.asynccontextmanager
+async def looks_on(url: str, header: str) -> AsyncIterator[asyncio.StreamReader]:
+    """At what happens; its answer has begun."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(f"GET /fleet/events HTTP/1.1\r\nHost: {host}:{port}\r\n{header}\r\n\r\n".encode())
+    assert b"200 OK" in await reader.readline()
+    try:
+        yield reader
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def test_what_somebody_looks_on_at_ends_as_they_log_out(url: str, tmp_path: Path) -> None:
+    key = await known_key(tmp_path, url, "screen", "read")
+    cookie, other = await logged_in(url, key), await logged_in(url, key)
+    async with looks_on(url, cookie) as seen, looks_on(url, other) as others:
+        assert (await knock(url, "POST", "/dashboard/logout", FORM, cookie, origin(url))).status == 303
+        async with asyncio.timeout(ENDED_S):
+            await seen.readuntil(b"\r\n0\r\n\r\n")  # in order
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await others.readuntil(b"\r\n0\r\n\r\n")
+    assert (await knock(url, "GET", "/dashboard", other)).status == 200
+
+
+async def test_what_somebody_looks_on_at_ends_with_their_time(tmp_path: Path) -> None:
+    hours = 5 / 3_600
+    async with coordinator(tmp_path, host="0.0.0.0", mdns=False, session_hours=hours, open=False) as herd:
+        url = reached(herd.address, lan_address())
+        cookie = await logged_in(url, await known_key(tmp_path, url, "screen", "read"))
+        short = await a_key(tmp_path, "short", "--scope", "read", "--expires", "5s")
+        shown = f"X-Api-Key: {short}"
+
+        async def counts() -> bool:
+            return (await knock(url, "GET", "/fleet/status", shown)).status == 200
+
+        await eventually(counts, 2.5)
+        async with (
+            looks_on(url, cookie) as seen,
+            looks_on(url, shown) as by_key,
+            asyncio.timeout(hours * 3_600 + ENDED_S),
+        ):
+            for each in (seen, by_key):
+                await each.readuntil(b"\r\n0\r\n\r\n")
+        assert (await knock(url, "GET", "/dashboard", cookie)).status == 401
 
 
 async def test_a_restart_logs_everybody_out(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class Connection:
         (("fd00::7", 5, 0, 0), "fd00::7"),
         (("fe80::7", 5, 0, 3), "fe80::7%3"),
         (("fe80::7%eth0", 5, 0, 3), "fe80::7%eth0"),
-        (None, "127.0.0.1"),
+        (None, ""),
     ],
 )
 def test_a_link_local_peer_keeps_its_zone(peer: object, expected: str) -> None:

@@ -150,3 +150,34 @@ def test_other_limits_count_at_once_and_what_runs_still_counts() -> None:
     allowances.begin(KEY)
     with pytest.raises(LimitReached):
         allowances.begin(KEY)
+
+
+def test_other_limits_by_the_minute_count_at_once() -> None:
+    now = KeyLimits(requests_per_minute=1, tokens_per_minute=10)
+    allowances = Allowances(lambda _key_id: now, Clock())
+    use = allowances.begin(KEY)
+    assert use is not None
+    use.end(10)
+    with pytest.raises(LimitReached):
+        allowances.begin(KEY)
+    now = KeyLimits(requests_per_minute=2, tokens_per_minute=20)
+    told = dict(allowances.headers(KEY))
+    assert told[b"x-ratelimit-remaining-requests"] == b"2"
+    assert told[b"x-ratelimit-remaining-tokens"] == b"20"
+    assert allowances.begin(KEY) is not None
+    now = KeyLimits()
+    assert allowances.begin(KEY) is None
+
+
+@pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute", "parallel"])
+def test_one_limit_is_enough_to_be_counted(name: str) -> None:
+    assert not KeyLimits()
+    assert KeyLimits(**{name: 1})
+
+
+def test_who_may_have_so_many_at_once_is_told_to_try_again_in_a_second() -> None:
+    allowances = limited(parallel=1)
+    allowances.begin(KEY)
+    with pytest.raises(LimitReached) as refused:
+        allowances.begin(KEY)
+    assert refused.value.retry_after == 1

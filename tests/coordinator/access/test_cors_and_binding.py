@@ -32,6 +32,29 @@ def test_an_allowed_page_is_told_so_and_no_other() -> None:
         assert cors.headers(other) == [(b"Vary", b"Origin")]
 
 
+def test_what_a_page_is_told_is_this_and_no_more() -> None:
+    cors = Cors((CHAT,))
+    shown = b"X-Request-Id, X-Fleet-Node, X-Fleet-Served-Model, X-Fleet-Fallback, Retry-After"
+    told = [
+        (b"Vary", b"Origin"),
+        (b"Access-Control-Allow-Origin", CHAT.encode()),
+        (b"Access-Control-Expose-Headers", shown),
+    ]
+    assert cors.headers(CHAT) == told
+    assert cors.allows(CHAT.upper())
+    methods = [
+        (b"Access-Control-Allow-Methods", b"GET, HEAD, POST, DELETE"),
+        (b"Access-Control-Max-Age", b"600"),
+    ]
+    assert cors.preflight(preflight(CHAT.encode(), ASKING)) == told + methods
+    private = (b"Access-Control-Request-Private-Network", b"true")
+    allowed = [(b"Access-Control-Allow-Private-Network", b"true")]
+    assert cors.preflight(preflight(CHAT.encode(), ASKING, private)) == told + methods + allowed
+    other = (private[0], b"maybe")
+    assert cors.preflight(preflight(CHAT.encode(), ASKING, other)) == told + methods
+    assert cors.preflight(preflight(b"\xff", ASKING)) is None
+
+
 def test_a_preflight_says_what_may_be_sent() -> None:
     cors = Cors((CHAT,))
     wanted = (b"Access-Control-Request-Headers", b"authorization, x-stainless-os")

@@ -7,7 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from coordinator.access.decision import decide
+from coordinator.access.hosts import Standing
 from coordinator.access.routes import ROUTES, UNKNOWN, UNSERVED, Route
+from coordinator.server import PREFLIGHT
 from shared.errors import FleetError, NoAccess
 from tests.coordinator.access.asking import CLOSED, HOST, JSON, KEYS, LAN, OPEN, SCOPES, facts, outcome, row
 
@@ -116,6 +118,56 @@ def test_the_own_page_works() -> None:
     assert outcome(facts(site="none", navigates=True), PAGE) == "owner"
 
 
+def test_what_a_browser_opens_or_reads_by_itself_need_not_be_json() -> None:
+    assert outcome(facts(site="none"), STATUS) == outcome(facts(site="same-origin"), STATUS) == "owner"
+    assert outcome(facts(origin=f"http://{HOST}", content_type=""), STATUS) == "owner"
+    asking = facts(origin="https://chat.example", site="cross-site", content_type="")
+    assert outcome(asking, PREFLIGHT, allowed_page=True) == "stranger"
+
+
+def test_the_own_page_is_known_by_tls_and_in_any_letters_and_health_is_for_every_page() -> None:
+    assert outcome(facts(origin=f"https://{HOST}"), STOP) == "owner"
+    assert outcome(facts(origin=f"http://{HOST}", host=HOST.upper()), STOP) == "owner"
+    assert outcome(facts(origin="http://evil.example", site="cross-site"), HEALTH) == "stranger"
+
+
+def test_a_session_reads_without_a_word_of_its_page() -> None:
+    assert outcome(facts(LAN, session="read"), STATUS) == "read"
+
+
+def test_an_origin_without_a_name_is_no_page_of_a_coordinator_without_one() -> None:
+    assert outcome(facts(host="", origin="http://"), STOP) == 403
+
+
+def test_each_is_what_it_is_called() -> None:
+    ways = (
+        (facts(), CLOSED, "owner"),
+        (facts(LAN), OPEN, "stranger"),
+        (facts(key="sk-herd-infer"), CLOSED, "key"),
+    )
+    for asked, mode, kind in ways:
+        assert decide(asked, CHAT, mode, "own", KEYS.get).kind == kind
+    assert decide(facts(LAN), HEALTH, CLOSED, "own", KEYS.get).kind == "stranger"
+
+
+def test_refusals_name_what_was_wrong() -> None:
+    for told, words in (
+        (
+            {"host": "evil.example:80"},
+            "not called evil.example:80; if it is: FLEET_HOSTNAMES=evil.example:80",
+        ),
+        ({"origin": "http://evil.example"}, "FLEET_ORIGINS=http://evil.example"),
+        ({"origin": "x" * 100}, "x" * 100),
+        ({"origin": "x" * 101}, "another name"),
+        ({"proxied": True}, "what a proxy passes on needs a key with the scope infer"),
+        ({}, "a caller from another machine needs a key with the scope infer"),
+    ):
+        standing: Standing = "foreign" if "host" in told else "own"
+        with pytest.raises(FleetError) as refused:
+            decide(facts(LAN, **told), CHAT, CLOSED, standing, KEYS.get)
+        assert words in str(refused.value)
+
+
 def test_a_link_may_lead_to_a_page_and_to_nothing_else() -> None:
     linked = facts(site="cross-site", navigates=True)
     assert outcome(linked, PAGE) == "owner"
@@ -176,6 +228,40 @@ def test_refusals_repeat_no_key_and_nothing_that_steers(secret: str) -> None:
         assert len(str(caught.value)) < 1_000
         if "key" in told or secret != "sk-herd-secret-part":
             assert secret not in str(caught.value)
+
+
+HERE = "ask by http://127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("told", "hint"),
+    [
+        ({"host": "192.168.1.7:11435"}, f"{HERE}:11435, which needs none there"),
+        ({"host": "[fd00::7]:8080"}, f"{HERE}:8080, "),
+        ({"host": "den"}, f"{HERE}, "),
+        ({"host": "[fd00::7]"}, f"{HERE}, "),
+        ({"host": ""}, f"{HERE}, "),
+        ({"proxied": True}, ""),
+        ({"origin": f"http://{HOST}"}, ""),
+        ({"peer": "192.168.1.8"}, ""),
+    ],
+    ids=["IPv4", "IPv6", "name", "no port", "none", "proxied", "page", "another machine"],
+)
+def test_who_asks_its_own_machine_by_the_network_is_told_of_loopback(told: dict[str, Any], hint: str) -> None:
+    """It proves nothing: it is a stranger all the same."""
+    with pytest.raises(NoAccess) as refused:
+        decide(
+            facts(**({"peer": LAN} | told)),
+            CHAT,
+            CLOSED,
+            "own",
+            KEYS.get,
+            is_here=lambda address: address == LAN,
+        )
+    assert "herd key create --name NAME --scope infer" in str(refused.value)
+    assert hint in str(refused.value)
+    assert (HERE in str(refused.value)) == bool(hint)
+    assert ("from another machine" in str(refused.value)) == (not hint and "proxied" not in told)
 
 
 def test_refusals_name_the_command() -> None:

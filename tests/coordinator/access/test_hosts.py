@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.access.hosts import LOOK_AGAIN_S, REMEMBERED, Hosts, Standing, bare
+from coordinator.access.hosts import LOOK_AGAIN_S, REMEMBERED, TRUSTED_S, Hosts, Standing, bare
 
 
 class Machine:
@@ -38,6 +38,11 @@ class Machine:
         ("den", "own"),
         ("Den.local:11435", "own"),
         ("den.lan", "own"),
+        ("den.home", "own"),
+        ("den.home.arpa", "own"),
+        ("den.internal", "own"),
+        ("den.localdomain", "own"),
+        ("host.containers.internal", "own"),
         ("192.168.1.5:11435", "own"),
         ("[fe80::1%25eth0]:11435", "own"),
         ("[2001:DB8:0::5]", "own"),
@@ -65,6 +70,14 @@ def test_names(host: str, standing: Standing) -> None:
     assert Machine().hosts.standing(host) == standing
 
 
+def test_it_knows_its_own_addresses() -> None:
+    hosts = Machine().hosts
+    for address in ("192.168.1.5", "::ffff:192.168.1.5", "fe80::1%3", "2001:db8::5", "127.0.0.1", "::1"):
+        assert hosts.has(address), address
+    for address in ("192.168.1.6", "fe80::2%3", "8.8.8.8", "", "not an address"):
+        assert not hosts.has(address), address
+
+
 def test_an_address_that_comes_is_known_soon_and_one_that_goes_is_not_for_ever() -> None:
     machine = Machine()
     assert machine.hosts.standing("10.0.0.2") == "foreign"
@@ -73,6 +86,52 @@ def test_an_address_that_comes_is_known_soon_and_one_that_goes_is_not_for_ever()
     assert machine.hosts.standing("10.0.0.2") == "own"
     machine.now += 60
     assert machine.hosts.standing("192.168.1.5") == "foreign"
+
+
+def test_an_address_that_came_is_known_when_it_is_first_asked_for_and_forgotten_when_it_went() -> None:
+    machine = Machine()
+    assert machine.hosts.standing("192.168.1.5") == "own"
+    machine.own = ["10.0.0.2"]
+    assert machine.hosts.standing("10.0.0.2") == "foreign"
+    machine.now += LOOK_AGAIN_S
+    assert machine.hosts.standing("10.0.0.3") == "foreign", "looked up, with all that came"
+    assert machine.hosts.standing("10.0.0.2") == "own"
+    machine.own = ["10.0.0.4"]
+    machine.now += LOOK_AGAIN_S
+    assert machine.hosts.standing("10.0.0.4") == "own", "at once, where a look is due"
+    machine.own = []
+    machine.now += TRUSTED_S - 1
+    assert machine.hosts.standing("10.0.0.4") == "own"
+    machine.now += 1
+    assert machine.hosts.standing("10.0.0.4") == "foreign"
+
+
+def test_the_same_name_again_costs_a_look_a_second_at_most_and_known_ones_none() -> None:
+    machine = Machine()
+    for name in ("evil.example", "10.9.9.9"):
+        for _ in range(50):
+            assert machine.hosts.standing(name) == "foreign"
+    assert machine.looks == 1
+    machine.now += LOOK_AGAIN_S
+    for _ in range(50):
+        assert machine.hosts.standing("192.168.1.5") == machine.hosts.standing("den") == "own"
+        assert machine.hosts.standing("other.local") == "known"
+    assert machine.looks == 1
+    assert machine.hosts.standing("evil.example") == "foreign"
+    assert machine.looks == 2
+
+
+def test_a_machine_may_write_its_name_with_a_dot_at_its_end() -> None:
+    hosts = Hosts("Den.fritz.box.", ("herd.example.",), list)
+    assert hosts.standing("den.fritz.box") == hosts.standing("herd.example") == hosts.standing("den") == "own"
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("::1", "::1"), ("den:", "den"), ("den:x", "den:x"), ("den.:1", "den"), (" den ", "den")],
+)
+def test_a_port_is_digits_behind_a_name(host: str, name: str) -> None:
+    assert bare(host) == name
 
 
 def test_a_flood_of_names_costs_no_memory_and_no_looks() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from coordinator.access.allowances import KeyLimits
 from coordinator.access.bad_tries import BadTries, network_of
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.keys import Key, id_in, made, sha256_of
@@ -84,6 +85,13 @@ def test_nothing_else_is_that_key(shown: str) -> None:
 def test_no_text_is_a_key(text: str) -> None:
     assert ring().find(text) is None
     assert ring().find(f"sk-herd-{NEW.id}-{text}") is None
+
+
+def test_its_limits_are_those_of_the_file() -> None:
+    there = ring()
+    assert there.limits(NEW.id) == KeyLimits(requests_per_minute=5)
+    assert there.limits("unknown") is None
+    assert len(there) == 1
 
 
 def test_a_key_ends_when_it_was_to_end() -> None:

@@ -174,3 +174,7 @@ def test_a_cookie_is_for_this_origin_and_for_no_script() -> None:
     assert all(
         "Max-Age=0" in each and token_in(each.partition(";")[0].encode()) == "" for each in forgotten()
     )
+    assert forgotten() == [
+        "herd-session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
+        "__Host-herd-session=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0",
+    ]

@@ -6,6 +6,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from coordinator.access.bad_tries import BadTries
+from coordinator.access.decision import NEIGHBOUR, OWNER
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.keys import Key, made
 from coordinator.access.logins import Logins
@@ -66,6 +67,7 @@ class SessionsMachine(RuleBasedStateMachine):
         assert len([each for each in self.begun if each[2] > self.now]) <= len(self.sessions) <= 3 * PER_KEY
         assert all(len(kept) <= PER_KEY for kept in self.sessions._of_key.values())
         assert sum(map(len, self.sessions._of_key.values())) == len(self.sessions)
+        assert all(self.sessions._of_key.values()), "a key without sessions takes no room"
 
 
 TestSessions = SessionsMachine.TestCase
@@ -96,6 +98,7 @@ class Door:
 def test_a_session_stands_for_its_key_as_that_is_now() -> None:
     door = Door()
     token = door.logins.log_in(NEW.text, LAN)
+    assert door.logins.lives_s == LIVES_S
     found = door.logins.find(token)
     assert found == replace(KEY.principal(), by_session=True)
     door.now = 5.0
@@ -129,6 +132,35 @@ def test_a_session_ends_with_its_key_with_its_time_and_by_logging_out() -> None:
     token = door.logins.log_in(NEW.text, LAN)
     door.now = LIVES_S
     assert door.logins.find(token) is None
+
+
+def test_who_was_let_in_holds_as_long_as_it_would_be_again() -> None:
+    door = Door()
+    token, other = door.logins.log_in(NEW.text, LAN), door.logins.log_in(NEW.text, LAN)
+    by_key, by_cookie = KEY.principal(), replace(KEY.principal(), by_session=True)
+    used = dict(door.used)
+    door.now = 5.0
+    assert door.logins.holds(by_cookie, token)
+    assert door.logins.holds(by_key, "")
+    assert door.used == used, "to look on is not to use it anew"
+    door.logins.log_out(token)
+    assert not door.logins.holds(by_cookie, token)
+    assert not door.logins.holds(by_cookie, "")
+    assert not door.logins.holds(replace(by_cookie, key_id=CALLS.id), other), "another key's"
+    assert door.logins.holds(by_cookie, other)
+    door.now = LIVES_S
+    assert not door.logins.holds(by_cookie, other)
+    assert door.logins.holds(by_key, "")
+    late = door.logins.log_in(NEW.text, LAN)
+    door.ring.take([CALLER])
+    assert not door.logins.holds(by_key, "")
+    assert not door.logins.holds(by_cookie, late)
+    door.ring.take([KEY])
+    assert door.logins.holds(by_key, "")
+    door.now = 50.0
+    assert not door.logins.holds(by_key, ""), "it has expired"
+    assert door.logins.holds(OWNER, "")
+    assert door.logins.holds(NEIGHBOUR, "")
 
 
 def test_wrong_keys_are_slowed_down_and_right_ones_are_not() -> None:

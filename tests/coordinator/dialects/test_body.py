@@ -1,6 +1,8 @@
 """Bodies: what is refused, what is kept to the letter, what a call is estimated at."""
 
 import contextlib
+import gzip
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -10,16 +12,23 @@ from msgspec import Raw
 
 from coordinator.dialects.body import (
     ABSENT,
+    check_spelling,
     decode_any,
     decode_fields,
     decode_head,
     fallback_names,
     given,
     model_name,
+    read_body,
     replaced,
     tokens_of,
 )
-from shared.errors import CallerFault
+from coordinator.dialects.content_coding import MOST_GAIN
+from coordinator.requests import CallerRequest, Identities
+from shared.errors import BodyTooLarge, CallerFault
+from shared.http1.exchange import Exchange
+from shared.http1.heads import RequestHead
+from shared.http1.inflow import Inflow
 from shared.names import MODEL_NAME_LIMIT
 
 NUMBERS = ["1.0e0", "1E400", "-0", "-0.0", "0.7000", "123456789012345678901234567890", "1e-7", "10.0"]
@@ -118,3 +127,28 @@ def test_what_counts_as_given_and_how_long_it_is() -> None:
     assert tokens_of([], 0) == 0
     assert tokens_of([Raw(b'"' + b"x" * 398 + b'"'), ABSENT], 0) == 100 + 4
     assert tokens_of([], 2) == 300
+
+
+async def test_what_is_packed_is_counted_before_it_is_unpacked() -> None:
+    packed, line = gzip.compress(b"[" + b" " * 10_000_000 + b"]", 9), cast(Any, None)
+    head = RequestHead(
+        b"POST", b"/", [(b"Content-Encoding", b"gzip"), (b"Content-Length", b"%d" % len(packed))]
+    )
+    for limit, counted in ((2**20, 2**20), (2**30, MOST_GAIN * len(packed))):
+        inflow, told = Inflow(line, 0), list[int]()
+        inflow.put(packed, True)
+        request = CallerRequest(Exchange(line, head, inflow, expecting=False), Identities(), limit)
+        if limit < 10_000_000:
+            with pytest.raises(BodyTooLarge):
+                await read_body(request, told.append)
+        else:
+            assert len(await read_body(request, told.append)) == 10_000_002 <= MOST_GAIN * len(packed)
+        assert told == [counted]
+
+
+@pytest.mark.parametrize("field", ["Model", "MODEL", "mODEL", "mod\\u0045l", "Na\\u006dE", "in\u017fecure"])
+def test_a_field_in_other_letters_is_refused(field: str) -> None:
+    names = ("model", "name", "insecure")
+    with pytest.raises(CallerFault, match="has to be written so, in small letters"):
+        check_spelling(f'{{"model": "a", "{field}": "b"}}'.encode(), names)
+    check_spelling(b'{"model": "a", "name": "b", "models": 1, "Options": {"Model": 1}, "": 1}', names)

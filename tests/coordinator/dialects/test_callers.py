@@ -79,6 +79,14 @@ def test_a_key_of_ours_stands_before_the_file(
     assert CALLERS.of(asked) == expected
 
 
+def test_no_other_key_beside_it_lifts_what_the_file_says_of_ours() -> None:
+    ours = "sk-herd-guest"
+    callers = Callers(owners_of(f"{hashlib.sha256(ours.encode()).hexdigest()} background\n"))
+    asked = request(Authorization="Bearer made-up", X_Api_Key=ours, X_Fleet_Priority="interactive")
+    asked.principal = Principal("key", "guest", frozenset({"infer"}), None, "abcdefgh")
+    assert callers.of(asked) == ("guest", "background")
+
+
 def test_unknown_keys_of_one_address_are_clients_of_their_own_up_to_a_bound() -> None:
     callers = Callers({})
     alone = callers.of(request())[0]

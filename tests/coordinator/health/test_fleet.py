@@ -18,6 +18,14 @@ def with_calls(*rows: tuple[str, str, int, int], **changes: Any) -> dict[str, st
     return found(a_snapshot(calls=calls(*rows), **changes))
 
 
+def test_keys_that_do_not_count_are_told_with_what_mends_them() -> None:
+    snapshot = a_snapshot(keys_unusable="/d/keys.json makes no sense", keys_command="mv /d/keys.json /d/x")
+    finding = the(snapshot, "keys_unusable")
+    assert (finding.severity, finding.command) == ("critical", "mv /d/keys.json /d/x")
+    assert finding.description.startswith("/d/keys.json makes no sense. ")
+    assert "keys_unusable" not in found(a_snapshot())
+
+
 def test_samples_for_a_rate() -> None:
     assert fewest_samples(0.05) == 21
     assert fewest_samples(0.3, 2) == 7

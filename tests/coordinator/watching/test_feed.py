@@ -119,3 +119,21 @@ async def test_no_picture_is_made_for_nobody_and_the_end_is_told() -> None:
     await cancelled(running)
     assert events(viewer)[-1] == "end"
     assert feed.is_full
+
+
+async def test_who_may_not_look_any_more_is_told_the_end() -> None:
+    fleet, may = Fleet(), {"one": True}
+    feed = a_feed(fleet)
+    one, other = feed.join(may_look=lambda: may["one"]), feed.join()
+    running = asyncio.create_task(feed.run())
+    try:
+        await eventually(lambda: fleet.pictures > 1)
+        assert one in feed._viewers
+        may["one"] = False
+        await eventually(lambda: one not in feed._viewers)
+        assert other in feed._viewers
+        messages = [one.waiting.get_nowait() for _ in range(one.waiting.qsize())]
+        assert [each is None for each in messages] == [False] * (len(messages) - 1) + [True]
+        assert not one.dropped
+    finally:
+        await cancelled(running)

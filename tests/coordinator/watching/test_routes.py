@@ -96,3 +96,18 @@ async def test_there_is_an_end_to_how_many_may_look_on() -> None:
             feed.join()
         async with session.get(f"{url}/fleet/events") as response:
             assert response.status >= 500  # the server's middleware makes it 503
+
+
+async def test_a_head_is_answered_and_takes_no_place() -> None:
+    feed = Feed(a_picture, lambda: None, "r")
+    async with served(feed) as url, asyncio.timeout(5):
+        parts = urlsplit(url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(2 * b"HEAD /fleet/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in range(2):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert b"text/event-stream" in head
+        assert not feed._viewers
+        writer.close()
+        await writer.wait_closed()
