@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -24,7 +25,8 @@ from shared.joining_wire import JoinReply, JoinRequest
 from shared.trust import code, token
 from shared.trust.authority import Authority
 from shared.trust.contexts import listening
-from shared.trust.names import coordinator_name
+from shared.trust.leaf import stands
+from shared.trust.names import coordinator_name, node_name
 from shared.trust.token import Token
 from tests.shared.trust.fleet_of_two import member
 
@@ -139,6 +141,35 @@ async def test_a_token_of_this_machine_that_is_refused_is_not_shown_again(tmp_pa
         left.write_text(another.text)
         await agent.join(url, IDENTITY)
         assert told[3:] == [another.id]
+
+
+async def test_who_is_let_in_is_a_member_and_who_is_denied_is_told_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    status: list[Literal["admitted", "denied"]] = ["denied", "admitted"]
+
+    def replies(request: JoinRequest) -> JoinReply:
+        certificate = AUTHORITY.sign(request.public_key.encode(), node_name("n1"), now=time.time())
+        now = status.pop(0)
+        text = certificate.decode() if now == "admitted" else ""
+        return JoinReply(status=now, coordinator_id=IDENTITY, certificate=text, reason="a person said no")
+
+    async with coordinator(replies) as url:
+        agent = joiner()
+        assert await agent.join(url, IDENTITY) is None
+        assert "n1 was not let in: a person said no" in caplog.text
+        membership = await agent.join(url, IDENTITY)
+    assert membership is not None
+    assert membership.coordinator_id == IDENTITY
+    assert stands(membership.held(), node_name("n1"))
+
+
+async def test_a_token_says_which_coordinator_may_be_meant() -> None:
+    async with coordinator(lambda _request: None) as url:
+        assert await joiner().may_be_meant(url)
+        assert await joiner(token.new(AUTHORITY.spki)).may_be_meant(url)
+        assert not await joiner(token.new(b"o" * 32)).may_be_meant(url)
+    assert not await joiner(token.new(AUTHORITY.spki)).may_be_meant(url)
 
 
 async def test_nothing_but_its_own_certificate_is_taken() -> None:

@@ -96,6 +96,9 @@ async def test_an_answer_that_was_lost_is_given_again_to_the_same_key_only(tmp_p
     certified(await door.join(question(key, made), HERE))
     second = certified(await door.join(question(key, made), HERE))
     assert door.node_of(second) == LAPTOP
+    assert (
+        await door.join(question(new_key()), HERE)
+    ).reason == "laptop has joined already, with another key"
     with pytest.raises(NoAccess, match="herd token create"):
         await door.join(question(new_key(), made), HERE)
 
@@ -103,7 +106,7 @@ async def test_an_answer_that_was_lost_is_given_again_to_the_same_key_only(tmp_p
 async def test_the_digits_are_those_of_both_sides(tmp_path: Path) -> None:
     door, key = reception(tmp_path / "fleet", Clock()), new_key()
     reply = await door.join(question(key), HERE)
-    assert (reply.status, door.waiting()) == ("pending", [])
+    assert (reply.status, reply.reason, door.waiting()) == ("pending", "", [])
     assert (await door.join(question(key, nonce=NONCE.hex()), HERE)).nonce == reply.nonce
     (asking,) = door.waiting()
     theirs = code.code(AUTHORITY.spki, public_of(key), NONCE, bytes.fromhex(reply.nonce))

@@ -86,6 +86,11 @@ def test_a_url_that_is_one() -> None:
     assert (place.scheme, place.host, place.port, place.path) == ("https", "registry.example", 8443, "/v2/")
     assert read("http://[FD00::1]").base == "http://[fd00::1]:80"
     assert read("http://[fe80::1%eth0]:9").host == "fe80::1%eth0"
+    assert read("http://[fd00::1]/v1").path == "/v1"
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert len(named(longest)) == 253
+    with pytest.raises(BadDestination):
+        named(f"{longest}a")
     assert read("http://10.0.0.1", 11435).port == 11435
     assert named("xn--bro-hoa.example") == "xn--bro-hoa.example"
 
