@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.destinations.ranges import NEVER, kind_of, number, plain
-from shared.destinations.rules import CHOSEN, CONFIGURED, HEARD, Gateways, networks_of
+from shared.destinations.rules import CHOSEN, CONFIGURED, HEARD, Gateways, check_host, networks_of
 from shared.destinations.urls import BadDestination, named, read
 from tests.shared.destinations.tricks import HOSTS, URLS
 
@@ -117,3 +117,17 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         except BadDestination:
             continue
     assert isinstance(plain(text), str)
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "127.1", "fe80::a9fe:a9fe%eth0", "a b"])
+def test_what_was_written_down_is_no_trick(host: str) -> None:
+    with pytest.raises(BadDestination):
+        check_host(host, CHOSEN)
+    check_host("10.0.0.1", CHOSEN)
+    check_host("fe80::1%eth0", CHOSEN)
+    check_host("box.example", CHOSEN)
+
+
+def test_a_beat_from_no_address_is_nobodys() -> None:
+    with pytest.raises(BadDestination, match="is no address"):
+        Gateways().host("", "nowhere")

@@ -259,40 +259,6 @@ async def test_of_too_many_handshakes_the_oldest_gives_way(two: Fleet) -> None:
         await eventually(lambda: not server.doors and not server._shaking)
 
 
-async def test_of_too_many_that_say_nothing_the_oldest_gives_way(two: Fleet) -> None:
-    tls, limits = listening(two.coordinator, required=True), Limits(doors=8)
-    pool = Pool(Limits(), calling(two.node))
-    async with serving(who, limits, tls=tls, plain=False) as (server, (host, port, *_)):
-        held = [await asyncio.open_connection(host, port) for _ in range(20)]
-        await eventually(lambda: held[11][0].at_eof() or held[11][0].exception() is not None)
-        assert len(server.doors) == 8
-        assert await asks(pool, Address(host, port, True, COORDINATOR)) == NODE.encode()
-        assert len(server.doors) == 7
-        for _, writer in held:
-            writer.transport.abort()
-        await eventually(lambda: not server.doors)
-
-
-async def test_who_is_removed_at_the_end_of_the_handshake_is_asked_nothing(two: Fleet) -> None:
-    """Between the moment in which it proved its name and the first byte of a request others have their turn."""
-    asked, told = [], [True]
-
-    def admits(_peer: Certified) -> bool:
-        return told.pop() if told else False
-
-    async def handler(exchange: Exchange) -> None:
-        asked.append(exchange)
-
-    pool = Pool(Limits(), calling(two.node), admits=admits)
-    async with serving(handler, tls=listening(two.coordinator, required=True)) as (server, (host, port, *_)):
-        with pytest.raises(NotConnected):
-            await asks(pool, Address(host, port, True, COORDINATOR))
-        assert not told
-        await eventually(lambda: not server.connections)
-    assert not asked
-    assert pool.open_to(Address(host, port, True, COORDINATOR)) == 0
-
-
 async def test_a_stop_waits_for_nobody_at_the_door(two: Fleet) -> None:
     tls = listening(two.coordinator, required=True)
     async with serving(who, tls=tls) as (server, (host, port, *_)), connected(Address(host, port)) as peer:
