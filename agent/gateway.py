@@ -33,6 +33,8 @@ WHOLE_BODY = 2**20
 HEAD_LIMIT = 256 * 2**10
 KEPT_FOR_S = 75.0
 """Longer than the coordinator pools its connections, so that a pooled one is never closed under a call."""
+DOORS = 512
+"""Connections of strangers, who can only begin TLS here: many systems let a program have 1,024 files open."""
 STREAMS = ("application/x-ndjson", "text/event-stream")
 ENGINES = b"/engines/"
 
@@ -85,7 +87,7 @@ class Gateway:
 
     def server(self) -> Server:
         """That it serves by. Inside a running loop."""
-        return Server(self.handle, malformed, Limits(head=HEAD_LIMIT, idle_s=KEPT_FOR_S))
+        return Server(self.handle, malformed, Limits(head=HEAD_LIMIT, idle_s=KEPT_FOR_S, doors=DOORS))
 
     @property
     def running(self) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 def replaced(path: Path, content: bytes) -> None:
     """The file has this content now, for its user's eyes only. Blocks for the disk. Raises OSError."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    partial.unlink(missing_ok=True)  # of one that died; nobody else's file or link is ever written to
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

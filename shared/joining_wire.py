@@ -23,6 +23,7 @@ Pem = Annotated[str, Meta(max_length=8_192)]
 Committed = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Nonce = Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")]
 Digits = Annotated[str, Meta(pattern=r"^(\d{6})?\Z")]
+Proof = Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){8,72}\Z")]
 TokenId = Annotated[str, Meta(pattern=r"^([a-z2-7]{6})?\Z")]
 Secret = Annotated[str, Meta(max_length=26)]
 Words = Annotated[str, Meta(max_length=1_024)]
@@ -35,6 +36,8 @@ class JoinRequest(Struct, frozen=True, kw_only=True):
     public_key: PublicKey
     commitment: Committed
     """To `nonce` and the key, as `shared.trust.code` has it."""
+    proof: Proof
+    """Of the private key, as `shared.trust.possession` has it; hexadecimal."""
     nonce: Nonce = ""
     """Hexadecimal; told once the coordinator has told its own."""
     token_id: TokenId = ""

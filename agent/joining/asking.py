@@ -11,7 +11,7 @@ from agent.joining.membership import Membership
 from shared.http1.limits import Limits
 from shared.http1.pool import Address, Pool
 from shared.joining_wire import ANSWER_BYTES, PATH, JoinReply, JoinRequest
-from shared.trust import code
+from shared.trust import code, possession
 from shared.trust.contexts import trusting
 from shared.trust.fingerprints import spki_of
 from shared.trust.held import Held
@@ -32,7 +32,7 @@ class NotJoined(Exception):
         self.refused = refused
 
 
-class Question(Struct, frozen=True):
+class Question(Struct):
     """One wish to join one coordinator: the same key and number until it is answered, or has become old."""
 
     coordinator_id: str
@@ -42,7 +42,9 @@ class Question(Struct, frozen=True):
     """PEM, private."""
     nonce: bytes
     coordinators: str = ""
-    """The coordinator's number, once it was told: who could choose another one later could choose the digits."""
+    """The coordinator's number, from the moment it was told: once ours was told, too, whoever could choose another one
+    could choose the digits.
+    """
 
     @property
     def public_key(self) -> bytes:
@@ -55,8 +57,6 @@ class Answer(Struct, frozen=True):
 
     membership: Membership | None = None
     code: str = ""
-    coordinators: str = ""
-    """The coordinator's number, hexadecimal: it may not change once ours was told."""
     reason: str = ""
 
 
@@ -83,10 +83,12 @@ async def asked(url: str, node_id: str, question: Question, token: Token | None)
     pool = Pool(Limits(connect_s=PATIENCE_S), trusting(question.authority))
     address = address_of(url, name)
     public_key = question.public_key
+    committed = code.commitment(question.nonce, public_key)
     request = JoinRequest(
         node_id=node_id,
         public_key=public_key.decode(),
-        commitment=code.commitment(question.nonce, public_key).hex(),
+        commitment=committed.hex(),
+        proof=possession.proof(question.key, spki_of(question.authority), node_id, committed).hex(),
         token_id=token.id if token else "",
         token_secret=token.secret if token else "",
     )
@@ -95,6 +97,7 @@ async def asked(url: str, node_id: str, question: Question, token: Token | None)
         if reply.status == "pending" and reply.nonce:
             if question.coordinators not in ("", reply.nonce):
                 raise NotJoined("the coordinator has begun anew")
+            question.coordinators = reply.nonce  # also where no answer to what follows comes back
             told = msgspec.structs.replace(request, nonce=question.nonce.hex(), token_id="", token_secret="")
             further = await _reply(pool, address, told)
             return _read(question, node_id, further, reply.nonce)
@@ -119,7 +122,7 @@ def _read(question: Question, node_id: str, reply: JoinReply, nonce: str) -> Ans
     if reply.status == "denied":
         raise NotJoined(f"{node_id} was not let in: {reply.reason}", refused=True)
     digits = code.code(spki_of(question.authority), question.public_key, question.nonce, bytes.fromhex(nonce))
-    return Answer(code=digits, coordinators=nonce, reason=reply.reason)
+    return Answer(code=digits, reason=reply.reason)
 
 
 async def _reply(pool: Pool, address: Address, request: JoinRequest) -> JoinReply:

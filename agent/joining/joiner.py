@@ -4,8 +4,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from agent.joining import asking
 from agent.joining.asking import NotJoined, Question
 from agent.joining.membership import Membership
@@ -14,9 +12,16 @@ from shared.http1.faults import HttpFault
 from shared.sockets import why_not
 from shared.trust.fingerprints import spki_of
 from shared.trust.looking import look
+from shared.trust.token import Token
 
 LASTS_S = 900.0
 """As long as the same digits are shown: who wants to meet them has no more time than that."""
+FREE = 3
+"""Questions whose digits were shown for less, one after the other: a coordinator was started anew, a person said no."""
+WAIT_S = 30.0
+"""Before the next; doubled by each further one, up to LASTS_S. Who sits between could make this node show others until
+they are those that it wants.
+"""
 
 log = logging.getLogger("herd-node.joining")
 
@@ -32,6 +37,10 @@ class Joiner:
         self._clock = clock
         self._question: Question | None = None
         self._asked_at = 0.0
+        self._token: Token | None = None
+        """What was told with it."""
+        self._cut_short = 0
+        self._not_before = 0.0
         self._told = ""
 
     @property
@@ -55,9 +64,9 @@ class Joiner:
         try:
             return await self._join(url, coordinator_id, key)
         except NotJoined as error:
-            self._question = None
-            if error.refused and self._at_hand.wanted is not None:
-                self._at_hand.spent()
+            self._begin_anew()
+            if error.refused and self._token is not None:
+                self._at_hand.spent(self._token)
                 self._tell(f"{error}; this node asks without a token now", logging.WARNING)
             else:
                 self._tell(f"the coordinator at {url} does not let this node in: {error}", logging.WARNING)
@@ -66,20 +75,25 @@ class Joiner:
         return None
 
     async def _join(self, url: str, coordinator_id: str, key: bytes | None) -> Membership | None:
-        question = self._question
-        old = self._clock() - self._asked_at >= LASTS_S
-        if question is None or question.coordinator_id != coordinator_id or old:
+        question, now = self._question, self._clock()
+        if question is not None and now - self._asked_at >= LASTS_S:
+            question, self._cut_short = None, 0
+        elif question is not None and question.coordinator_id != coordinator_id:
+            self._begin_anew()
+            question = None
+        if question is None:
+            if now < self._not_before:
+                return None
             question = await asking.begun(url, coordinator_id, key)
-            self._question, self._asked_at = question, self._clock()
-        token = self._at_hand.for_authority(spki_of(question.authority))
+            self._question, self._asked_at, self._token = question, now, None
+        token = self._token = self._at_hand.for_authority(spki_of(question.authority))
         if self._at_hand.wanted is not None and token is None:
             raise NotJoined("the token is for another one: nothing was told to this one")
         answer = await asking.asked(url, self._node_id, question, token)
         if answer.membership is not None:
-            self._question, self._told = None, ""
+            self._question, self._told, self._cut_short, self._not_before = None, "", 0, 0.0
             log.info("this node has joined coordinator %s at %s", coordinator_id, url)
             return answer.membership
-        self._question = replace(question, coordinators=answer.coordinators)
         because = f" ({answer.reason})" if answer.reason else ""
         self._tell(
             f"this node asks to join the coordinator at {url} and shows {answer.code}{because}; where"
@@ -87,6 +101,15 @@ class Joiner:
             logging.WARNING,
         )
         return None
+
+    def _begin_anew(self) -> None:
+        """With other digits, and soon only where this does not happen again and again."""
+        shown, self._question = self._question is not None and self._question.coordinators != "", None
+        if not shown:
+            return
+        self._cut_short += 1
+        if (over := self._cut_short - FREE) > 0:
+            self._not_before = self._clock() + min(LASTS_S, WAIT_S * 2 ** min(over - 1, 8))
 
     def _tell(self, what: str, level: int) -> None:
         if what != self._told:

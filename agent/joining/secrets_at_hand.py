@@ -19,23 +19,25 @@ class SecretsAtHand:
     def __init__(self, given: Token | None, local: tuple[Path, ...]) -> None:
         self.given = given
         self._local = local
-        self._spent = False
+        self._useless: set[str] = set()
+        """Those that a coordinator has refused: asked without them, a person may let this node in."""
         self._told = ""
 
     @property
     def wanted(self) -> Token | None:
         """The token that says with whom this node is to be; None: nothing does, or it was of no use."""
-        return None if self._spent else self.given
+        return self.given if self.given and self.given.id not in self._useless else None
 
-    def spent(self) -> None:
-        """The coordinator has said that what was given is no good."""
-        self._spent = True
+    def spent(self, token: Token) -> None:
+        """The coordinator has said that it is no good."""
+        self._useless.add(token.id)
 
     def for_authority(self, spki: bytes) -> Token | None:
         """What that coordinator may be told; nobody else may. Blocks for the disk."""
         if self.wanted is not None:
             return self.wanted if self.wanted.names(spki) else None
-        return next((each for each in map(self._read, self._local) if each and each.names(spki)), None)
+        found = [each for each in map(self._read, self._local) if each is not None and each.names(spki)]
+        return next((each for each in found if each.id not in self._useless), None)
 
     def _read(self, path: Path) -> Token | None:
         try:

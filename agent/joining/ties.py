@@ -66,6 +66,8 @@ class Ties:
         self._pool = Pool(Limits(connect_s=SEND_S, idle_s=KEPT_S))
         self._plain_with = ""
         """The coordinator that is spoken with plainly, by its URL."""
+        self._plain_refused = False
+        """Whether an open coordinator wants a certificate of this node: it had one, or was removed."""
         self._told = ""
 
     async def read(self) -> None:
@@ -108,7 +110,7 @@ class Ties:
             self._tell(f"no coordinator at {url}: nobody answers there as one")
             return False
         self._told = ""
-        if self._open and health.open:
+        if self._open and health.open and not self._plain_refused:
             self._plain_with, self._door.plain = url, True
             log.warning(
                 "the coordinator at %s is open, and so is this node: whoever is on this network may use it",
@@ -145,14 +147,22 @@ class Ties:
     async def refused(self, status: int, said: str) -> None:
         """A beat was. Over TLS it was the coordinator itself that said so."""
         self._plain_with = ""
-        if status != 401 or self._membership is None:
+        if status != 401:
+            return
+        if self._membership is None:
+            self._plain_refused = True
             return
         log.error(
             "the coordinator %s has removed this node: %s. It asks to join again, and `herd approve` there lets it;"
             " to join another one: herd-node --token TOKEN",
             *(self._membership.coordinator_id, said),
         )
-        await asyncio.to_thread(self._file.put_aside)
+        try:
+            await asyncio.to_thread(self._file.put_aside)
+        except OSError as error:
+            log.warning(
+                "what was joined cannot be put aside, and is tried again at the next start: %s", error
+            )
         self._forget()
 
     def silent(self) -> None:
@@ -165,7 +175,7 @@ class Ties:
 
     def _forget(self) -> None:
         self._membership, self._pool.tls, self._door.tls = None, None, None
-        self._door.plain = False
+        self._door.plain, self._door.admits = False, lambda _peer: False  # nor whose handshake is under way
         self._door.cut(lambda _peer: True)
 
     async def _over_tls(self, url: str, method: bytes, path: str, body: bytes) -> tuple[int, bytes]:

@@ -19,6 +19,7 @@ from agent.supervision.launch import Launch, ReadyLine
 from agent.supervision.tree import state
 
 CAPPED = Path(__file__).parent.parent / "workers" / "capped.py"
+TOKEN = "FLEET_NODE_TOKEN"  # noqa: S105 - the setting's name
 LOOK_S = 0.1
 """Between looks at a process that is no child of ours: nobody tells of its end."""
 
@@ -148,7 +149,9 @@ def _capped(launch: Launch) -> tuple[str, ...]:
 
 
 def _environment(launch: Launch, mark: str) -> dict[str, str]:
-    wanted = {**os.environ, **launch.environment, MARK: mark}
+    """Of this program's own, but for what lets a machine join: engines have nothing to do with it."""
+    own = {name: value for name, value in os.environ.items() if name != TOKEN}
+    wanted = {**own, **launch.environment, MARK: mark}
     return {name: value for name, value in wanted.items() if launch.environment.get(name) != ""}
 
 

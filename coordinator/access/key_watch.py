@@ -68,9 +68,16 @@ class KeyWatch:
         self, loop: asyncio.AbstractEventLoop, changed: asyncio.Event, ended: threading.Event
     ) -> None:
         while not ended.wait(LOOK_EVERY_S):
-            if self._file.stamp() != self._stamp:
+            if self._differs():
                 with contextlib.suppress(RuntimeError):  # the loop has ended, and so does the program
                     loop.call_soon_threadsafe(changed.set)
+
+    def _differs(self) -> bool:
+        """Also where that cannot be told: then the loop's own look says why."""
+        try:
+            return self._file.stamp() != self._stamp
+        except Exception:  # noqa: BLE001
+            return True
 
     async def _look_again(self) -> None:
         """Whatever becomes of this look, there is a next one: who has revoked a key relies on it."""

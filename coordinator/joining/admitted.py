@@ -5,6 +5,7 @@ renewal two stand side by side until the new one is first used.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -30,6 +31,13 @@ class Removed(Struct, frozen=True):
 
     node_id: NodeId
     at: float
+
+
+class Before(NamedTuple):
+    """What stood under a name."""
+
+    joined: Joined | None
+    removed_at: float | None = None
 
 
 MOST_REMOVED = 1_000
@@ -64,12 +72,21 @@ class Admitted:
         """None: it has not joined, or was removed."""
         return self._nodes.get(node_id)
 
-    def admit(self, joined: Joined) -> Joined | None:
+    def admit(self, joined: Joined) -> Before:
         """It has joined; what stood under its name stands no more, and is given back."""
-        before = self._nodes.get(joined.node_id)
+        before = Before(self._nodes.get(joined.node_id), self._removed.pop(joined.node_id, None))
         self._nodes[joined.node_id] = joined
-        self._removed.pop(joined.node_id, None)
         return before
+
+    def take_back(self, joined: Joined, before: Before) -> None:
+        """It has not after all: all is as before, unless something has become of it meanwhile."""
+        if self._nodes.get(joined.node_id) != joined:
+            return
+        del self._nodes[joined.node_id]
+        if before.joined is not None:
+            self._nodes[joined.node_id] = before.joined
+        if before.removed_at is not None:
+            self._removed[joined.node_id] = before.removed_at
 
     def takes_over(self, node_id: NodeId, key: str) -> bool:
         """Whether somebody else has that name: a token does not suffice for it."""
@@ -89,18 +106,18 @@ class Admitted:
         self._nodes[node_id] = Joined(node_id, fingerprint, known.joined_at, known.key, "", known.by)
         return True
 
-    def renewed(self, node_id: NodeId, fingerprint: str, key: str) -> None:
-        """A further certificate was made for a node that has joined."""
+    def renewed(self, node_id: NodeId, fingerprint: str, key: str) -> Joined:
+        """A further certificate was made for a node that has joined; as it stands now."""
         known = self._nodes[node_id]
-        self._nodes[node_id] = Joined(node_id, known.fingerprint, known.joined_at, key, fingerprint, known.by)
-
-    def withdraw(self, node_id: NodeId) -> Joined | None:
-        """None of its certificates is good any more. None: it had not joined."""
-        return self._nodes.pop(node_id, None)
+        now = Joined(node_id, known.fingerprint, known.joined_at, key, fingerprint, known.by)
+        self._nodes[node_id] = now
+        return now
 
     def remove(self, node_id: NodeId, at: float) -> Joined | None:
-        """Likewise, because a person wants it so, at this time of the calendar."""
-        if (gone := self.withdraw(node_id)) is not None:
+        """None of its certificates is good any more: a person wants it so, at this time of the calendar. None: it had
+        not joined.
+        """
+        if (gone := self._nodes.pop(node_id, None)) is not None:
             self._removed.pop(node_id, None)
             self._removed[node_id] = at
             while len(self._removed) > MOST_REMOVED:

@@ -27,6 +27,8 @@ class BeatJudge:
             )
         if self._reception.admitted.get(node_id) is not None:
             raise NoAccess(f"{node_id} has joined with a certificate: a beat without it is not its own")
+        if self._reception.admitted.removed_at(node_id) is not None:
+            raise NoAccess(f"{node_id} was removed here: it has to join again, which herd-node asks for")
         if not self._open:
             raise NoAccess(f"{node_id} has not joined: start herd-node there, which asks to join")
         return False

@@ -16,7 +16,8 @@ from shared.trust.leaf import new_key, public_of, renew_due, stands
 from shared.trust.names import coordinator_name
 from shared.trust.private_files import NotPrivate, private_directory, read_private, write_private
 
-LOOK_EVERY_S = 3_600.0
+LOOK_EVERY_S = 60.0
+"""Of a clock that stands while the machine sleeps."""
 
 log = logging.getLogger("herd.joining")
 

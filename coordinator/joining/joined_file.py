@@ -3,8 +3,6 @@
 Where it cannot be read the coordinator does not start: without it every node would be told that it was removed.
 """
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -32,9 +30,6 @@ class JoinedFile:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
-        self._alone = threading.Lock()
-        self._taken = 0
-        self._written = 0
 
     def read(self) -> Kept:
         """Nothing where there is no file. Raises SettingsError where it is not to be read or trusted."""
@@ -50,22 +45,10 @@ class JoinedFile:
                 f"{self._path} makes no sense: {error}; mend it, or take it away: then every node joins anew"
             ) from error
 
-    def taken(self, kept: Kept) -> Callable[[], None]:
-        """How it is now, as a function that writes it down and raises Unavailable. What was taken later stays."""
-        self._taken += 1
-        number, content = self._taken, msgspec.json.encode(kept)
-
-        def write() -> None:
-            with self._alone:
-                if number <= self._written:
-                    return
-                try:
-                    private_directory(self._path.parent)
-                    write_private(self._path, content)
-                except OSError as error:
-                    raise Unavailable(
-                        f"{self._path} cannot be written: {error.strerror}", retry_after=5
-                    ) from error
-                self._written = number
-
-        return write
+    def write(self, kept: Kept) -> None:
+        """This and nothing else; one at a time. Raises Unavailable."""
+        try:
+            private_directory(self._path.parent)
+            write_private(self._path, msgspec.json.encode(kept))
+        except OSError as error:
+            raise Unavailable(f"{self._path} cannot be written: {error.strerror}", retry_after=5) from error

@@ -11,8 +11,9 @@ from shared.trust import code
 
 LASTS_S = 900.0
 SILENT_S = 30.0
-"""An agent asks every few seconds: one that has not for so long has gone. Its place is not free before: who tries for
-digits that somebody else shows has a few tries a minute, at one in a million each.
+"""An agent asks every few seconds: one that has not for so long has gone, and its place is free. One that was told our
+number and has not shown its own keeps its place until LASTS_S: it may be somebody who tries for digits that another one
+shows, knows them by now, and shows none but those. So whoever tries is seen, or has as many tries as there are places.
 """
 
 
@@ -90,6 +91,11 @@ class Pending:
         asking.denied = True
         return asking
 
+    def forget_approvals(self, node_id: NodeId) -> None:
+        """Of agents of that name, which have not come in by them yet: a person wants it out."""
+        for each in self._asking.values():
+            each.approved = each.approved and each.node_id != node_id
+
     def ended(self, asking: Asking) -> None:
         """It was told what became of it."""
         self._asking.pop((asking.node_id, asking.public_key), None)
@@ -113,5 +119,6 @@ class Pending:
 
     def _drop(self, now: float) -> None:
         for key, each in list(self._asking.items()):
-            if now - each.since >= LASTS_S or now - each.asked_at >= SILENT_S:
+            gone = bool(each.code) and now - each.asked_at >= SILENT_S
+            if gone or now - each.since >= LASTS_S:
                 del self._asking[key]

@@ -1,28 +1,30 @@
 """Lets nodes in, and shows them out. One path for all: proved, signed, admitted, written down, answered."""
 
 import asyncio
-import hashlib
+import contextlib
+import hmac
 import logging
 import math
 import secrets
-import ssl
 import time
 from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
 
-from coordinator.joining.admitted import Admitted, Joined
+from coordinator.joining.admitted import Admitted, Before, Joined
+from coordinator.joining.changes import Changes
 from coordinator.joining.joined_file import JoinedFile, Kept
 from coordinator.joining.pending import Asking, Pending
+from coordinator.joining.proofs import check_proof, fingerprint_of, key_hash
 from coordinator.joining.tokens import Tokens
 from coordinator.joining.wrong_tries import WrongTries
-from shared.errors import CallerFault, NoAccess, Unavailable
+from shared.errors import CallerFault, NoAccess, RouteNotFound, Unavailable
 from shared.joining_wire import JoinReply, JoinRequest
 from shared.names import NodeId
 from shared.trust import token as tokens_text
 from shared.trust.authority import Authority
-from shared.trust.certified import Certified, fingerprint
+from shared.trust.certified import Certified
 from shared.trust.code import NONCE_BYTES
 from shared.trust.names import node_name, node_of
 from shared.trust.token import Token
@@ -71,6 +73,7 @@ class Reception:
         self._clock = clock
         self._wall_clock = wall_clock
         self._wrong = WrongTries(rules.addresses)
+        self._changes = Changes()
 
     async def read(self) -> None:
         """Who had joined before the start. Raises SettingsError."""
@@ -87,14 +90,19 @@ class Reception:
 
     async def join(self, request: JoinRequest, address: str) -> JoinReply:
         """One question of an agent at `address`. Raises NoAccess, CallerFault, Unavailable."""
+        check_proof(request, self._authority.spki)
+        return await self._changes.one(lambda: self._join(request, address))
+
+    async def _join(self, request: JoinRequest, address: str) -> JoinReply:
         node_id, key = NodeId(request.node_id), request.public_key.encode()
-        replaces = self.admitted.takes_over(node_id, _hash(key))
+        replaces = self.admitted.takes_over(node_id, key_hash(key))
         if (by := self._shown(request, address, replaces=replaces)) is not None:
             return await self._let_in(node_id, key, by, request.token_id)
         asking = self._asked(node_id, key, request, address)
         if asking.approved:
+            reply = await self._let_in(node_id, key, "approval", "")
             self.pending.ended(asking)
-            return await self._let_in(node_id, key, "approval", "")
+            return reply
         if asking.denied:
             return self._reply("denied", reason="a person refused it on the coordinator")
         reason = f"{node_id} has joined already, with another key" if replaces else ""
@@ -104,14 +112,18 @@ class Reception:
 
     async def renew(self, certified: Certified | None, public_key: str) -> JoinReply:
         """A further certificate for the node that shows a good one. Raises NoAccess, CallerFault, Unavailable."""
+        return await self._changes.one(lambda: self._renew(certified, public_key))
+
+    async def _renew(self, certified: Certified | None, public_key: str) -> JoinReply:
         node_id = self.node_of(certified)
-        if node_id is None:
+        if certified is None or node_id is None:
             raise NoAccess("a certificate is renewed by the one it follows, and this one is not known here")
+        self.shown(certified)
         key = public_key.encode()
         certificate = self._signed(node_id, key)
-        before = self.admitted.get(node_id)
-        self.admitted.renewed(node_id, _fingerprint(certificate), _hash(key))
-        await self._write(lambda: before is not None and self.admitted.admit(before))
+        before = Before(self.admitted.get(node_id))
+        now = self.admitted.renewed(node_id, fingerprint_of(certificate), key_hash(key))
+        await self._write(lambda: self.admitted.take_back(now, before))
         log.info("%s has a new certificate", node_id, extra={"node_id": node_id})
         return self._reply("admitted", certificate=certificate.decode())
 
@@ -123,8 +135,16 @@ class Reception:
 
     async def create_token(self, ttl_s: float, *, reusable: bool) -> Token:
         """Raises TokensFull, Unavailable."""
+        return await self._changes.one(lambda: self._create_token(ttl_s, reusable=reusable))
+
+    async def _create_token(self, ttl_s: float, *, reusable: bool) -> Token:
         made = self.tokens.create(self._authority.spki, self._wall_clock(), ttl_s, reusable=reusable)
-        await self._write(lambda: self.tokens.revoke(made.id))
+
+        def undone() -> None:
+            with contextlib.suppress(RouteNotFound):  # somebody was quicker
+                self.tokens.revoke(made.id)
+
+        await self._write(undone)
         log.info("token %s was made, for %s", made.id, "many" if reusable else "one node")
         return made
 
@@ -132,7 +152,7 @@ class Reception:
         """Raises RouteNotFound; Unavailable where it holds until the coordinator's restart only."""
         self.tokens.revoke(token_id)
         log.info("token %s was revoked", token_id)
-        await self._write()
+        await self._changes.surely(self._write)
 
     def approve(self, node_id: NodeId, digits: str) -> Asking:
         """It is let in when it asks again. Raises RouteNotFound, Conflict."""
@@ -152,9 +172,10 @@ class Reception:
         """
         if self.admitted.remove(node_id, self._wall_clock()) is None:
             return None
+        self.pending.forget_approvals(node_id)
         self._cut(node_id)
         try:
-            await self._write()
+            await self._changes.surely(self._write)
         except Unavailable as error:
             return str(error)
         return ""
@@ -181,8 +202,8 @@ class Reception:
         if wait_s := self._wrong.wait_s(address, now):
             raise Unavailable("too many wrong tokens from there", retry_after=math.ceil(wait_s))
         if self.local is not None and request.token_id == self.local.id:
-            same = tokens_text.hashed(request.token_secret) == tokens_text.hashed(self.local.secret)
-            by = LOCAL if same else ""
+            ours = tokens_text.hashed(self.local.secret)
+            by = LOCAL if hmac.compare_digest(ours, tokens_text.hashed(request.token_secret)) else ""
         else:
             good = self.tokens.good(request.token_id, request.token_secret, self._wall_clock())
             by = f"token {request.token_id}" if good else ""
@@ -215,26 +236,28 @@ class Reception:
 
     async def _let_in(self, node_id: NodeId, key: bytes, by: str, token_id: str) -> JoinReply:
         certificate = self._signed(node_id, key)
-        before, spent = self.admitted.get(node_id), None
-        if before is not None and before.key == _hash(key):
-            self.admitted.renewed(node_id, _fingerprint(certificate), before.key)
+        known, spent = self.admitted.get(node_id), None
+        again = known is not None and known.key == key_hash(key)
+        if again:
+            before = Before(known)
+            joined = self.admitted.renewed(node_id, fingerprint_of(certificate), key_hash(key))
         else:
             now = self._wall_clock()
-            self.admitted.admit(Joined(node_id, _fingerprint(certificate), now, _hash(key), by=by))
+            joined = Joined(node_id, fingerprint_of(certificate), now, key_hash(key), by=by)
+            before = self.admitted.admit(joined)
             if by == f"token {token_id}":
                 spent = self.tokens.spent(token_id)
-            log.info("%s has joined, by %s", node_id, by, extra={"node_id": node_id})
-            if before is not None:
+            if known is not None:
                 self._cut(node_id)
 
         def undone() -> None:
-            self.admitted.withdraw(node_id)
+            self.admitted.take_back(joined, before)
             if spent is not None:
                 self.tokens.put_back(spent)
-            if before is not None:
-                self.admitted.admit(before)
 
         await self._write(undone)
+        if not again:
+            log.info("%s has joined, by %s", node_id, by, extra={"node_id": node_id})
         return self._reply("admitted", certificate=certificate.decode())
 
     def _signed(self, node_id: NodeId, key: bytes) -> bytes:
@@ -248,11 +271,11 @@ class Reception:
             each(node_name(node_id))
 
     async def _write(self, undo: Callable[[], object] = lambda: None) -> None:
+        """Within `_changes`."""
         kept = Kept(self.admitted.all(), self.tokens.all(self._wall_clock()), self.admitted.removed())
-        write = self._file.taken(kept)
         try:
-            await asyncio.to_thread(write)
-        except BaseException:
+            await asyncio.to_thread(self._file.write, kept)
+        except Exception:  # not where the program ends: what was written then counts
             undo()
             raise
 
@@ -266,11 +289,3 @@ class Reception:
             nonce=nonce,
             reason=reason,
         )
-
-
-def _hash(key: bytes) -> str:
-    return hashlib.sha256(key).hexdigest()
-
-
-def _fingerprint(certificate_pem: bytes) -> str:
-    return fingerprint(ssl.PEM_cert_to_DER_cert(certificate_pem.decode()))

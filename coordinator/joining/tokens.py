@@ -75,8 +75,9 @@ class Tokens:
         return self._handed[token_id].created_at
 
     def put_back(self, handed: Handed) -> None:
-        """As it was before it was spent: nobody joined by it after all."""
-        self._handed[handed.id] = handed
+        """As it was before it was spent: nobody joined by it after all. Not where it was revoked meanwhile."""
+        if handed.id in self._handed or not handed.reusable:
+            self._handed[handed.id] = handed
 
     def spent(self, token_id: str) -> Handed:
         """Somebody has joined by it: a token for one is gone. Gives back what it was."""

@@ -30,13 +30,16 @@ class Handshake:
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over.add_done_callback(_heard)
 
-    async def over(self) -> None:
-        """Returns once it is. Raises WrongPeer, and OSError where there was none. Cancelled, it ends the connection."""
+    async def over(self) -> Certified | None:
+        """Once it is: whom the other end proved to be. Raises WrongPeer, and OSError where there was none; cancelled,
+        it ends the connection.
+        """
         try:
             await self._over
         except BaseException:
             self.secured.abort()
             raise
+        return self.secured.certified
 
     def _shaken(self, secured: Secured) -> asyncio.Protocol | None:
         if not self._accepts(secured.certified):

@@ -27,6 +27,8 @@ class Limits:
     """From a client's first byte of TLS until both sides know each other."""
     handshakes: int = 512
     """Of clients, under way at once: above it, the oldest gives way."""
+    doors: int = 4_096
+    """Connections that have not said yet what they will be, handshakes too: above it, the oldest gives way."""
     connect_s: float = 5.0
     """Name, connection and TLS together."""
     per_address: int = 0

@@ -214,7 +214,10 @@ class Pool:
             lambda: handshake.secured if handshake else made, host, address.port, happy_eyeballs_delay=delay
         )
         if handshake is not None:
-            await handshake.over()
+            peer = await handshake.over()
+            if address.name and not (peer and self._admits(peer)):  # it was removed within this breath
+                made.abort()
+                raise ConnectionResetError("it may not be asked any more")
         if made.lost:
             raise ConnectionResetError("closed as soon as it was open")
         upstreams.ours.add(made)

@@ -15,6 +15,15 @@ RECORD = 2**14
 """Bytes that one record may hold."""
 PIECE = 4 * RECORD
 """Bytes that go through TLS at once: its buffers keep the size of the most that they ever held."""
+ANSWERS = 2**12
+"""Bytes, in a connection's life, of records that only answer the peer's own: 150 changes of key. Who means well makes
+one in millions of records; who makes them without end, and reads no answer, would fill the memory.
+"""
+BARREN = 2 * RECORD
+"""Bytes that came in a row and said nothing to whoever speaks within: more than any record that is not complete yet. A
+change of key costs fifty times as much as a record with a byte in it.
+"""
+_WITHOUT_END = ssl.SSLError("the peer changes its keys without end")
 
 
 class Secured(asyncio.Transport, asyncio.Protocol):
@@ -24,6 +33,8 @@ class Secured(asyncio.Transport, asyncio.Protocol):
     """
 
     __slots__ = (
+        "_answers",
+        "_barren",
         "_closing",
         "_failed",
         "_fault",
@@ -61,6 +72,8 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         self._protocol: asyncio.Protocol | None = None
         """From the end of the handshake on."""
         self._fault: Exception | None = None
+        self._answers = 0
+        self._barren = 0
         self._held = False
         self._closing = False
         self._shut = False
@@ -80,8 +93,8 @@ class Secured(asyncio.Transport, asyncio.Protocol):
                 self._protocol.data_received(data)  # it only counts what it throws away
             return
         pieces: list[bytes] = []
-        for at in range(0, len(data), PIECE):
-            self._incoming.write(data[at : at + PIECE])
+        for at in range(0, len(data), RECORD):
+            self._barren += self._incoming.write(data[at : at + RECORD])
             if self._fault is None and (self._protocol is not None or self._shake()):
                 self._read(pieces)
         self._deliver(pieces)
@@ -218,24 +231,31 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         """All that can be, into `pieces`; the last one is empty where the peer has said goodbye."""
         if self._held or self._closing or self._shut or (pieces and not pieces[-1]):
             return
+        before = len(pieces)
         try:
-            while True:
-                data = self._tls.read(RECORD)
+            while data := self._tls.read(RECORD):
                 pieces.append(data)
-                if not data or not (self._incoming.pending or self._tls.pending()):
-                    return  # the next read would raise to say that there is nothing: dearer than all of this
+                if not (self._incoming.pending or self._tls.pending()):
+                    break  # the next read would raise to say that there is nothing: dearer than all of this
+            else:
+                pieces.append(b"")
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
             pieces.append(b"")
         except ssl.SSLError as fault:
             self._fault = fault
+        if self._outgoing.pending and self._fault is None:
+            self._answer()
+        if len(pieces) > before:
+            self._barren = 0
+        elif self._barren > BARREN and self._fault is None:
+            self._fault = _WITHOUT_END
 
     def _deliver(self, pieces: list[bytes]) -> None:
         """As one piece."""
         if self._protocol is None or self._closing:
             return
-        self._flush()
         over = bool(pieces) and not pieces[-1]
         if data := b"".join(pieces):
             self._protocol.data_received(data)
@@ -243,6 +263,13 @@ class Secured(asyncio.Transport, asyncio.Protocol):
             self._break(self._fault)
         elif over and not self._protocol.eof_received():
             self.close()
+
+    def _answer(self) -> None:
+        """What the library has to say of itself after the handshake."""
+        self._answers += self._outgoing.pending
+        self._flush()
+        if self._answers > ANSWERS and self._fault is None:
+            self._fault = _WITHOUT_END
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._transport.is_closing():

@@ -49,8 +49,8 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.sweep = Sweep()
         self.connections: set[Connection] = set()
-        self.doors: set[Door] = set()
-        """Connections of which nobody knows yet what they will be."""
+        self.doors: dict[Door, None] = {}
+        """Connections of which nobody knows yet what they will be; the oldest first."""
         self._shaking: dict[Door, None] = {}
         """Of these, in a handshake; the oldest first."""
         self._crowd = Crowd(limits.per_address)
@@ -104,8 +104,10 @@ class Server:
         return len(found)
 
     def meet(self, door: Door, peer: str) -> None:
-        """It has begun; one too many of its address ends at once."""
-        self.doors.add(door)
+        """It has begun; one too many of its address ends at once, one too many of all ends the oldest."""
+        if len(self.doors) >= self.limits.doors:
+            next(iter(self.doors)).shut()
+        self.doors[door] = None
         if not self._crowd.enters(door, peer):
             door.shut()
 
@@ -117,7 +119,7 @@ class Server:
 
     def leave(self, door: Door) -> None:
         """It has become something else, or has ended."""
-        self.doors.discard(door)
+        self.doors.pop(door, None)
         self._shaking.pop(door, None)
         self._crowd.leaves(door)
 

@@ -3,6 +3,7 @@
 names            what a certificate says of its owner; pure
 authority        the fleet's own: signs what both sides show
 leaf, held       a program's own key and certificate; when it is due for a new one
+possession       proof that who asks for a certificate has its key; pure
 fingerprints     the short value that stands for a key
 contexts         TLS 1.3 with them: listening, calling, looking
 certified        whom the other end of a connection proved to be

@@ -1,17 +1,16 @@
 """The fleet's own authority: whoever it signed belongs to the fleet, and nobody else does."""
 
-import contextlib
 import datetime
 import ipaddress
 from collections.abc import Iterable
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.trust.fingerprints import spki_of
+from shared.trust.leaf import key_on_p256
 
 YEARS = 10
 LEAF_DAYS = 30
@@ -78,7 +77,7 @@ class Authority:
         `addresses`: hosts and IP addresses that callers who know no names may check. `now` in seconds of the epoch.
         Raises ValueError for a key that is none, or not on P-256.
         """
-        key = _key_on_p256(public_key_pem)
+        key = key_on_p256(public_key_pem)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name.partition(":")[0])])
         called = [x509.UniformResourceIdentifier(name), *map(_address, addresses)]
         begins, ends = _time(now) - EARLIER, _time(now) + datetime.timedelta(days=days)
@@ -95,14 +94,6 @@ class Authority:
             .sign(self._key, _ALGORITHM)
             .public_bytes(serialization.Encoding.PEM)
         )
-
-
-def _key_on_p256(pem: bytes) -> ec.EllipticCurvePublicKey:
-    with contextlib.suppress(ValueError, UnsupportedAlgorithm):
-        key = serialization.load_pem_public_key(pem)
-        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-            return key
-    raise ValueError("a certificate is for a key on P-256")
 
 
 def _time(now: float) -> datetime.datetime:

@@ -1,7 +1,9 @@
 """A program's own key, and when its certificate is due for a new one."""
 
+import contextlib
+
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -27,6 +29,15 @@ def public_of(private_pem: bytes) -> bytes:
         .public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
+
+
+def key_on_p256(public_pem: bytes) -> ec.EllipticCurvePublicKey:
+    """Raises ValueError where it is none, or another."""
+    with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+        key = serialization.load_pem_public_key(public_pem)
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+            return key
+    raise ValueError("a certificate is for a key on P-256")
 
 
 def renew_due(certificate_pem: bytes, now: float) -> bool:

@@ -1,5 +1,6 @@
 """Files that only their user may read: written so, and refused when they are not."""
 
+import contextlib
 import os
 import stat
 import sys
@@ -27,6 +28,19 @@ def private_directory(path: Path) -> None:
 def write_private(path: Path, content: bytes) -> None:
     """The file has this content now, 0600, whole or not at all. Blocks for the disk. Raises OSError."""
     replaced(path, content)
+    _settled(path.parent)
+
+
+def _settled(directory: Path) -> None:
+    """That a name leads to another file now outlives a failure of power, too: who was removed does not come back."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # some file systems have no such promise; the file is there
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_private(path: Path) -> bytes | None:

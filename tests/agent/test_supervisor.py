@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from agent.backoff import MOST_EXITS
 from agent.supervision.engine_log import LOG_BYTES
 from agent.supervision.evidence import ProcessState
@@ -52,6 +54,19 @@ async def test_the_workers_own_word_is_the_reason_and_other_lines_are_not(tmp_pa
         await eventually(supervisor.changed.is_set, 10)
         assert supervisor.reason == "crashed, exit code 7: see it.log in the node's logs"
         assert "a prompt" not in str(supervisor.events.all())
+
+
+async def test_what_lets_a_machine_join_is_not_told_to_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_NODE_TOKEN", "herd1-secret")
+    monkeypatch.setenv("FOR_ENGINES", "told")
+    told = tmp_path / "told"
+    text = f"import os; open({str(told)!r}, 'w').write(str(dict(os.environ))); " + READY
+    async with supervising(tmp_path, lambda _: program(text + FOR_EVER)) as supervisor:
+        await until_ready(supervisor)
+        assert "herd1-secret" not in told.read_text()
+        assert "'FOR_ENGINES': 'told'" in told.read_text()
 
 
 async def test_one_that_never_says_so_is_not_ready(tmp_path: Path) -> None:

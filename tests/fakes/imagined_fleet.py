@@ -24,8 +24,8 @@ from coordinator.watching.watch import Watch
 from shared.names import CallId, NodeId
 from shared.serving import cancelled
 from shared.wire import Cpu, Gpu, Heartbeat, Memory, Thermal
+from tests.fakes.asked_as_coordinator import asked
 from tests.fakes.builders import GIB, a_beat, a_call, a_model, a_replica, an_address, an_engine
-from tests.fakes.listening import listening
 
 MODELS = ("llama3.2:3b", "qwen3:8b", "gemma3:27b-it-qat", "llama3.3:70b")
 TURN_S = 0.25
@@ -169,7 +169,7 @@ async def serve(nodes: int, port: int, *, calls: int = 2) -> None:
     feed = Feed(watch.picture, watch.look, f"{time.time_ns():x}")
     app = web.Application()
     app.add_routes([*imagined.routes(), *Events(feed).routes()])
-    async with listening(app, "127.0.0.1", port, shutdown_timeout=1.0) as (host, bound):
+    async with asked(app, port=port) as (host, bound):
         running = asyncio.create_task(feed.run())
         sys.stdout.write(f"http://{host}:{bound}\n")
         sys.stdout.flush()
@@ -185,5 +185,5 @@ if __name__ == "__main__":
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--calls", type=int, default=2)
-    asked = parser.parse_args()
-    asyncio.run(serve(asked.nodes, asked.port, calls=asked.calls))
+    given = parser.parse_args()
+    asyncio.run(serve(given.nodes, given.port, calls=given.calls))

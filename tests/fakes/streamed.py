@@ -8,7 +8,7 @@ from aiohttp import web
 
 from coordinator.watching.feed import Feed
 from coordinator.watching.routes import Events
-from tests.fakes.listening import listening
+from tests.fakes.asked_as_coordinator import asked
 
 
 class Streamed:
@@ -36,7 +36,7 @@ class Streamed:
                 web.get("/fleet/nodes/{node_id}", self._node),
             ]
         )
-        async with listening(app, "127.0.0.1", port, shutdown_timeout=0.1) as (host, bound):
+        async with asked(app, port=port) as (host, bound):
             self.url = f"http://{host}:{bound}"
             yield self
 

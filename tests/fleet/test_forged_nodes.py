@@ -8,15 +8,20 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from shared.http1.faults import HttpFault
+from shared.trust import code, possession
 from shared.trust.authority import Authority
 from shared.trust.contexts import calling, trusting
+from shared.trust.fingerprints import certificate_of, spki_of
 from shared.trust.held import Held
 from shared.trust.leaf import new_key, public_of
+from shared.trust.looking import look
 from shared.trust.names import node_name
 from tests.fakes.control import FakeEngine
 from tests.fakes.waiting import eventually
@@ -31,6 +36,7 @@ from tests.fleet.joining import (
     order,
     over_tls,
     pending,
+    shown,
     stranger,
     token,
 )
@@ -162,6 +168,51 @@ async def test_a_name_is_not_taken_over_even_with_a_token(tmp_path: Path) -> Non
             await eventually(lambda: "has joined already, with another key" in thief.log.read_text(), READY_S)
             assert (await coordinator.nodes())["n1"]["status"] == "online"
             assert len((await coordinator.get("/fleet/tokens"))["tokens"]) == 1
+
+
+async def test_the_key_that_a_gateway_shows_to_everybody_gets_nobody_a_certificate(tmp_path: Path) -> None:
+    """One made for that key would take the place of the one that the node is about to use, and cut it off."""
+    async with (
+        FakeEngine.run(["m"]) as fake,
+        herd(tmp_path) as coordinator,
+        node(tmp_path, coordinator.address, "n1", ollama=fake.address),
+    ):
+        await coordinator.ready("n1")
+        gateway = urlsplit((await coordinator.nodes())["n1"]["gateway_url"])
+        found = await look(gateway.hostname or "", gateway.port or 0, READY_S)
+        assert found is not None
+        public = certificate_of(found.leaf).public_key()
+        pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        known = membership(tmp_path, "n1")
+        assert pem == public_of(known.key.encode())
+        committed = code.commitment(bytes(code.NONCE_BYTES), pem)
+        authority = known.authority.encode()
+        for key, status in ((new_key(), 400), (known.key.encode(), 200)):
+            proof = possession.proof(key, spki_of(authority), "n1", committed)
+            question = {
+                "node_id": "n1",
+                "public_key": pem.decode(),
+                "commitment": committed.hex(),
+                "proof": proof.hex(),
+            }
+            asked = over_tls(coordinator, trusting(authority), known.coordinator_id, "/join", question)
+            assert (await asked)[0] == status
+        assert (await coordinator.nodes())["n1"]["status"] == "online"
+
+
+async def test_in_open_mode_a_removed_node_does_not_come_back_without_a_certificate(tmp_path: Path) -> None:
+    async with FakeEngine.run(["m"]) as fake, herd(tmp_path, open=True) as coordinator:
+        async with stranger(tmp_path, coordinator, "n1", fake.address):
+            await coordinator.ready("n1")
+            assert (await verb("coordinator", "remove", "n1", "--url", coordinator.address)).code == 0
+            await asks(coordinator, "n1")
+        async with stranger(tmp_path / "again", coordinator, "n1", fake.address, open=True) as again:
+            await eventually(lambda: shown(again), READY_S)
+            assert "n1" not in await coordinator.nodes()
+            named = ("approve", "n1", "--code", shown(again)[-1], "--url", coordinator.address)
+            assert (await verb("coordinator", *named)).code == 0
+            await coordinator.ready("n1")
+            assert (await coordinator.nodes())["n1"]["gateway_url"].startswith("https://")
 
 
 async def test_a_removed_node_is_cut_off_and_a_copy_of_its_certificate_is_worth_nothing(

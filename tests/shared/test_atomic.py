@@ -1,5 +1,6 @@
 """Files that are whole whatever happens."""
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -28,3 +29,12 @@ def test_what_cannot_be_put_there_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="taken"):
         replaced(tmp_path / "taken", b"one")
     assert [each.name for each in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_link_where_it_is_written_first_is_not_followed(tmp_path: Path) -> None:
+    """Where others may write, too, somebody may have put one there."""
+    other, path = tmp_path / "other", tmp_path / "a.json"
+    other.write_bytes(b"somebody else's")
+    path.with_name(f"a.json.{os.getpid()}.partial").symlink_to(other)
+    replaced(path, b"one")
+    assert (other.read_bytes(), path.read_bytes(), path.is_symlink()) == (b"somebody else's", b"one", False)

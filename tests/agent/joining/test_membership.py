@@ -79,7 +79,9 @@ def test_a_secret_is_told_to_the_authority_that_it_names_only(tmp_path: Path) ->
 
 
 def test_what_was_of_no_use_is_not_shown_again(tmp_path: Path) -> None:
-    at_hand = SecretsAtHand(token.new(AUTHORITY.spki), ())
-    at_hand.spent()
+    given = token.new(AUTHORITY.spki)
+    at_hand = SecretsAtHand(given, ())
+    assert at_hand.for_authority(AUTHORITY.spki) == given
+    at_hand.spent(given)
     assert at_hand.wanted is None
     assert at_hand.for_authority(AUTHORITY.spki) is None

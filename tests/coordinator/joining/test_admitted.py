@@ -1,6 +1,6 @@
 """Who has joined: a name has one key, a certificate counts while it stands there, a removed one never again."""
 
-from coordinator.joining.admitted import MOST_REMOVED, Admitted, Joined
+from coordinator.joining.admitted import MOST_REMOVED, Admitted, Before, Joined
 from coordinator.joining.wrong_tries import FREE, MOST_WAIT_S, WAIT_S, WrongTries
 from shared.names import NodeId
 
@@ -26,7 +26,7 @@ def test_a_name_is_taken_over_by_another_key_only() -> None:
     admitted.admit(joined())
     assert not admitted.takes_over(LAPTOP, "k1")
     assert admitted.takes_over(LAPTOP, "k2")
-    assert admitted.admit(joined("f2", "k2")) == joined()
+    assert admitted.admit(joined("f2", "k2")) == Before(joined())
     assert not admitted.is_good(LAPTOP, "f1")
 
 
@@ -52,6 +52,28 @@ def test_a_removed_node_proves_nothing_any_more() -> None:
     assert not admitted.is_good(LAPTOP, "f2")
     assert not admitted.used(LAPTOP, "f2")
     assert admitted.remove(LAPTOP, 5.0) is None
+
+
+def test_what_is_taken_back_is_only_what_was_done() -> None:
+    admitted = Admitted()
+    before = admitted.admit(joined())
+    admitted.take_back(joined(), before)
+    assert admitted.all() == []
+    admitted.admit(joined())
+    before = admitted.admit(joined("f2", "k2"))
+    admitted.take_back(joined("f3", "k3"), before)  # another stands there by now
+    assert admitted.all() == [joined("f2", "k2")]
+    admitted.take_back(joined("f2", "k2"), before)
+    assert admitted.all() == [joined()]
+    now = admitted.renewed(LAPTOP, "f4", "k4")
+    assert now == admitted.get(LAPTOP)
+    admitted.remove(LAPTOP, 5.0)
+    admitted.take_back(now, Before(joined()))
+    assert admitted.all() == []
+    assert admitted.removed_at(LAPTOP) == 5.0
+    before = admitted.admit(joined())
+    admitted.take_back(joined(), before)
+    assert admitted.removed_at(LAPTOP) == 5.0
 
 
 def test_who_was_removed_is_remembered_until_it_joins_anew() -> None:

@@ -66,6 +66,7 @@ def test_who_asks_no_more_is_gone_and_nobody_waits_for_ever() -> None:
     asked(pending)
     assert pending.shown(SILENT_S - 1)
     assert not pending.shown(SILENT_S)
+    assert pending._asking == {}
     asked(pending)
     now = 0.0
     while now < LASTS_S - 10:
@@ -100,6 +101,26 @@ def test_nobody_tries_for_other_digits_with_the_same_key_or_in_a_hurry() -> None
             asking = pending.began(LAPTOP, key, code.commitment(THEIRS, key), MINE, "10.0.0.1", now)
             tries += asking.since == now
     assert tries <= 2 * 600 / SILENT_S
+
+
+def test_who_hides_what_the_digits_would_be_has_few_tries() -> None:
+    """It was told our number, knows its digits, and shows none but those that somebody else shows."""
+    pending, tries, now = Pending(8), 0, 0.0
+    while now < 10 * LASTS_S:
+        with contextlib.suppress(Unavailable):
+            key = b"%d" % now
+            pending.began(LAPTOP, key, code.commitment(THEIRS, key), MINE, f"10.0.{now % 50}.1", now)
+            tries += 1
+        now += 1.0
+    assert tries == 10 * 8
+
+
+def test_an_answer_that_was_lost_keeps_the_place() -> None:
+    pending = Pending(8)
+    pending.began(LAPTOP, KEY, code.commitment(THEIRS, KEY), MINE, "10.0.0.1", 0.0)
+    later = LASTS_S - 1
+    assert pending.began(LAPTOP, KEY, code.commitment(THEIRS, KEY), THEIRS, "10.0.0.1", later).nonce == MINE
+    assert pending.proved(LAPTOP, KEY, THEIRS, SPKI, later).code
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20), st.integers(0, 3)), max_size=60))

@@ -13,7 +13,7 @@ from shared.errors import NoAccess, Unavailable
 from shared.joining_wire import JoinReply, JoinRequest
 from shared.names import NodeId
 from shared.settings import SettingsError
-from shared.trust import code, token
+from shared.trust import code, possession, token
 from shared.trust.authority import Authority
 from shared.trust.certified import Certified, fingerprint
 from shared.trust.leaf import new_key, public_of
@@ -37,10 +37,10 @@ class Clock:
         return self.now
 
 
-def reception(directory: Path, clock: Clock, **rules: int) -> Reception:
+def reception(directory: Path, clock: Clock, kind: type[JoinedFile] = JoinedFile, **rules: int) -> Reception:
     directory.mkdir(mode=0o700, exist_ok=True)
     return Reception(
-        *(AUTHORITY, IDENTITY, JoinedFile(directory), Rules(**rules)),  # type: ignore[arg-type]
+        *(AUTHORITY, IDENTITY, kind(directory), Rules(**rules)),  # type: ignore[arg-type]
         clock=clock,
         wall_clock=clock,
     )
@@ -49,12 +49,18 @@ def reception(directory: Path, clock: Clock, **rules: int) -> Reception:
 AUTHORITY = Authority.create(time.time())
 
 
-def question(key: bytes, made: Token | None = None, **fields: str) -> JoinRequest:
+def question(
+    key: bytes, made: Token | None = None, *, by: bytes = b"", spki: bytes = b"", **fields: str
+) -> JoinRequest:
+    """`by`: the key that proves it, where that is another; `spki`: the authority that it is for, likewise."""
     public = public_of(key)
+    committed = code.commitment(NONCE, public)
+    proof = possession.proof(by or key, spki or AUTHORITY.spki, "laptop", committed)
     return JoinRequest(
         node_id="laptop",
         public_key=public.decode(),
-        commitment=code.commitment(NONCE, public).hex(),
+        commitment=committed.hex(),
+        proof=proof.hex(),
         token_id=made.id if made else "",
         token_secret=made.secret if made else "",
         **fields,
@@ -90,6 +96,9 @@ async def test_an_answer_that_was_lost_is_given_again_to_the_same_key_only(tmp_p
     certified(await door.join(question(key, made), HERE))
     second = certified(await door.join(question(key, made), HERE))
     assert door.node_of(second) == LAPTOP
+    assert (
+        await door.join(question(new_key()), HERE)
+    ).reason == "laptop has joined already, with another key"
     with pytest.raises(NoAccess, match="herd token create"):
         await door.join(question(new_key(), made), HERE)
 
@@ -97,7 +106,7 @@ async def test_an_answer_that_was_lost_is_given_again_to_the_same_key_only(tmp_p
 async def test_the_digits_are_those_of_both_sides(tmp_path: Path) -> None:
     door, key = reception(tmp_path / "fleet", Clock()), new_key()
     reply = await door.join(question(key), HERE)
-    assert (reply.status, door.waiting()) == ("pending", [])
+    assert (reply.status, reply.reason, door.waiting()) == ("pending", "", [])
     assert (await door.join(question(key, nonce=NONCE.hex()), HERE)).nonce == reply.nonce
     (asking,) = door.waiting()
     theirs = code.code(AUTHORITY.spki, public_of(key), NONCE, bytes.fromhex(reply.nonce))

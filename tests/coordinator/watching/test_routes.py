@@ -8,17 +8,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
-from coordinator.requests import CallerRequest, Identities
 from coordinator.watching.feed import VIEWERS, Feed
 from coordinator.watching.routes import Events
-from coordinator.web_application import WebApplication
-from shared.http1.exchange import Exchange
-from shared.http1.limits import Limits
-from shared.http1.server import Server
-from shared.serving import serving
+from tests.fakes.asked_as_coordinator import asked
 from tests.fakes.pictures import a_picture
 from tests.fakes.waiting import eventually
-from tests.shared.http1.peers import refusal
 
 
 @contextlib.asynccontextmanager
@@ -26,17 +20,8 @@ async def served(feed: Feed, keep_alive_s: float = 10.0) -> AsyncIterator[str]:
     """Its address."""
     app = web.Application()
     app.add_routes(Events(feed, keep_alive_s).routes())
-    whole, identities = WebApplication(app), Identities()
-    await whole.start()
-
-    async def handle(exchange: Exchange) -> None:
-        await whole.answer(CallerRequest(exchange, identities, 0))
-
-    try:
-        async with serving(Server(handle, refusal, Limits()), "127.0.0.1", 0, 0.1) as (host, port):
-            yield f"http://{host}:{port}"
-    finally:
-        await whole.close()
+    async with asked(app) as (host, port):
+        yield f"http://{host}:{port}"
 
 
 async def test_signs_of_life_are_sent_while_nothing_changes() -> None:

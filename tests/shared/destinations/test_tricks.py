@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.destinations.ranges import NEVER, kind_of, number, plain
-from shared.destinations.rules import CHOSEN, CONFIGURED, HEARD, Gateways, networks_of
+from shared.destinations.rules import CHOSEN, CONFIGURED, HEARD, Gateways, check_host, networks_of
 from shared.destinations.urls import BadDestination, named, read
 from tests.shared.destinations.tricks import HOSTS, URLS
 
@@ -86,6 +86,11 @@ def test_a_url_that_is_one() -> None:
     assert (place.scheme, place.host, place.port, place.path) == ("https", "registry.example", 8443, "/v2/")
     assert read("http://[FD00::1]").base == "http://[fd00::1]:80"
     assert read("http://[fe80::1%eth0]:9").host == "fe80::1%eth0"
+    assert read("http://[fd00::1]/v1").path == "/v1"
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert len(named(longest)) == 253
+    with pytest.raises(BadDestination):
+        named(f"{longest}a")
     assert read("http://10.0.0.1", 11435).port == 11435
     assert named("xn--bro-hoa.example") == "xn--bro-hoa.example"
 
@@ -112,3 +117,17 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         except BadDestination:
             continue
     assert isinstance(plain(text), str)
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "127.1", "fe80::a9fe:a9fe%eth0", "a b"])
+def test_what_was_written_down_is_no_trick(host: str) -> None:
+    with pytest.raises(BadDestination):
+        check_host(host, CHOSEN)
+    check_host("10.0.0.1", CHOSEN)
+    check_host("fe80::1%eth0", CHOSEN)
+    check_host("box.example", CHOSEN)
+
+
+def test_a_beat_from_no_address_is_nobodys() -> None:
+    with pytest.raises(BadDestination, match="is no address"):
+        Gateways().host("", "nowhere")
