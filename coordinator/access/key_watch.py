@@ -76,7 +76,7 @@ class KeyWatch:
         """Also where that cannot be told: then the loop's own look says why."""
         try:
             return self._file.stamp() != self._stamp
-        except Exception:  # noqa: BLE001
+        except Exception:
             return True
 
     async def _look_again(self) -> None:
