@@ -195,9 +195,8 @@ class Exposure:
         """Its body; True: it is silent; False: nobody is there, or somebody who does not answer this."""
         try:
             async with asyncio.timeout(ASK_S):
-                status, body = await Ask(self._session, url, {}).status(
-                    path
-                )  # without a key: as a stranger would
+                stranger = Ask(self._session, url, {})  # without a key
+                status, body = await stranger.status(path)
         except TimeoutError:
             return True
         except EngineError:
