@@ -117,6 +117,8 @@ class Live(App[None]):
 
     def draw(self) -> None:
         """All of it; widgets draw only what is different."""
+        if not self._table.is_attached:
+            return  # a last turn, while the screen is taken down
         seen = self.seen()
         width = self.size.width
         self.query_one("#head").display = self.size.height >= FOR_HEAD

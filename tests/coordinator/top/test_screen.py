@@ -244,3 +244,9 @@ async def test_a_restart_of_the_coordinator_is_told_and_survived() -> None:
             async with second.serving(int(first.url.rpartition(":")[2])):
                 await screen.sees("workstation-04", "? keys")
                 assert follower.restarts == 1
+
+
+async def test_a_turn_while_the_screen_is_taken_down_draws_nothing() -> None:
+    async with a_screen() as screen:
+        await screen.app.screen.remove_children()
+        screen.app.look()
