@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import PATHS, WAYS, ask, together
 from tests.fleet.several import asked, have_started, several, started
@@ -35,6 +37,7 @@ async def test_killing_one_of_three_nodes_loses_no_call(tmp_path: Path) -> None:
         assert await herd.idle()
 
 
+@pytest.mark.alone
 async def test_when_all_engines_fail_they_are_asked_a_fifth_more(tmp_path: Path) -> None:
     """At more than 150 calls a second. Each caller is told the engine's failure, not that a budget is spent."""
     rate, total = 220, 660
