@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,11 +10,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.console import Console
 
+from coordinator.interrupts import Interrupts, interruptible
 from coordinator.view import nodes_table
 
 READY_S = 60.0
@@ -44,9 +44,9 @@ def run_demo(*, port: int, nodes: int, once: bool, data_dir: str) -> int:
     console = Console(highlight=False, soft_wrap=True)
     directory = Path(data_dir).expanduser()
     answered = False
-    with _interruptible(), contextlib.ExitStack() as stack:
+    with interruptible() as interrupts, contextlib.ExitStack() as stack:
         try:
-            address = _start(stack, console, directory, port, nodes)
+            address = _start(_Children(stack, interrupts), console, directory, port, nodes)
             _answer(console, address)
             answered = True
             if once:
@@ -70,19 +70,31 @@ def _itself() -> str:
     return sys.argv[0] if Path(sys.argv[0]).name == "herd" else "herd"
 
 
-def _start(stack: contextlib.ExitStack, console: Console, directory: Path, port: int, nodes: int) -> str:
+class _Children(NamedTuple):
+    """Processes that end with the demo."""
+
+    stack: contextlib.ExitStack
+    interrupts: Interrupts
+
+    def start(
+        self, directory: Path, module: str, *arguments: str, output: str = "out"
+    ) -> subprocess.Popen[bytes]:
+        """One more. An interrupt before it is known to the stack would leave it running."""
+        with self.interrupts.held_back():
+            return self.stack.enter_context(_child(directory, module, *arguments, output=output))
+
+
+def _start(children: _Children, console: Console, directory: Path, port: int, nodes: int) -> str:
     console.print(f"starting a coordinator and {nodes} nodes; their data: {directory}")
-    coordinator = stack.enter_context(
-        _child(directory / "coordinator", "coordinator", "--host", "127.0.0.1", "--port", str(port))
+    coordinator = children.start(
+        directory / "coordinator", "coordinator", "--host", "127.0.0.1", "--port", str(port)
     )
     address = _address(coordinator, port, directory / "coordinator")
     agents = {}
     for number in range(1, nodes + 1):
         name = f"node-{number}"
         arguments = ("--router-url", address, "--node-id", name, "--gateway-port", "0")
-        agents[name] = stack.enter_context(
-            _child(directory / "agents", "agent", *arguments, output=f"{name}.out")
-        )
+        agents[name] = children.start(directory / "agents", "agent", *arguments, output=f"{name}.out")
 
     def ready() -> dict[str, Any] | None:
         for name, agent in agents.items():
@@ -238,18 +250,3 @@ def _until(
 def _stay() -> None:
     while True:
         time.sleep(3600)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the demo as ctrl-C does, and ctrl-C does so even where a shell's background had it ignored."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -174,11 +174,11 @@ async def test_a_full_disk_under_load_fails_no_call_and_is_told(tmp_path: Path) 
         assert len(found) == told["written"]
         assert all(answer.call_id in found for answer in load.answers if answer.call_id.startswith("roomy"))
         if is_mounted:  # else the terminal's file cannot grow either
+            await eventually(lambda: "the log file is written again" in herd.log.read_text())
             said = herd.log.read_text()
             assert "traces cannot be written now: latency.db" in said
             assert "traces dropped: " in said
             assert "no log file: " in said
-            assert "the log file is written again" in said
         lines = [_logged(line) for line in (disk.path / "logs" / "herd.jsonl").read_text().splitlines()]
         assert lines.count({}) <= 1, "the line in which the disk became full"
         assert "after" in [line.get("request_id") for line in lines]
