@@ -106,10 +106,7 @@ class Holding:
     def round(self, now: float, models: Iterable[ModelName] | None = None) -> Round:
         """Whose turn it is, among the calls that could be served by one of `models` (None: all)."""
         for each in self._rises.due(now):
-            line = self._lines[each.key]
-            line.remove(each)
             each.ages(now, self._limits.ageing_s)
-            line.add(each)
             if each.level:
                 self._rises.set(each.rises_at, each)
         if models is None:

@@ -10,7 +10,10 @@ KEPT = 4_096
 SLACK = 256
 """So many more may be kept before the oldest are forgotten, all at once."""
 
+Claim: TypeAlias = tuple[int, int, int]
+"""Calls of the client that run now, when it was served, the arrival of this one."""
 Rank: TypeAlias = tuple[int, int, int, int]
+"""The class after ageing, and these."""
 
 
 class Shares:
@@ -46,9 +49,13 @@ class Shares:
         self._served = {each: self._served[each] for each in newest}
 
     def rank(self, waiting: OpenCall) -> Rank:
-        """The lowest goes first: class after ageing, calls of this client that run, when it was served, arrival."""
-        running, served = self.of(waiting.call.client, waiting.call.model)
-        return (waiting.level, running, served, waiting.turn)
+        """The lowest has the next turn."""
+        return (waiting.level, *self.claim(waiting))
+
+    def claim(self, waiting: OpenCall) -> Claim:
+        """The same within a class. The lowest is the fairest."""
+        key = (waiting.call.client, waiting.call.model)
+        return (self._running.get(key, 0), self._served.get(key, 0), waiting.turn)
 
     def of(self, client: str, model: ModelName) -> tuple[int, int]:
         """Calls running now, and the number of its last placement (0: none is known)."""

@@ -96,11 +96,23 @@ class Waiting:
             if decision is None:
                 turns.blocked(waiting)
                 continue
+            if isinstance(decision, Placed):
+                waiting, decision = self._fairest(waiting, decision, turns, now)
             self._holding.remove(waiting)
             self._apply(waiting, decision, now)
             turns.went(waiting)
             decisions.append(decision)
         return decisions
+
+    def _fairest(
+        self, leader: OpenCall, placed: Placed, turns: Round, now: float
+    ) -> tuple[OpenCall, Placed]:
+        """It may go by its age: whoever of its class has the fairest claim to that very place goes."""
+        for other in turns.fairer(leader):
+            decision = self._decide(other, now)
+            if isinstance(decision, Placed) and decision.placement.place == placed.placement.place:
+                return other, decision
+        return leader, placed
 
     def _later(self, first: OpenCall, turns: Round, now: float) -> tuple[OpenCall, Placed | Refused | None]:
         """It would rather wait: perhaps one behind it, who would wait longer, takes what is free."""

@@ -16,6 +16,7 @@ from coordinator.core.lessons import Lessons
 from coordinator.lessons_file import LESSONS
 from shared.names import NodeId
 from tests.fakes.control import FakeEngine
+from tests.fakes.steal import again_where_stolen
 from tests.fleet.harness import Herd, fleet_of_fakes
 
 MODELS = ["a", "b"]
@@ -146,8 +147,9 @@ def _strayed(paces: Mapping[str, Mapping[str, float]]) -> dict[tuple[str, str], 
 
 @pytest.mark.long
 @pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("slots", [1, 2])
+@again_where_stolen
 async def test_seconds_beat_points_where_claims_are_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], slots: int
 ) -> None:

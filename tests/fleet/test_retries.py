@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.steal import again_where_stolen
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import PATHS, WAYS, ask, together
 from tests.fleet.several import asked, have_started, several, started
@@ -38,6 +39,7 @@ async def test_killing_one_of_three_nodes_loses_no_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.alone
+@again_where_stolen
 async def test_when_all_engines_fail_they_are_asked_a_fifth_more(tmp_path: Path) -> None:
     """At more than 150 calls a second. Each caller is told the engine's failure, not that a budget is spent."""
     rate, total = 220, 660

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from tests.fakes.control import FakeEngine
+from tests.fakes.steal import again_where_stolen
 from tests.fakes.waiting import eventually
 from tests.fleet.asking import DIALECTS, Reply, ask, body, together
 from tests.fleet.harness import Herd, fleet_of_fakes
 
 KEYS = {"flood-secret": "batch flood", "light-secret": "batch light"}
+AGEING_S = 1.0
 FLOOD, LIGHT = ({"Authorization": f"Bearer {key}"} for key in KEYS)
 
 
@@ -63,6 +65,7 @@ async def mean_times(
 
 @pytest.mark.alone
 @pytest.mark.parametrize("policy", ["weighted", "predictive"])
+@again_where_stolen
 async def test_two_hundred_calls_to_a_cold_model_make_one_load(tmp_path: Path, policy: str) -> None:
     """Three nodes have it on disk; it is loaded on one. While it loads, whoever asks is told what waits for what.
 
@@ -104,15 +107,18 @@ async def placed_on(herd: Herd) -> set[str]:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("listed", [True, False])
+@again_where_stolen
 async def test_a_flood_of_one_client_leaves_another_its_share(tmp_path: Path, listed: bool) -> None:
     """One client has 200 calls waiting, the other asks one by one. Slots: 2; a call takes about 0.12 s. Both are told
     apart by their keys: behind one address they may well be.
 
     The other one asks at moments that have nothing to do with the flood's calls. Whoever asks as its own call ends
     comes always as that slot was given away: with both slots in step it would wait for a whole service time, not for
-    what is left of one.
+    what is left of one. Listed keys say `batch`, and nearly all of the flood's calls have risen a class meanwhile.
     """
-    keys: dict[str, Any] = {"priority_keys": keys_file(tmp_path)} if listed else {}
+    keys: dict[str, Any] = (
+        {"priority_keys": keys_file(tmp_path), "priority_ageing": AGEING_S} if listed else {}
+    )
     async with (
         FakeEngine.run(["m"], loaded=["m"], slots=64, name="node-1", tokens=6, token_delay_s=0.02) as fake,
         fleet_of_fakes(tmp_path, [fake], slots=2, **keys) as herd,

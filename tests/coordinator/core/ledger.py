@@ -140,11 +140,13 @@ class Ledger:
         if not self._healthy(place) or self._cold(place, spot):
             return
         running = Counter((each.call.client, each.place.model) for each in self.books.values() if each.place)
-        rank = self.turns.rank(chosen.call, running, self.now)
+        rivals = [chosen.call]
         for book in [each for each in self.books.values() if each.held and each is not chosen]:
             options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
             if any(option == place for option, _ in options):
-                assert rank < self.turns.rank(book.call, running, self.now), f"{book.call.id} came before"
+                rivals.append(book.call)
+        first = self.turns.next(rivals, running, self.now)
+        assert first is chosen.call, f"{first.id} came before"
 
     def _check_end(self, book: Book, decision: Refused | Freed) -> None:
         if isinstance(decision, Freed):

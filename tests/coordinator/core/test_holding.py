@@ -122,7 +122,9 @@ def test_each_ten_seconds_lift_a_call_by_one_class() -> None:
     old = [waiting("c1", 1, priority="background"), waiting("c2", 2, priority="batch")]
     holding = holding_of(*old)
     holding.add(waiting("c3", 3, now=9.9), 9.9)
-    assert next(iter(holding.round(9.9)._heads.values())).call.id == "c3"
+    first = holding.round(9.9).next()
+    assert first is not None
+    assert first.call.id == "c3"
     holding.round(10.0)
     assert order(holding) == ["c2", "c3", "c1"]
     holding.round(20.0)

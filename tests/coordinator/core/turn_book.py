@@ -1,6 +1,9 @@
-"""Whose turn it is among waiting calls, told a second time: class after ageing, then fair share, then arrival."""
+"""Whose turn it is among waiting calls, told a second time: class after ageing, then fair share, then arrival. What a
+call has by its age goes to the fairest share of its class.
+"""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from coordinator.core.call import Call
 from coordinator.core.holding import Holding
@@ -41,3 +44,10 @@ class TurnBook:
         level = max(0, CLASSES.index(call.priority) - lifted)
         key = (call.client, call.model)
         return (level, running[key], self._served.get(key, 0), turn)
+
+    def next(self, rivals: Sequence[Call], running: "Counter[tuple[str, ModelName]]", now: float) -> Call:
+        """Whose turn it is among calls that could all have the same place."""
+        ranks = {call.id: self.rank(call, running, now) for call in rivals}
+        leader = min(rivals, key=lambda call: ranks[call.id])
+        alike = [each for each in rivals if (each.priority, each.model) == (leader.priority, leader.model)]
+        return min(alike, key=lambda call: ranks[call.id][1:])
