@@ -88,12 +88,13 @@ class Holding:
     def placed(self, subject: OpenCall) -> None:
         """It has a place, whether it waited for it or not."""
         if (place := subject.place) is not None:
-            self._shares.placed(subject.call.client, place.model)
+            self._shares.placed(subject.call.client, place.model, subject.lender)
 
     def ended(self, subject: OpenCall, now: float) -> None:
         """It left its place: how fast that happens is how fast the queue moves."""
         if subject.place is not None:
-            self._shares.ended(subject.call.client, subject.place.model)
+            self._shares.ended(subject.call.client, subject.place.model, subject.lender)
+            subject.lender = None
             self._rate.ended(subject.place.model, now)
 
     # Turns

@@ -46,6 +46,8 @@ class OpenCall:
     work_at_first_byte = 0.0
     """Likewise."""
     error: FleetError | None = None
+    lender: str | None = None
+    """While it runs: the client in whose turn it was placed, where that was not its own."""
 
     def __init__(self, call: Call, turn: int, now: float) -> None:
         """`turn` orders calls by arrival."""

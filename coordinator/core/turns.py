@@ -46,7 +46,7 @@ class Line:
         """Who earns the line's next turn."""
         firsts = [calls[0] for of_class in self._classes for calls in of_class.values()]
         level = min(each.level for each in firsts)
-        return min((each for each in firsts if each.level == level), key=shares.claim)
+        return min((each for each in firsts if each.level == level), key=shares.rank)
 
     def firsts(self, priority: str) -> Iterator[OpenCall]:
         """The first call of each client in that class."""
@@ -84,7 +84,7 @@ class Round:
     def fairer(self, leader: OpenCall) -> list[OpenCall]:
         """Others of its class and model who may have its place rather than it, the fairest first: one of each line."""
         call, claim = leader.call, self._shares.claim
-        if leader.level == LEVELS[call.priority]:  # it leads by its claim already
+        if leader.level == LEVELS[call.priority] and not self._shares.lent:  # it leads by its claim already
             return []
         lines = (self._lines[key] for key in self._leaders if key[0][0] == call.model)
         firsts = (min(line.firsts(call.priority), key=claim, default=leader) for line in lines)
@@ -119,23 +119,27 @@ def in_order(model: ModelName, calls: Iterable[OpenCall], shares: Shares) -> lis
     for clients in by_class.values():
         for queue in clients.values():
             queue.sort(key=_turn, reverse=True)
-    told = {client: shares.of(client, model) for clients in by_class.values() for client in clients}
+    names = {client for clients in by_class.values() for client in clients}
+    told = {client: shares.of(client, model) for client in names}
+    lent = {client: shares.lent_by(client, model) for client in names}
     result: list[OpenCall] = []
 
     def claim(waiting: OpenCall) -> Claim:
         return (*told[waiting.call.client], waiting.turn)
 
     def rank(waiting: OpenCall) -> Rank:
-        return (waiting.level, *claim(waiting))
+        (running, served), (of_others, lent_at) = told[waiting.call.client], lent[waiting.call.client]
+        return (waiting.level, running + of_others, max(served, lent_at), waiting.turn)
 
     leaders = _Firsts((queue for clients in by_class.values() for queue in clients.values()), rank)
     fairest = {priority: _Firsts(clients.values(), claim) for priority, clients in by_class.items()}
     while leader := leaders.lowest():
-        queue = fairest[leader[-1].call.priority].lowest()
-        each = queue.pop()
-        running, _ = told[each.call.client]
+        lender = leader[-1].call
+        each = fairest[lender.priority].lowest().pop()
         result.append(each)
-        told[each.call.client] = (running + 1, _AFTER_ALL + len(result))
+        _count(told, each.call.client, len(result))
+        if each.call.client != lender.client:
+            _count(lent, lender.client, len(result))
     return result
 
 
@@ -158,6 +162,10 @@ class _Firsts:
             else:
                 return queue
         return []
+
+
+def _count(tallies: dict[str, tuple[int, int]], client: str, number: int) -> None:
+    tallies[client] = (tallies[client][0] + 1, _AFTER_ALL + number)
 
 
 _AFTER_ALL = 2**62

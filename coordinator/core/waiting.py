@@ -104,13 +104,12 @@ class Waiting:
             decisions.append(decision)
         return decisions
 
-    def _fairest(
-        self, leader: OpenCall, placed: Placed, turns: Round, now: float
-    ) -> tuple[OpenCall, Placed]:
+    def _fairest(self, leader: OpenCall, placed: Placed, turns: Round, now: float) -> tuple[OpenCall, Placed]:
         """It may go by its age: whoever of its class has the fairest claim to that very place goes."""
         for other in turns.fairer(leader):
             decision = self._decide(other, now)
             if isinstance(decision, Placed) and decision.placement.place == placed.placement.place:
+                other.lender = None if other.call.client == leader.call.client else leader.call.client
                 return other, decision
         return leader, placed
 

@@ -78,10 +78,11 @@ class Ledger:
             assert book is not None, f"{decision} is about a call that has ended"
             if isinstance(decision, Placed):
                 self._check_placement(book, decision, settled=settled)
+                leader = book.call
                 if book.held and settled:
-                    self._check_turn(book, decision.placement.place)
+                    leader = self._check_turn(book, decision.placement.place)
                 book.place, book.progress_at, book.held = decision.placement.place, self.now, False
-                self.turns.placed(book.call, book.place.model)
+                self.turns.placed(book.call, book.place.model, leader.client)
             elif isinstance(decision, Held):
                 assert book.place is None
                 book.waits_since, book.held = self.now, True
@@ -134,19 +135,22 @@ class Ledger:
         earlier = book.call.models[: book.call.models.index(place.model)]
         assert not any(self.usable(book, model) for model in earlier), "a fallback, and the model is there"
 
-    def _check_turn(self, chosen: Book, place: Place) -> None:
-        """Nobody who waits, and could have gone there, came before. (Who may load a model there is another matter.)"""
+    def _check_turn(self, chosen: Book, place: Place) -> Call:
+        """Nobody who waits, and could have gone there, came before. (Who may load a model there is another matter.)
+        Returns the one whose turn it was.
+        """
         spot = next(spot for each, _, spot in self._places(place.model) if each == place)
         if not self._healthy(place) or self._cold(place, spot):
-            return
-        running = Counter((each.call.client, each.place.model) for each in self.books.values() if each.place)
+            return chosen.call
+        running = [(each.call, each.place.model) for each in self.books.values() if each.place]
         rivals = [chosen.call]
         for book in [each for each in self.books.values() if each.held and each is not chosen]:
             options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
             if any(option == place for option, _ in options):
                 rivals.append(book.call)
-        first = self.turns.next(rivals, running, self.now)
+        leader, first = self.turns.next(rivals, running, self.now)
         assert first is chosen.call, f"{first.id} came before"
+        return leader
 
     def _check_end(self, book: Book, decision: Refused | Freed) -> None:
         if isinstance(decision, Freed):

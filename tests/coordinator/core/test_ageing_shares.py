@@ -70,6 +70,23 @@ def test_who_has_not_waited_passes_nobody_of_a_higher_class_by_the_age_of_others
     assert goes_when(desk, "i1", now) == "x1"
 
 
+def test_one_aged_call_gets_its_class_no_more_than_one_turn() -> None:
+    """However many clients of its class have the fairer claim, each of another class has its share beside it."""
+    desk = a_fleet()
+    flood(desk, "batch", calls=3)
+    now = AGEING_S + 5
+    desk.expired(now)
+    for name in "vwxy":
+        arrives(desk, name, now, name, "batch")
+    for number in range(1, 4):
+        arrives(desk, f"i{number}", now, "i", "interactive")
+    went, running = [], "f1"
+    for _ in range(9):
+        running = goes_when(desk, running, now)
+        went.append(running)
+    assert went == ["i1", "v", "i2", "w", "i3", "x", "y", "f2", "f3"]
+
+
 def test_another_class_has_no_part_in_it() -> None:
     desk = a_fleet()
     flood(desk, "batch")

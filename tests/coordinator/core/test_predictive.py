@@ -7,7 +7,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
-from coordinator.core.call import Place, Placed, Tokens
+from coordinator.core.call import Call, Place, Placed, Tokens
 from coordinator.core.desk import Desk
 from coordinator.core.limits import Limits, Weights
 from coordinator.core.policies import POLICIES
@@ -209,8 +209,8 @@ class PredictingLedger(Ledger):
                 assert found.outcome == "waits", f"{name} waits, and would now go to {found.chosen}"
             seen.add(call.model)
 
-    def _check_turn(self, chosen: Book, place: Place) -> None:
-        pass
+    def _check_turn(self, chosen: Book, place: Place) -> Call:  # noqa: ARG002
+        return chosen.call
 
 
 class PredictingMachine(DeskMachine):

@@ -1,14 +1,12 @@
 """The Desk's choice among waiting calls under random arrivals and ends, against the order told a second time."""
 
-from collections import Counter
-
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core.call import Call, Decisions, Placed
 from coordinator.core.limits import Limits
-from shared.names import CallId, ModelName
+from shared.names import CallId
 from tests.coordinator.core.turn_book import CLASSES, TurnBook
 from tests.fakes.builders import a_beat, a_call, a_desk, with_loaded
 
@@ -62,16 +60,14 @@ class Told:
             call = self.held[decision.call_id]
             if isinstance(decision, Placed):
                 rivals = [each for each in self.held.values() if each.model == call.model]
-                assert self.next(rivals) is call
+                leader, first = self.next(rivals)
+                assert first is call
                 self.running[call.id] = call
-                self.turns.placed(call, call.model)
+                self.turns.placed(call, call.model, leader.client)
                 del self.held[call.id]
 
-    def next(self, rivals: list[Call]) -> Call:
-        pairs: Counter[tuple[str, ModelName]] = Counter(
-            (each.client, each.model) for each in self.running.values()
-        )
-        return self.turns.next(rivals, pairs, self.now)
+    def next(self, rivals: list[Call]) -> tuple[Call, Call]:
+        return self.turns.next(rivals, [(each, each.model) for each in self.running.values()], self.now)
 
     def must_be_told_in_order(self) -> None:
         """The queue that people read agrees with whoever goes next; nobody is held beside a free place."""
@@ -79,7 +75,7 @@ class Told:
             rivals = [call for call in self.held.values() if call.model == model]
             self.desk.expired(self.now)
             order = self.desk.holding.ordered_of(model)
-            assert order[0].call is self.next(rivals)
+            assert order[0].call is self.next(rivals)[1]
             assert {each.call.id for each in order} == {each.id for each in rivals}
             assert sum(call.model == model for call in self.running.values()) == self.slots
 

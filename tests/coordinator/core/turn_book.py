@@ -3,7 +3,7 @@ call has by its age goes to the fairest share of its class.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from coordinator.core.call import Call
 from coordinator.core.holding import Holding
@@ -11,7 +11,8 @@ from coordinator.core.open_call import OpenCall
 from shared.names import CallId, ModelName
 
 CLASSES = ("interactive", "batch", "background")
-Rank = tuple[int, int, int, int]
+Running = Collection[tuple[Call, ModelName]]
+"""Calls, each with the model that serves it."""
 
 
 def in_line(holding: Holding) -> list[OpenCall]:
@@ -26,28 +27,42 @@ class TurnBook:
         self._ageing_s = ageing_s
         self._arrived: dict[CallId, tuple[int, float]] = {}
         self._served: dict[tuple[str, ModelName], int] = {}
+        self._lender: dict[CallId, str] = {}
+        self._lent_at: dict[tuple[str, ModelName], int] = {}
         self._placements = 0
 
     def arrived(self, call: Call, now: float) -> None:
         """It is new."""
         self._arrived.setdefault(call.id, (len(self._arrived), now))
 
-    def placed(self, call: Call, model: ModelName) -> None:
-        """It begins to run."""
+    def placed(self, call: Call, model: ModelName, lender: str) -> None:
+        """It begins to run, in a turn of that client."""
         self._placements += 1
         self._served[call.client, model] = self._placements
+        self._lender[call.id] = lender
+        if lender != call.client:
+            self._lent_at[lender, model] = self._placements
 
-    def rank(self, call: Call, running: "Counter[tuple[str, ModelName]]", now: float) -> Rank:
-        """The lowest goes first. `running`: calls by client and the model that serves them."""
-        turn, arrived_at = self._arrived[call.id]
-        lifted = int((now - arrived_at) / self._ageing_s + 1e-9)
-        level = max(0, CLASSES.index(call.priority) - lifted)
-        key = (call.client, call.model)
-        return (level, running[key], self._served.get(key, 0), turn)
+    def next(self, rivals: Sequence[Call], running: Running, now: float) -> tuple[Call, Call]:
+        """Whose turn it is among calls that could all have the same place, and who goes in it."""
+        own = Counter((call.client, model) for call, model in running)
+        lent = Counter(
+            (lender, model) for call, model in running if (lender := self._lender[call.id]) != call.client
+        )
 
-    def next(self, rivals: Sequence[Call], running: "Counter[tuple[str, ModelName]]", now: float) -> Call:
-        """Whose turn it is among calls that could all have the same place."""
-        ranks = {call.id: self.rank(call, running, now) for call in rivals}
-        leader = min(rivals, key=lambda call: ranks[call.id])
+        def claim(call: Call) -> tuple[int, int, int]:
+            key = (call.client, call.model)
+            return (own[key], self._served.get(key, 0), self._arrived[call.id][0])
+
+        def rank(call: Call) -> tuple[int, int, int, int]:
+            key = (call.client, call.model)
+            running, served, turn = claim(call)
+            return (self._level(call, now), running + lent[key], max(served, self._lent_at.get(key, 0)), turn)
+
+        leader = min(rivals, key=rank)
         alike = [each for each in rivals if (each.priority, each.model) == (leader.priority, leader.model)]
-        return min(alike, key=lambda call: ranks[call.id][1:])
+        return leader, min(alike, key=claim)
+
+    def _level(self, call: Call, now: float) -> int:
+        lifted = int((now - self._arrived[call.id][1]) / self._ageing_s + 1e-9)
+        return max(0, CLASSES.index(call.priority) - lifted)
