@@ -136,9 +136,7 @@ class Ledger:
         assert not any(self.usable(book, model) for model in earlier), "a fallback, and the model is there"
 
     def _check_turn(self, chosen: Book, place: Place) -> Call:
-        """Nobody who waits, and could have gone there, came before. (Who may load a model there is another matter.)
-        Returns the one whose turn it was.
-        """
+        """Whose turn it was. No other who waits could have gone there first; who may load a model is another matter."""
         spot = next(spot for each, _, spot in self._places(place.model) if each == place)
         if not self._healthy(place) or self._cold(place, spot):
             return chosen.call
@@ -146,8 +144,7 @@ class Ledger:
         rivals = [chosen.call]
         for book in [each for each in self.books.values() if each.held and each is not chosen]:
             options = next(filter(None, (self.usable(book, model) for model in book.call.models)), [])
-            if any(option == place for option, _ in options):
-                rivals.append(book.call)
+            rivals += [book.call] if any(option == place for option, _ in options) else []
         leader, first = self.turns.next(rivals, running, self.now)
         assert first is chosen.call, f"{first.id} came before"
         return leader
