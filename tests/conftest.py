@@ -4,10 +4,15 @@ import os
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import settings
 
 LONG = "HERD_LONG"
 
 os.environ["FLEET_CONFIG_FILE"] = os.devnull  # no test reads the settings of whoever runs it
+
+# Tests run side by side: how long one example takes tells of the others. What is fast enough is measured alone.
+settings.register_profile("herd", deadline=None)
+settings.load_profile("herd")
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
