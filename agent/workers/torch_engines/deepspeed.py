@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from .process import CANNOT_SERVE, NOT_INSTALLED, claim_stdout, end_with_parent, give_up
 from .ranks import (
     LAUNCHER,
+    LAUNCHER_LOOKS_S,
     be_alone,
     become_launcher,
     begin_distributed,
@@ -101,7 +102,7 @@ def work(chosen: argparse.Namespace, output: int) -> NoReturn:
         try:
             follow(batch, group)
         except BaseException:  # whatever it is: an orderly end would wait for torch's threads
-            broken(NAME)
+            broken(NAME, LAUNCHER_LOOKS_S)
     slots = chosen.slots if joinable(new_cache()) else 1
     token = memory.kv_bytes(config, next(model.parameters()).element_size())
     context = min(chosen.context_length or memory.own_context(config), memory.own_context(config))
@@ -116,6 +117,7 @@ def work(chosen: argparse.Namespace, output: int) -> NoReturn:
         slots=slots,
         output=output_of(output),
         pid=int(os.environ.get(LAUNCHER, os.getpid())),
+        fault_s=0.0 if group is None else LAUNCHER_LOOKS_S,
     )
 
 

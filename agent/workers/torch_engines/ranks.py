@@ -23,6 +23,10 @@ LAUNCHER, OUTPUT = "HERD_LAUNCHER", "HERD_OUTPUT"
 SHARED = "/dev/shm"  # noqa: S108 - where DeepSpeed puts the like
 PATIENCE = timedelta(days=365)
 """Of ranks that wait for the next call; the launcher ends those whose leader is dead."""
+LAUNCHER_LOOKS_S = 2.0
+"""So long a rank of several waits after a fault. The launcher looks once a second, at one rank after the other, and
+ends as the first did that it finds dead: that shall be the one that was killed, not one that broke for want of it.
+"""
 
 
 def become_launcher(ranks: int) -> NoReturn:

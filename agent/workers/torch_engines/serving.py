@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -68,8 +69,9 @@ def serve(
     slots: int,
     output: Callable[[], int],
     pid: int,
+    fault_s: float = 0.0,
 ) -> NoReturn:
-    """Until the process is ended. `output`: gives the descriptor for the line."""
+    """Until the process is ended. `output`: gives the descriptor for the line; `fault_s`: as `broken` has it."""
     from .choosing import Chooser
 
     generation = getattr(model, "generation_config", None)
@@ -92,10 +94,13 @@ def serve(
     try:
         turns.run()
     except BaseException:  # whatever it is: an orderly end would wait for torch's threads
-        broken(engine)
+        broken(engine, fault_s)
 
 
-def broken(engine: str) -> NoReturn:
-    """A fault while computing: what the model holds can be trusted no more. Tells where, without any caller's words."""
+def broken(engine: str, fault_s: float) -> NoReturn:
+    """A fault while computing: what the model holds can be trusted no more. Tells where, without any caller's words,
+    and ends after `fault_s`.
+    """
     traceback.print_exc()
+    time.sleep(fault_s)
     give_up(engine, CANNOT_SERVE, "a fault while computing, see above")
