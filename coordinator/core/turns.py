@@ -13,6 +13,9 @@ from coordinator.core.open_call import LEVELS, GroupKey, OpenCall
 from coordinator.core.shares import Claim, Rank, Shares
 from shared.names import ModelName
 
+FAIRER = 8
+"""Lines that are asked for a fairer claim to one place, at most: each has to be placed on trial."""
+
 
 class Line:
     """Calls that can take the same places: for each class and client, in order of arrival. Never asked while empty."""
@@ -82,13 +85,13 @@ class Round:
         return None
 
     def fairer(self, leader: OpenCall) -> list[OpenCall]:
-        """Others of its class and model who may have its place rather than it, the fairest first: one of each line."""
+        """Others of its class and model who may have its place rather than it, the fairest first: one of a line."""
         call, claim = leader.call, self._shares.claim
         if leader.level == LEVELS[call.priority] and not self._shares.lent:  # it leads by its claim already
             return []
         lines = (self._lines[key] for key in self._leaders if key[0][0] == call.model)
         firsts = (min(line.firsts(call.priority), key=claim, default=leader) for line in lines)
-        return sorted((each for each in firsts if claim(each) < claim(leader)), key=claim)
+        return heapq.nsmallest(FAIRER, (each for each in firsts if claim(each) < claim(leader)), key=claim)
 
     def behind(self, waiting: OpenCall) -> Iterator[tuple[int, OpenCall]]:
         """Of those in its line some that would go later, and how many go before them: 1, 2, 4, 8 and so on."""

@@ -36,6 +36,7 @@ async def test_a_call_costs_less_than_half_of_what_aiohttp_takes() -> None:
     assert ours / theirs < MOST_OF_AIOHTTP
 
 
+@pytest.mark.long
 async def test_a_chunk_costs_no_more_than_aiohttp_takes() -> None:
     ours, theirs = await compared(STREAM, b"\r\n0\r\n\r\n", CLIENTS * 2, 2)
     sys.stdout.write(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.benchmarks.tls_hop import hop
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.long]
 
 MOST_CALL, MOST_CHUNK = 2.0, 2.0
 """Times what plain HTTP takes, for relays that do nothing else."""

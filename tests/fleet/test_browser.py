@@ -12,6 +12,8 @@ from tests.fleet.browsing import OPENED_S, EvilSite, browser, nothing_happened, 
 from tests.fleet.doors import lan_address
 from tests.fleet.harness import fleet_of_fakes
 
+pytestmark = pytest.mark.always
+
 
 async def visited(directory: Path, targets: list[str], rebound: str, name: str) -> dict[str, Any]:
     """What the page at http://`name` was answered."""

@@ -42,6 +42,8 @@ from tests.fleet.joining import (
 )
 from tests.fleet.verbs import verb
 
+pytestmark = pytest.mark.always
+
 CUT_WITHIN_S = 10.0
 BEATS_S = 5.0
 """Ten beats, if they were sent."""

@@ -71,6 +71,7 @@ def open_files(programs: Mapping[str, Program]) -> dict[str, int]:
     return {name: program.open_files() for name, program in programs.items()}
 
 
+@pytest.mark.long
 async def test_a_thousand_aborted_calls_leave_nothing_behind(tmp_path: Path) -> None:
     """Fake engines. Both dialects; held, before the answer, in the middle of it."""
     chance = random.Random(1)

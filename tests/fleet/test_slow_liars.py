@@ -35,6 +35,7 @@ async def shares(coordinator: Herd, calls: int) -> Counter[str]:
     return Counter(reply.node for reply in replies)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("policy", ["predictive", "weighted"])
 async def test_it_gets_hardly_any_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
