@@ -129,12 +129,12 @@ def test_nobody_there() -> None:
 
 @pytest.mark.parametrize("path", ["/trickle", "/trickle/headers"])
 def test_what_trickles_ends(url: str, path: str) -> None:
-    """No step of it is late."""
+    """No step of it is late: a second is far more than a busy machine lets one wait."""
     began = time.monotonic()
     with pytest.raises(NoAnswer, match="timed out") as raised:
-        ask("GET", path, url=url, timeout_s=0.2)
+        ask("GET", path, url=url, timeout_s=1.0)
     assert not raised.value.reached
-    assert 0.2 * WHOLE <= time.monotonic() - began < 5
+    assert WHOLE <= time.monotonic() - began < WHOLE + 5
 
 
 def test_where_it_is_looked_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
