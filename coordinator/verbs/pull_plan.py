@@ -36,7 +36,7 @@ def planned(
     if not able:
         raise Impossible("no node with an Ollama is ready, the only engine here that can pull a model")
     able.sort(key=lambda node: -node["disk"]["available_gb"])
-    have = [node["node_id"] for node in able if _has(node, model)]
+    have = sorted(node["node_id"] for node in able if _has(node, model))
     others = [node["node_id"] for node in able if node["node_id"] not in have]
     if everywhere:
         return Plan(have + others, [])
